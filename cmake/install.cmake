@@ -1,0 +1,1 @@
+# Filled when the binary, man pages and completions exist.
