@@ -1,0 +1,45 @@
+// nutshell.toml: what the host has to give, and defaults. Also machine specs written as TOML
+// (golden files, cloud files).
+#pragma once
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "nutshell/error.hpp"
+#include "nutshell/spec.hpp"
+
+namespace nutshell {
+
+/// A pool of the host. Values are integers or intervals of them, inclusive.
+struct PoolRange {
+  std::string name;  ///< "mac", "vnc", "cid", "uid", "subnet", or a user's own public pool
+  std::string kind;  ///< mac | vnc | cid | uid | ipv4 | subnet
+  std::uint64_t low = 0, high = 0;
+  unsigned prefix = 24;  ///< kind subnet: what one lease covers
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> excluded;  ///< never given
+  std::string origin = "default";
+  bool operator==(const PoolRange&) const = default;
+};
+
+struct Config {
+  std::string file;  ///< where it was read; empty: there is none
+  std::string qemu;  ///< the binary; empty: the first that is there
+  std::string cpu;   ///< default CPU model; empty: qemu64
+  std::string vg;    ///< default volume group; empty: file volumes
+  std::optional<Bytes> memory;
+  std::optional<Ipv4Net>
+      network;  ///< the subnet of nutshell0, when the host's owner wants a certain one
+  std::vector<PoolRange> pools;  ///< those of the file
+  Origins origins;
+};
+
+/// Parses nutshell.toml; unknown keys are refused. Throws ConfigError with every mistake as
+/// FILE:LINE.
+Config parse_config(std::string_view text, const std::string& file);
+/// The pools of a host with that config: the built-in ones, changed or joined by the file's.
+std::vector<PoolRange> effective_pools(const Config& config);
+/// One machine as TOML (keys as the options of `launch`, disks and nics as arrays of strings).
+/// Throws ConfigError with every mistake.
+MachineSpec parse_machine(std::string_view text, const std::string& file);
+
+}  // namespace nutshell

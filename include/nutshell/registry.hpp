@@ -1,0 +1,150 @@
+// The registry: clouds, machines, leases, volumes and the journal, in one SQLite file. The only
+// durable state of ours, and disposable: `nutshell recover` rebuilds it from marks and spec files.
+#pragma once
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "nutshell/allocator.hpp"
+#include "nutshell/spec.hpp"
+#include "nutshell/step.hpp"
+
+namespace nutshell {
+
+/// Of the run that is on, or that has ended and is not yet collected.
+struct RunRecord {
+  std::string boot_id;              ///< of the host when it started
+  int pid = 0;                      ///< 0 until QEMU is there
+  std::uint64_t start_time = 0;     ///< field 22 of /proc/PID/stat (proc(5)), with pid an identity
+  unsigned boot = 0;                ///< number of this run, counted from 1: names its logs
+  std::string since;                ///< UTC, ISO 8601
+  std::optional<unsigned> display;  ///< leased VNC display
+  std::string vnc_listen;
+  std::vector<std::string> taps;  ///< per NIC; empty text: none
+  std::string accel;              ///< what was chosen: "kvm" or "tcg"
+  bool operator==(const RunRecord&) const = default;
+};
+
+struct MachineRow {
+  Uuid uuid;
+  MachineName name;
+  MachineSpec spec;
+  std::string created;              ///< UTC, ISO 8601
+  unsigned boots = 0;               ///< how many runs there have been
+  bool boot_once_consumed = false;  ///< `once_cdrom` has had its boot
+  std::string last_end;  ///< how the last run ended: "stopped", "crashed", with the reason after a
+                         ///< colon; empty: never ran
+  std::optional<RunRecord> run;
+};
+
+/// A journaled plan that nobody finished, and how far it came.
+struct Unfinished {
+  std::int64_t id = 0;
+  Plan plan;
+  enum class State { untouched, begun, done, undone };
+  std::vector<State> steps;  ///< one per step of the plan
+  int owner_pid = 0;
+  std::uint64_t owner_start_time = 0;
+  std::string boot_id;
+};
+
+/// A managed network's row; there while it is known, also when no machine runs on it.
+struct NetworkRow {
+  std::string name, bridge;
+  Ipv4Net address;  ///< the bridge's own, with prefix
+  Mac bridge_mac;
+  std::vector<Uuid> users;  ///< machines that run on it now
+};
+
+class Registry;
+
+/// One write transaction (BEGIN IMMEDIATE). Rolls back unless committed.
+class Transaction {
+ public:
+  Transaction(Transaction&&) noexcept;
+  ~Transaction();
+  [[nodiscard]] Allocator& allocator();
+
+  /// Throws Conflict naming the machine when cloud/name is taken, or (never seen) its uuid's first
+  /// 8 digits are.
+  void add_machine(const MachineRow& row);
+  void change_spec(const Uuid& uuid, const MachineSpec& spec);
+  void remove_machine(const Uuid& uuid);  ///< with all its leases and volumes
+  void begin_run(const Uuid& uuid, const RunRecord& run);
+  void end_run(const Uuid& uuid, const std::string& end);  ///< run leases go back too
+  void add_network(const NetworkRow& row);
+  void change_network(const NetworkRow& row);  ///< users replaced by row.users
+  void remove_network(const std::string& name);
+  /// Records the plan; its rows are begun()/done() later. Returns the journal id.
+  std::int64_t journal(const Plan& plan, int owner_pid, std::uint64_t owner_start_time,
+                       const std::string& boot_id);
+  void commit();  ///< durable (one fsync)
+
+ private:
+  friend class Registry;
+  struct State;
+  explicit Transaction(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+class Registry {
+ public:
+  enum class Mode {
+    read_write,
+    look
+  };  ///< look: never creates the file; a missing one is an empty registry in memory. Writes
+      ///< nothing.
+  struct Options {
+    std::string path;
+    Mode mode = Mode::read_write;
+    std::vector<PoolRange> pools;  ///< effective_pools(config)
+    std::function<void(const std::string&)>
+        waiting;               ///< called once when a lock has been waited for over 2 s
+    std::uint64_t random = 0;  ///< seeds the MAC start and the tap tag of a new registry
+  };
+  /// Throws Failed/Conflict in one sentence: locked (30 s), corrupt, newer than this program,
+  /// read-only or full disk.
+  static Registry open(const Options& options);
+  Registry(Registry&&) noexcept;
+  ~Registry();
+
+  [[nodiscard]] std::vector<MachineRow> machines();
+  [[nodiscard]] std::optional<MachineRow> machine(const MachineName& name);
+  [[nodiscard]] std::optional<MachineRow> machine(const Uuid& uuid);
+  [[nodiscard]] std::vector<MachineRow> machines_named(const std::string& bare_name);
+  [[nodiscard]] std::vector<NetworkRow> networks();
+  [[nodiscard]] std::optional<NetworkRow> network(const std::string& name);
+  [[nodiscard]] std::vector<Lease> leases();
+  [[nodiscard]] std::vector<Lease> leases_of(const Uuid& uuid);
+  /// 4 hex digits that this registry's tap names carry.
+  [[nodiscard]] std::string tag();
+  struct PoolState {
+    PoolRange range;
+    std::uint64_t size = 0, leased = 0, reserved = 0;
+  };
+  [[nodiscard]] std::vector<PoolState> pools();
+
+  /// BEGIN IMMEDIATE, waits up to 30 s. With Mode::look the transaction works on what it sees and
+  /// cannot be committed.
+  [[nodiscard]] Transaction begin();
+
+  // The journal (synchronous=NORMAL: survives kill -9; after a power cut Facts decide).
+  void begun(std::int64_t id, std::size_t step);
+  void done(std::int64_t id, std::size_t step);
+  void undone(std::int64_t id, std::size_t step);
+  void finished(std::int64_t id);
+  [[nodiscard]] std::vector<Unfinished> unfinished();
+  /// The RunRecord of a machine with the identity of its QEMU, or boot-once consumed: small updates
+  /// of a running start.
+  void set_process(const Uuid& uuid, int pid, std::uint64_t start_time);
+  void set_boot_once_consumed(const Uuid& uuid, bool consumed);
+
+ private:
+  struct State;
+  explicit Registry(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace nutshell

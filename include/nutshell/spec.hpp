@@ -1,0 +1,171 @@
+// The spec of a machine: what the user asked for, complete and checked. Values only.
+// After `create` it is frozen with its leases and its pinned machine type, kept in the registry and
+// beside the disks.
+#pragma once
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "nutshell/error.hpp"
+#include "nutshell/json.hpp"
+#include "nutshell/values.hpp"
+
+namespace nutshell {
+
+enum class DiskBus { virtio, ide, scsi, sata };
+enum class DiskFormat { raw, qcow2 };
+enum class CacheMode {
+  none,
+  writeback,
+  writethrough,
+  directsync,
+  unsafe
+};  ///< QEMU's -drive cache= modes
+enum class AioMode { threads, native, io_uring };
+enum class NicModel { virtio, e1000, rtl8139 };
+enum class NicKind { bridge, network, user };
+enum class Firmware { bios, uefi };
+enum class Nested { automatic, on, off };
+enum class Accel { automatic, kvm, tcg };
+enum class BootOrder { disk, cdrom, once_cdrom, net };
+enum class VncMode { automatic, fixed, unix_socket, off };
+
+/// One layer under a disk: a backing file and its format, nearest first. Formats are named, never
+/// probed.
+struct BackingLayer {
+  std::string path;
+  DiskFormat format = DiskFormat::raw;
+  bool operator==(const BackingLayer&) const = default;
+};
+
+struct DiskSpec {
+  std::optional<Bytes>
+      size;  ///< set: a volume of ours is made; not set: `path` exists already and is never deleted
+  std::string path;  ///< absolute; of a volume of ours it is filled in at create
+  std::string vg;    ///< LVM volume group (its own part of the project); empty: a file volume
+  DiskBus bus = DiskBus::virtio;
+  DiskFormat format = DiskFormat::raw;
+  bool format_named = false;  ///< the user wrote format=
+  CacheMode cache = CacheMode::writeback;
+  AioMode aio = AioMode::threads;
+  bool discard = true;  ///< pass guest discards down (discard=unmap)
+  bool read_only = false;
+  std::vector<BackingLayer> backing;  ///< the chain below a qcow2, nearest first; empty: none
+  bool operator==(const DiskSpec&) const = default;
+  [[nodiscard]] bool ours() const { return size.has_value(); }
+};
+
+struct NicSpec {
+  NicKind kind = NicKind::network;
+  std::string bridge;   ///< kind bridge: the bridge. kind network: filled in at create (the
+                        ///< network's bridge)
+  std::string network;  ///< kind network: the managed network's name
+  NicModel model = NicModel::virtio;
+  std::optional<Mac> mac;  ///< always set after create
+  std::optional<Ipv4> ip;  ///< network: the leased address. bridge: only when asked for (recorded,
+                           ///< probed, not handed out)
+  bool operator==(const NicSpec&) const = default;
+};
+
+struct VncSpec {
+  VncMode mode = VncMode::automatic;
+  unsigned display = 0;              ///< mode fixed: 0..59635 (port 5900+display)
+  std::string listen = "127.0.0.1";  ///< numeric IPv4 or IPv6 address
+  std::string
+      password_file;  ///< path of the file that holds the password (at most 8 bytes); empty: none
+  bool password = false;  ///< a password is required (always beyond the loopback)
+  bool operator==(const VncSpec&) const = default;
+};
+
+/// Where a value came from: an option, FILE:LINE, "default", or a host fact. Keyed by field
+/// ("memory", "nic.0.mac").
+using Origins = std::map<std::string, std::string>;
+
+struct MachineSpec {
+  Uuid uuid;  ///< drawn at create
+  MachineName name;
+  unsigned cpus = 1;  ///< 1..255
+  Bytes memory = gibi;
+  std::string cpu = "qemu64";  ///< a QEMU CPU model, with flags if wanted ("host,-avx")
+  std::string machine;         ///< empty: pc (bios) or q35 (uefi); a versioned type after create
+  Nested nested = Nested::automatic;
+  Accel accel = Accel::automatic;
+  Firmware firmware = Firmware::bios;
+  std::string firmware_vars;  ///< uefi: our copy of the variables, filled in at create
+  std::vector<DiskSpec> disks;
+  std::string cdrom;  ///< absolute path of the ISO; empty: a drive without a medium is not made
+  bool cdrom_drive = false;  ///< a drive exists although it is empty (ejected)
+  BootOrder boot = BootOrder::disk;
+  std::string kernel, initrd, append;  ///< direct kernel boot
+  std::vector<NicSpec> nics;
+  VncSpec vnc;
+  std::string qemu;                    ///< the QEMU binary asked for; empty: the host's first
+  std::vector<std::string> qemu_args;  ///< handed to QEMU as they are (after --)
+  std::optional<unsigned> vsock_cid;   ///< leased at create
+  std::optional<unsigned> run_as_uid;  ///< leased at create by root: the uid of this machine's QEMU
+                                       ///< where nutshell-qemu is missing
+  Origins origins;
+  bool operator==(const MachineSpec&) const = default;
+
+  [[nodiscard]] bool is_q35() const {
+    return machine.find("q35") != std::string::npos ||
+           (machine.empty() && firmware == Firmware::uefi);
+  }
+  [[nodiscard]] bool has_cdrom_drive() const { return cdrom_drive || !cdrom.empty(); }
+};
+
+/// Words of the enums, both ways; parse_* gives nullopt for an unknown word, *_words lists the
+/// allowed ones.
+std::string to_string(DiskBus value);
+std::string to_string(DiskFormat value);
+std::string to_string(CacheMode value);
+std::string to_string(AioMode value);
+std::string to_string(NicModel value);
+std::string to_string(NicKind value);
+std::string to_string(Firmware value);
+std::string to_string(Nested value);
+std::string to_string(Accel value);
+std::string to_string(BootOrder value);
+std::string to_string(VncMode value);
+
+/// Sets `value` from its word; false when the word is unknown.
+bool from_word(std::string_view word, DiskBus& value);
+bool from_word(std::string_view word, DiskFormat& value);
+bool from_word(std::string_view word, CacheMode& value);
+bool from_word(std::string_view word, AioMode& value);
+bool from_word(std::string_view word, NicModel& value);
+bool from_word(std::string_view word, Firmware& value);
+bool from_word(std::string_view word, Nested& value);
+bool from_word(std::string_view word, Accel& value);
+bool from_word(std::string_view word, BootOrder& value);
+/// The allowed words, comma separated, for errors: "virtio, ide, scsi or sata".
+std::string words_of(DiskBus);
+std::string words_of(DiskFormat);
+std::string words_of(CacheMode);
+std::string words_of(AioMode);
+std::string words_of(NicModel);
+std::string words_of(Firmware);
+std::string words_of(Nested);
+std::string words_of(Accel);
+std::string words_of(BootOrder);
+
+/// The value of --disk: "100G,bus=virtio,cache=none" or "path=/dev/vg01/ciab,format=raw". Mistakes
+/// go to `problems`.
+DiskSpec parse_disk(std::string_view text, const std::string& where, Problems& problems);
+/// The value of --nic: "bridge=br0,model=virtio,mac=...,ip=...", "network=NAME" or "user". Mistakes
+/// go to `problems`.
+NicSpec parse_nic(std::string_view text, const std::string& where, Problems& problems);
+/// The value of --vnc: auto, a display number, unix or off. Mistakes go to `problems`.
+void parse_vnc(std::string_view text, const std::string& where, VncSpec& vnc, Problems& problems);
+
+/// What can be wrong in a spec as a whole, without looking at the host (ide on q35, boot from a
+/// cdrom that is not there, ...).
+Problems check(const MachineSpec& spec);
+
+/// The spec as kept in the registry and beside the disks; `spec_from_json(to_json(s)) == s`.
+Json to_json(const MachineSpec& spec);
+/// Throws Failed when a field is missing or of the wrong type.
+MachineSpec spec_from_json(const Json& json);
+
+}  // namespace nutshell

@@ -1,0 +1,122 @@
+// Every change we can make to a machine, as data: it can be printed, compared, journaled, and
+// finished by another process. A new Step does not compile until inverse(), describe() and
+// to_json() know it.
+#pragma once
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "nutshell/json.hpp"
+#include "nutshell/spec.hpp"
+#include "nutshell/values.hpp"
+
+namespace nutshell {
+
+// Leases and rows are committed with the plan, in one transaction; the Hold steps do nothing and
+// carry the undo.
+struct HoldMachine {
+  Uuid uuid;
+  std::string name;
+  bool operator==(const HoldMachine&) const = default;
+};  ///< row and leases until rm
+struct ForgetMachine {
+  Uuid uuid;
+  std::string name;
+  bool operator==(const ForgetMachine&) const = default;
+};
+struct HoldRun {
+  Uuid uuid;
+  bool operator==(const HoldRun&) const = default;
+};  ///< leases of one run
+struct FreeRun {
+  Uuid uuid;
+  std::string end;
+  bool operator==(const FreeRun&) const = default;
+};  ///< end: "stopped" or "crashed", and why
+struct MakeDirectory {
+  std::string path;
+  bool operator==(const MakeDirectory&) const = default;
+};  ///< mkdir, 0700, exclusive
+struct DropDirectory {
+  std::string path;
+  bool operator==(const DropDirectory&) const = default;
+};                   ///< with the plain files in it that are ours by place
+struct MakeVolume {  ///< exclusive
+  std::string path;
+  Bytes size = 0;
+  DiskFormat format = DiskFormat::raw;
+  std::vector<BackingLayer> backing;
+  bool operator==(const MakeVolume&) const = default;
+};
+struct DropVolume {
+  std::string path;
+  bool operator==(const DropVolume&) const = default;
+};
+struct CopyFile {
+  std::string from, to;
+  bool operator==(const CopyFile&) const = default;
+};  ///< UEFI variables; exclusive
+struct WriteFile {
+  std::string path, text;
+  bool operator==(const WriteFile&) const = default;
+};  ///< spec.json: tmp + rename. Secrets never
+struct DropFile {
+  std::string path;
+  bool operator==(const DropFile&) const = default;
+};
+struct EnsureNetwork {  ///< first makes, last removes, under the network's lock
+  Uuid user;
+  std::string network, bridge;
+  Ipv4Net address;
+  Mac bridge_mac;
+  bool operator==(const EnsureNetwork&) const = default;
+};
+struct LeaveNetwork {
+  Uuid user;
+  std::string network;
+  bool operator==(const LeaveNetwork&) const = default;
+};
+struct StartQemu {
+  Uuid uuid;
+  unsigned boot = 1;
+  bool operator==(const StartQemu&) const = default;
+};  ///< in prelaunch, verified, all descriptors handed over
+struct StopQemu {
+  Uuid uuid;
+  bool operator==(const StopQemu&) const = default;
+};  ///< SIGKILL through a checked pidfd; gone already is done
+struct Continue {
+  Uuid uuid;
+  bool operator==(const Continue&) const = default;
+};  ///< `cont`; its undo is StopQemu's
+
+using Step = std::variant<HoldMachine, ForgetMachine, HoldRun, FreeRun, MakeDirectory,
+                          DropDirectory, MakeVolume, DropVolume, CopyFile, WriteFile, DropFile,
+                          EnsureNetwork, LeaveNetwork, StartQemu, StopQemu, Continue>;
+
+/// What undoes a completed step; nullopt for teardown steps, which are finished and never undone.
+std::optional<Step> inverse(const Step& step);
+/// One line for a person: "make volume /var/...: 100G raw".
+std::string describe(const Step& step);
+/// The kind in snake_case: "make_volume".
+std::string kind(const Step& step);
+Json to_json(const Step& step);
+/// Throws Failed for an unknown kind (a journal of a newer version).
+Step step_from_json(const Json& json);
+
+/// undo: a failure undoes what was completed, in reverse. keep_going: teardown; a failure is a
+/// leftover, the rest goes on.
+enum class OnFailure { undo, keep_going };
+
+struct Plan {
+  std::string verb;  ///< "launch", "start", "stop", "rm", "recover", ...
+  Uuid machine;
+  OnFailure on_failure = OnFailure::undo;
+  std::vector<Step> steps;
+  bool operator==(const Plan&) const = default;
+};
+Json to_json(const Plan& plan);
+Plan plan_from_json(const Json& json);
+
+}  // namespace nutshell
