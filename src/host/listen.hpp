@@ -1,0 +1,24 @@
+// Listening sockets that are bound by us and handed to QEMU, so that nobody polls and nobody else
+// can have them.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "host/fd.hpp"
+
+namespace nutshell::host {
+
+/// A listening stream socket at `path`, mode 0600, exclusively (a file there is an error).
+Fd listen_unix(const std::string& path);
+
+struct DisplaySocket {
+  Fd socket;           ///< listening; empty when the display is taken
+  std::string holder;  ///< who has it then, in words: "Xvnc (pid 311)"
+};
+/// Proves that TCP port 5900+display is free on every address of both families, then listens on
+/// `address` (numeric). What only remembers finished connections (TIME_WAIT) does not make a
+/// display taken. Throws SystemError when the address is not this host's.
+DisplaySocket listen_display(const std::string& address, unsigned display);
+
+}  // namespace nutshell::host

@@ -1,0 +1,189 @@
+// The start of a QEMU, read from top to bottom in start_qemu(): after each line stands what is now
+// true.
+#include "host/qemu_start.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "nutshell/error.hpp"
+
+namespace nutshell::host {
+namespace {
+
+constexpr std::size_t shown_log = 2000;
+
+/// What QEMU's last words most likely mean, for the sentence's end.
+std::string likely_cause(const std::string& said) {
+  static constexpr struct {
+    const char* sign;
+    const char* cause;
+  } causes[] = {
+      {"Failed to get \"write\" lock", "another QEMU uses that disk"},
+      {"Failed to get shared \"write\" lock", "another QEMU uses that disk"},
+      {"Could not access KVM kernel module",
+       "QEMU may not open /dev/kvm; check its group, or use --accel tcg"},
+      {"cannot set up guest memory", "the host has not enough memory; use a smaller --memory"},
+      {"unable to find CPU model",
+       "this QEMU does not know that CPU model; `qemu-system-x86_64 -cpu help` lists them"},
+      {"unsupported machine type",
+       "this QEMU does not know that machine type; `qemu-system-x86_64 -machine help` lists them"},
+      {"Property", "this QEMU does not know that property"},
+      {"failed to find romfile", "a ROM file is missing; install the package ipxe-qemu"},
+      {"invalid option", "this QEMU does not know that option"},
+      {"Image is not in qcow2 format", "the image is no qcow2; name its format with format=raw"},
+  };
+  for (const auto& [sign, cause] : causes)
+    if (said.find(sign) != std::string::npos) return fmt::format(" (most likely: {})", cause);
+  return "";
+}
+
+std::string how_it_ended(int status) {
+  if (WIFSIGNALED(status))
+    return fmt::format("was killed by signal {} ({})", WTERMSIG(status),
+                       strsignal(WTERMSIG(status)));
+  return fmt::format("exited with status {}", WEXITSTATUS(status));
+}
+
+std::string trimmed(std::string text) {
+  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
+  return text;
+}
+
+[[noreturn]] void throw_death(const QemuStart& start, int status) {
+  const std::string said = trimmed(read_tail(start.log, shown_log));
+  throw Failed(fmt::format("{}: QEMU {} before the machine ran{}: {}", start.who,
+                           how_it_ended(status), likely_cause(said),
+                           said.empty() ? "it said nothing" : said));
+}
+
+/// Ours until given up: whatever goes wrong between fork and the end of start_qemu, the process
+/// does not stay.
+class Newborn {
+ public:
+  explicit Newborn(const QemuStart& start, Identity identity)
+      : start_(start), identity_(identity) {}
+  Newborn(const Newborn&) = delete;
+  Newborn& operator=(const Newborn&) = delete;
+  ~Newborn() {
+    if (identity_.pid == 0) return;
+    kill(identity_.pid, SIGKILL);
+    waitpid(identity_.pid, nullptr, 0);
+  }
+  /// Throws with its last words if it has ended.
+  void check() {
+    int status = 0;
+    if (waitpid(identity_.pid, &status, WNOHANG) != identity_.pid) return;
+    identity_.pid = 0;
+    throw_death(start_, status);
+  }
+  /// The same, but gives it a moment to end first: its socket closed just now.
+  void check_soon() {
+    for (int i = 0; i < 100; ++i) {
+      check();
+      usleep(10000);
+    }
+  }
+  Identity give_up() { return std::exchange(identity_, {}); }
+
+ private:
+  const QemuStart& start_;
+  Identity identity_;
+};
+
+void verify_cpu(Qmp& qmp, const QemuStart& start) {
+  if (start.kvm && !qmp.execute("query-kvm").flag("enabled"))
+    throw Failed(fmt::format("{}: QEMU runs without KVM although it was asked for", start.who));
+  if (start.cpu_flags.empty()) return;
+  const Json cpus = qmp.execute("query-cpus-fast");
+  const std::string path = cpus.as_array().empty() ? "" : cpus.as_array().front().text("qom-path");
+  const Json missing =
+      qmp.execute("qom-get", Json::object({{"path", path}, {"property", "unavailable-features"}}));
+  for (const std::string& flag : start.cpu_flags)
+    for (const Json& feature : missing.as_array())
+      if (feature.is_string() && feature.as_string() == flag)
+        throw Failed(
+            fmt::format("{}: the CPU flag {} was asked for and QEMU could not give it; see "
+                        "`nutshell doctor` for what the host lacks",
+                        start.who, flag));
+}
+
+void verify_disks(Qmp& qmp, const QemuStart& start) {
+  std::size_t wanted = 0;
+  for (const Arg& arg : start.line.args)
+    wanted += arg.option == "-device" && arg.value.find("\"drive\":") != std::string::npos;
+  std::size_t there = 0;
+  for (const Json& device : qmp.execute("query-block").as_array())
+    there += device.find("inserted") != nullptr;
+  if (there < wanted)
+    throw Failed(fmt::format("{}: QEMU opened {} of {} disks", start.who, there, wanted));
+}
+
+void hand_display(Qmp& qmp, const QemuStart& start) {
+  if (start.vnc_socket < 0) return;
+  qmp.execute("getfd", Json::object({{"fdname", "vnc"}}), start.vnc_socket);
+  const Json address = Json::object({{"type", "fd"}, {"str", "vnc"}});
+  qmp.execute("display-update",
+              Json::object({{"type", "vnc"}, {"addresses", Json::array({address})}}));
+  if (!start.vnc_password.empty())
+    qmp.execute("set_password",
+                Json::object({{"protocol", "vnc"}, {"password", start.vnc_password}}));
+  if (!qmp.execute("query-vnc").flag("enabled"))
+    throw Failed(fmt::format("{}: QEMU did not take the VNC socket", start.who));
+}
+
+}  // namespace
+
+std::string read_tail(const std::string& path, std::size_t limit) {
+  const Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return "";
+  const off_t size = lseek(file.get(), 0, SEEK_END);
+  const off_t from = size > static_cast<off_t>(limit) ? size - static_cast<off_t>(limit) : 0;
+  std::string text(static_cast<std::size_t>(size - from), '\0');
+  const ssize_t n = pread(file.get(), text.data(), text.size(), from);
+  text.resize(n > 0 ? static_cast<std::size_t>(n) : 0);
+  return text;
+}
+
+StartedQemu start_qemu(const QemuStart& start) {
+  std::vector<OpenHandle> handles =
+      open_handles(start.line.handles, start.taps, start.bridge_helper);
+  // From here taps, sockets, disks and the lock are open, and die with us.
+  const Fd log(open(start.log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+  if (!log)
+    throw SystemError(errno, fmt::format("{}: its log {} cannot be written", start.who, start.log));
+  ChildStart child;
+  child.argv = start.line.argv();
+  child.output = log.get();
+  child.run_as = start.run_as;
+  for (const OpenHandle& handle : handles)
+    child.handed.emplace_back(handle.fd.get(), handle.target);
+  Newborn newborn(start, start_child(child));
+  handles.clear();
+  // From here QEMU alone holds them: when it ends, they are gone.
+  try {
+    Qmp qmp = Qmp::connect(start.qmp);
+    verify_cpu(qmp, start);
+    verify_disks(qmp, start);
+    hand_display(qmp, start);
+    if (start.cdrom_bootindex_later)
+      qmp.execute("qom-set", Json::object({{"path", cdrom_qom_path()},
+                                           {"property", "bootindex"},
+                                           {"value", *start.cdrom_bootindex_later}}));
+    // From here everything that was asked for is there, and the next reset boots the disk.
+    return {newborn.give_up(), std::move(qmp)};
+  } catch (const Error&) {
+    newborn.check_soon();
+    throw;
+  }
+}
+
+}  // namespace nutshell::host
