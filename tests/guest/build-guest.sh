@@ -30,7 +30,7 @@ all_fresh() { local each; for each in "${wanted[@]}"; do fresh "$each" || return
 all_fresh && exit 0
 
 for tool in dpkg-deb apt-get apt-cache depmod modprobe cpio gzip grub-mkrescue grub-mkimage xorriso mformat flock; do
-  PATH="$PATH:/usr/sbin:/sbin" command -v "$tool" >/dev/null || die "$tool is missing; tests/packages-test.txt names the packages (tests/run.sh and examples/demo.sh install them)"
+  PATH="$PATH:/usr/sbin:/sbin" command -v "$tool" >/dev/null || die "$tool is missing; cmake/packages-demo.txt names the packages (tests/run.sh and examples/demo.sh install them)"
 done
 PATH="$PATH:/usr/sbin:/sbin"
 
