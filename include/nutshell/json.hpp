@@ -68,6 +68,9 @@ class Json {
   [[nodiscard]] bool flag(std::string_view name, bool fallback = false) const;
   /// Sets a member (appended, or replaced in place); a null value becomes an object first.
   Json& set(std::string name, Json value);
+  /// Adds a member at the end without looking for one of that name: for building large objects
+  /// whose names are known to be distinct.
+  Json& append(std::string name, Json value);
   /// Appends to an array; a null value becomes an array first.
   Json& push(Json value);
 

@@ -17,7 +17,8 @@ inline constexpr std::size_t longest_socket_path = 107;
 struct PathChoice {
   std::string root;  ///< absolute; empty: not given
   bool is_root = false;
-  std::string home, xdg_config, xdg_state, xdg_runtime;  ///< of an ordinary user; empty when unset
+  std::string home, xdg_config, xdg_state, xdg_runtime,
+      xdg_cache;  ///< of an ordinary user; empty when unset
   unsigned uid = 0;
   std::string config;  ///< --config; empty: the default place
 };

@@ -135,10 +135,12 @@ bool from_word(std::string_view word, DiskFormat& value);
 bool from_word(std::string_view word, CacheMode& value);
 bool from_word(std::string_view word, AioMode& value);
 bool from_word(std::string_view word, NicModel& value);
+bool from_word(std::string_view word, NicKind& value);
 bool from_word(std::string_view word, Firmware& value);
 bool from_word(std::string_view word, Nested& value);
 bool from_word(std::string_view word, Accel& value);
 bool from_word(std::string_view word, BootOrder& value);
+bool from_word(std::string_view word, VncMode& value);
 /// The allowed words, comma separated, for errors: "virtio, ide, scsi or sata".
 std::string words_of(DiskBus);
 std::string words_of(DiskFormat);
@@ -150,17 +152,21 @@ std::string words_of(Nested);
 std::string words_of(Accel);
 std::string words_of(BootOrder);
 
-/// The value of --disk: "100G,bus=virtio,cache=none" or "path=/dev/vg01/ciab,format=raw". Mistakes
-/// go to `problems`.
+/// The value of --disk: "100G,bus=virtio,cache=none" or "path=/dev/vg01/ciab,format=raw". Keys:
+/// size path bus format cache aio discard read_only (or `ro`) backing backing_format. A comma
+/// inside a value is written twice, as QEMU does. Paths stay as given (the caller makes them
+/// absolute). Mistakes go to `problems`.
 DiskSpec parse_disk(std::string_view text, const std::string& where, Problems& problems);
-/// The value of --nic: "bridge=br0,model=virtio,mac=...,ip=...", "network=NAME" or "user". Mistakes
-/// go to `problems`.
+/// The value of --nic: "bridge=br0,model=virtio,mac=...,ip=...", "network=NAME" or "user". Where
+/// none of the three is named ("model=e1000"), the kind is network with an empty `network`: the
+/// default network of whoever asks. Mistakes go to `problems`.
 NicSpec parse_nic(std::string_view text, const std::string& where, Problems& problems);
 /// The value of --vnc: auto, a display number, unix or off. Mistakes go to `problems`.
 void parse_vnc(std::string_view text, const std::string& where, VncSpec& vnc, Problems& problems);
 
 /// What can be wrong in a spec as a whole, without looking at the host (ide on q35, boot from a
-/// cdrom that is not there, ...).
+/// cdrom that is not there, ...). An empty name is not looked at. `where` is the field's origin
+/// where one is kept, else its option.
 Problems check(const MachineSpec& spec);
 
 /// The spec as kept in the registry and beside the disks; `spec_from_json(to_json(s)) == s`.

@@ -96,6 +96,9 @@ bool is_interface_name(std::string_view text);
 /// The text with control and non-ASCII bytes written as \xNN, so that it can be shown on a
 /// terminal.
 std::string printable(std::string_view text);
+/// Why a text cannot be handed to QEMU and kept in JSON ("it contains a newline"); empty: it can.
+/// Control characters and invalid UTF-8 are what is refused; commas, quotes and spaces are fine.
+std::string text_fault(std::string_view text);
 /// The text quoted so that a POSIX shell reads it back as one word; unchanged when it needs no
 /// quoting.
 std::string shell_quote(std::string_view text);

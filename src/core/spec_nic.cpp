@@ -1,0 +1,125 @@
+// One --nic, and --vnc. A MAC or an address that could never work is refused here, where the
+// sentence can say why, and not by a guest that stays silent.
+#include <string>
+#include <vector>
+
+#include "core/spec_options.hpp"
+#include "nutshell/spec.hpp"
+
+namespace nutshell {
+namespace {
+
+const std::vector<std::string>& nic_keys() {
+  static const std::vector<std::string> keys{"bridge", "network", "user", "model", "mac", "ip"};
+  return keys;
+}
+
+void take_mac(OptionList& list, NicSpec& nic) {
+  const auto text = list.take("mac");
+  if (!text) return;
+  const auto mac = parse_mac(*text);
+  if (!mac) {
+    list.complain("mac=" + quoted(*text) +
+                  " is malformed; write six bytes in hex with colons: 52:54:00:12:34:60");
+  } else if (mac->is_multicast()) {
+    list.complain("mac=" + *text +
+                  " is a multicast address (its first byte is odd); a machine "
+                  "needs a unicast one such as 52:54:00:12:34:60");
+  } else if (mac->value == 0) {
+    list.complain("mac=" + *text +
+                  " is all zero, which no machine may have; leave mac= out to be "
+                  "given one");
+  } else {
+    nic.mac = mac;
+  }
+}
+
+void take_ip(OptionList& list, NicSpec& nic) {
+  const auto text = list.take("ip");
+  if (!text) return;
+  const auto ip = parse_ipv4(*text);
+  if (!ip) {
+    list.complain("ip=" + quoted(*text) +
+                  " is no IPv4 address; write four numbers from 0 to 255: 10.0.0.7");
+    return;
+  }
+  const unsigned first = ip->value >> 24;
+  if (first == 0 || first == 127 || first >= 224) {
+    list.complain("ip=" + *text + " is no address that a machine can have (" +
+                  (first == 0     ? "it means this network"
+                   : first == 127 ? "it is the loopback"
+                   : first < 240  ? "it is multicast"
+                                  : "it is reserved") +
+                  ")");
+    return;
+  }
+  if (nic.kind == NicKind::user) {
+    list.complain("ip= needs bridge= or network=; in user mode QEMU hands out the address itself");
+    return;
+  }
+  nic.ip = ip;
+}
+
+}  // namespace
+
+NicSpec parse_nic(std::string_view text, const std::string& where, Problems& problems) {
+  NicSpec nic;
+  OptionList list(text, where, problems);
+  if (const auto word = list.take_leading_word(nic_keys())) {
+    const std::string guess = suggestion(*word, {"user"});
+    list.complain(quoted(*word) + " is no network; write bridge=NAME, network=NAME or user" +
+                  guess);
+  }
+  const bool user = list.take_switch("user").value_or(false);
+  const auto bridge = list.take("bridge"), network = list.take("network");
+  if (user + bridge.has_value() + network.has_value() > 1)
+    list.complain("a NIC is on one network; give one of bridge=, network= and user");
+  if (bridge) {
+    nic.kind = NicKind::bridge;
+    nic.bridge = *bridge;
+    if (!is_interface_name(*bridge))
+      list.complain("bridge=" + quoted(*bridge) +
+                    " can be no interface's name (1 to 15 bytes "
+                    "without '/', ':', '%' and spaces)");
+  } else if (network) {
+    nic.network = *network;
+    if (const std::string fault = name_fault(*network); !fault.empty())
+      list.complain("network=" + quoted(*network) + " can be no network's name: " + fault);
+  } else if (user) {
+    nic.kind = NicKind::user;
+  }
+  list.take_word("model", nic.model);
+  take_mac(list, nic);
+  take_ip(list, nic);
+  list.refuse_the_rest(nic_keys());
+  return nic;
+}
+
+void parse_vnc(std::string_view text, const std::string& where, VncSpec& vnc, Problems& problems) {
+  constexpr unsigned highest_display = 65535 - 5900;
+  VncMode mode = VncMode::automatic;
+  if (from_word(text, mode) && mode != VncMode::fixed) {
+    vnc.mode = mode;
+    return;
+  }
+  std::string_view digits = text;
+  if (!digits.empty() && digits.front() == ':') digits.remove_prefix(1);
+  const bool number = !digits.empty() && digits.find_first_not_of("0123456789") == digits.npos;
+  unsigned display = 0;
+  for (const char c : digits.substr(0, number ? 6 : 0))
+    display = display * 10 + static_cast<unsigned>(c - '0');
+  if (!number) {
+    problems.push_back({where, quoted(text) + " is no display; use auto, a number from 0 to " +
+                                   std::to_string(highest_display) + ", unix or off" +
+                                   suggestion(text, {"auto", "unix", "off"})});
+  } else if (digits.size() > 6 || display > highest_display) {
+    problems.push_back({where, "display " + quoted(digits) +
+                                   " does not exist; displays go from 0 to " +
+                                   std::to_string(highest_display) + " (port 5900 and up)"});
+  } else {
+    vnc.mode = VncMode::fixed;
+    vnc.display = display;
+  }
+}
+
+}  // namespace nutshell

@@ -1,0 +1,108 @@
+// What each step is, in words, and what undoes it. One overload for each step and no default: a new
+// step does not compile until someone has decided both.
+#include "nutshell/step.hpp"
+
+#include <fmt/format.h>
+
+namespace nutshell {
+namespace {
+
+using Undo = std::optional<Step>;
+
+struct InverseOf {
+  Undo operator()(const HoldMachine& step) const { return ForgetMachine{step.uuid, step.name}; }
+  Undo operator()(const HoldRun& step) const { return FreeRun{step.uuid, "stopped"}; }
+  Undo operator()(const MakeDirectory& step) const { return DropDirectory{step.path}; }
+  Undo operator()(const MakeVolume& step) const { return DropVolume{step.path}; }
+  Undo operator()(const CopyFile& step) const { return DropFile{step.to}; }
+  Undo operator()(const WriteFile& step) const { return DropFile{step.path}; }
+  Undo operator()(const EnsureNetwork& step) const { return LeaveNetwork{step.user, step.network}; }
+  Undo operator()(const StartQemu& step) const { return StopQemu{step.uuid}; }
+  // A machine that runs is undone by the undo of its start, which comes right after in reverse.
+  Undo operator()(const Continue&) const { return std::nullopt; }
+  // Teardown is finished, never undone.
+  Undo operator()(const ForgetMachine&) const { return std::nullopt; }
+  Undo operator()(const FreeRun&) const { return std::nullopt; }
+  Undo operator()(const DropDirectory&) const { return std::nullopt; }
+  Undo operator()(const DropVolume&) const { return std::nullopt; }
+  Undo operator()(const DropFile&) const { return std::nullopt; }
+  Undo operator()(const LeaveNetwork&) const { return std::nullopt; }
+  Undo operator()(const StopQemu&) const { return std::nullopt; }
+};
+
+struct Words {
+  std::string operator()(const HoldMachine& step) const {
+    return fmt::format("hold the name {} and its leases", printable(step.name));
+  }
+  std::string operator()(const ForgetMachine& step) const {
+    return fmt::format("forget {} and give its leases back", printable(step.name));
+  }
+  std::string operator()(const HoldRun&) const { return "hold the leases of this run"; }
+  std::string operator()(const FreeRun& step) const {
+    return fmt::format("give the leases of the run back ({})", printable(step.end));
+  }
+  std::string operator()(const MakeDirectory& step) const {
+    return "make directory " + printable(step.path);
+  }
+  std::string operator()(const DropDirectory& step) const {
+    return "remove directory " + printable(step.path);
+  }
+  std::string operator()(const MakeVolume& step) const {
+    std::string line = fmt::format("make volume {}: {} {}", printable(step.path),
+                                   format_size(step.size), to_string(step.format));
+    if (!step.backing.empty()) line += " on " + printable(step.backing.front().path);
+    return line;
+  }
+  std::string operator()(const DropVolume& step) const {
+    return "remove volume " + printable(step.path);
+  }
+  std::string operator()(const CopyFile& step) const {
+    return fmt::format("copy {} to {}", printable(step.from), printable(step.to));
+  }
+  std::string operator()(const WriteFile& step) const {
+    return fmt::format("write {} ({} bytes)", printable(step.path), step.text.size());
+  }
+  std::string operator()(const DropFile& step) const {
+    return "remove file " + printable(step.path);
+  }
+  std::string operator()(const EnsureNetwork& step) const {
+    return fmt::format("make network {} if it is not there: bridge {} with {}",
+                       printable(step.network), printable(step.bridge), to_string(step.address));
+  }
+  std::string operator()(const LeaveNetwork& step) const {
+    return fmt::format("leave network {}, and remove it if nobody else uses it",
+                       printable(step.network));
+  }
+  std::string operator()(const StartQemu& step) const {
+    return fmt::format("start QEMU, paused, and verify it (boot {})", step.boot);
+  }
+  std::string operator()(const StopQemu&) const { return "stop QEMU at once"; }
+  std::string operator()(const Continue&) const { return "let the machine run"; }
+};
+
+struct Kind {
+  std::string operator()(const HoldMachine&) const { return "hold_machine"; }
+  std::string operator()(const ForgetMachine&) const { return "forget_machine"; }
+  std::string operator()(const HoldRun&) const { return "hold_run"; }
+  std::string operator()(const FreeRun&) const { return "free_run"; }
+  std::string operator()(const MakeDirectory&) const { return "make_directory"; }
+  std::string operator()(const DropDirectory&) const { return "drop_directory"; }
+  std::string operator()(const MakeVolume&) const { return "make_volume"; }
+  std::string operator()(const DropVolume&) const { return "drop_volume"; }
+  std::string operator()(const CopyFile&) const { return "copy_file"; }
+  std::string operator()(const WriteFile&) const { return "write_file"; }
+  std::string operator()(const DropFile&) const { return "drop_file"; }
+  std::string operator()(const EnsureNetwork&) const { return "ensure_network"; }
+  std::string operator()(const LeaveNetwork&) const { return "leave_network"; }
+  std::string operator()(const StartQemu&) const { return "start_qemu"; }
+  std::string operator()(const StopQemu&) const { return "stop_qemu"; }
+  std::string operator()(const Continue&) const { return "continue"; }
+};
+
+}  // namespace
+
+std::optional<Step> inverse(const Step& step) { return std::visit(InverseOf{}, step); }
+std::string describe(const Step& step) { return std::visit(Words{}, step); }
+std::string kind(const Step& step) { return std::visit(Kind{}, step); }
+
+}  // namespace nutshell

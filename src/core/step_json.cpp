@@ -1,0 +1,168 @@
+// Steps and plans as JSON, which is how the journal keeps them: whoever finds a plan that was cut
+// short reads it here. A step that this version does not know is an error, never skipped, because
+// the journal may be a newer version's.
+#include <fmt/format.h>
+
+#include <limits>
+
+#include "nutshell/error.hpp"
+#include "nutshell/step.hpp"
+
+namespace nutshell {
+namespace {
+
+struct Members {
+  Json& json;
+
+  void put_uuid(const Uuid& uuid) const { json.append("uuid", uuid.text); }
+  void put_path(const std::string& path) const { json.append("path", path); }
+
+  void operator()(const HoldMachine& step) const {
+    put_uuid(step.uuid);
+    json.append("name", step.name);
+  }
+  void operator()(const ForgetMachine& step) const {
+    put_uuid(step.uuid);
+    json.append("name", step.name);
+  }
+  void operator()(const HoldRun& step) const { put_uuid(step.uuid); }
+  void operator()(const FreeRun& step) const {
+    put_uuid(step.uuid);
+    json.append("end", step.end);
+  }
+  void operator()(const MakeDirectory& step) const { put_path(step.path); }
+  void operator()(const DropDirectory& step) const { put_path(step.path); }
+  void operator()(const MakeVolume& step) const {
+    put_path(step.path);
+    json.append("size", step.size);
+    json.append("format", to_string(step.format));
+    Json layers = Json::array();
+    for (const BackingLayer& layer : step.backing)
+      layers.push(Json::object({{"path", layer.path}, {"format", to_string(layer.format)}}));
+    json.append("backing", layers);
+  }
+  void operator()(const DropVolume& step) const { put_path(step.path); }
+  void operator()(const CopyFile& step) const {
+    json.append("from", step.from);
+    json.append("to", step.to);
+  }
+  void operator()(const WriteFile& step) const {
+    put_path(step.path);
+    json.append("text", step.text);
+  }
+  void operator()(const DropFile& step) const { put_path(step.path); }
+  void operator()(const EnsureNetwork& step) const {
+    json.append("user", step.user.text);
+    json.append("network", step.network);
+    json.append("bridge", step.bridge);
+    json.append("address", to_string(step.address));
+    json.append("bridge_mac", to_string(step.bridge_mac));
+  }
+  void operator()(const LeaveNetwork& step) const {
+    json.append("user", step.user.text);
+    json.append("network", step.network);
+  }
+  void operator()(const StartQemu& step) const {
+    put_uuid(step.uuid);
+    json.append("boot", step.boot);
+  }
+  void operator()(const StopQemu& step) const { put_uuid(step.uuid); }
+  void operator()(const Continue& step) const { put_uuid(step.uuid); }
+};
+
+std::string text(const Json& json, std::string_view name) { return json.at(name).as_string(); }
+std::string path(const Json& json) { return text(json, "path"); }
+
+[[noreturn]] void damaged(const std::string& what) {
+  throw Failed("the journal is damaged: " + what);
+}
+
+Uuid uuid(const Json& json, std::string_view name = "uuid") {
+  const std::string written = text(json, name);
+  if (written.empty()) return {};  // a plan about the host has no machine
+  const auto value = parse_uuid(written);
+  if (!value) damaged(fmt::format("{} \"{}\" is no UUID", name, printable(written)));
+  return *value;
+}
+
+DiskFormat format(const Json& json) {
+  DiskFormat value{};
+  const std::string written = text(json, "format");
+  if (!from_word(written, value)) damaged("\"" + printable(written) + "\" is no disk format");
+  return value;
+}
+
+MakeVolume make_volume(const Json& json) {
+  const std::int64_t size = json.at("size").as_integer();
+  if (size < 0) damaged("a volume has a negative size");
+  MakeVolume step{path(json), static_cast<Bytes>(size), format(json), {}};
+  for (const Json& layer : json.at("backing").as_array())
+    step.backing.push_back({path(layer), format(layer)});
+  return step;
+}
+
+EnsureNetwork ensure_network(const Json& json) {
+  const auto address = parse_ipv4_net(text(json, "address"));
+  const auto mac = parse_mac(text(json, "bridge_mac"));
+  if (!address || !mac) damaged("a network has a malformed address");
+  return {uuid(json, "user"), text(json, "network"), text(json, "bridge"), *address, *mac};
+}
+
+StartQemu start_qemu(const Json& json) {
+  const std::int64_t boot = json.at("boot").as_integer();
+  if (boot < 1 || boot > std::numeric_limits<unsigned>::max())
+    damaged("a boot number is out of range");
+  return {uuid(json), static_cast<unsigned>(boot)};
+}
+
+}  // namespace
+
+Json to_json(const Step& step) {
+  Json json = Json::object({{"step", kind(step)}});
+  std::visit(Members{json}, step);
+  return json;
+}
+
+Step step_from_json(const Json& json) {
+  const std::string kind = text(json, "step");
+  if (kind == "hold_machine") return HoldMachine{uuid(json), text(json, "name")};
+  if (kind == "forget_machine") return ForgetMachine{uuid(json), text(json, "name")};
+  if (kind == "hold_run") return HoldRun{uuid(json)};
+  if (kind == "free_run") return FreeRun{uuid(json), text(json, "end")};
+  if (kind == "make_directory") return MakeDirectory{path(json)};
+  if (kind == "drop_directory") return DropDirectory{path(json)};
+  if (kind == "make_volume") return make_volume(json);
+  if (kind == "drop_volume") return DropVolume{path(json)};
+  if (kind == "copy_file") return CopyFile{text(json, "from"), text(json, "to")};
+  if (kind == "write_file") return WriteFile{path(json), text(json, "text")};
+  if (kind == "drop_file") return DropFile{path(json)};
+  if (kind == "ensure_network") return ensure_network(json);
+  if (kind == "leave_network") return LeaveNetwork{uuid(json, "user"), text(json, "network")};
+  if (kind == "start_qemu") return start_qemu(json);
+  if (kind == "stop_qemu") return StopQemu{uuid(json)};
+  if (kind == "continue") return Continue{uuid(json)};
+  throw Failed("the journal has a step \"" + printable(kind) +
+               "\" that this version does not know; finish it with the version that wrote it");
+}
+
+Json to_json(const Plan& plan) {
+  Json steps = Json::array();
+  for (const Step& step : plan.steps) steps.push(to_json(step));
+  return Json::object({{"verb", plan.verb},
+                       {"machine", plan.machine.text},
+                       {"on_failure", plan.on_failure == OnFailure::undo ? "undo" : "keep_going"},
+                       {"steps", steps}});
+}
+
+Plan plan_from_json(const Json& json) {
+  Plan plan{text(json, "verb"), uuid(json, "machine"), OnFailure::undo, {}};
+  const std::string on_failure = text(json, "on_failure");
+  if (on_failure == "keep_going")
+    plan.on_failure = OnFailure::keep_going;
+  else if (on_failure != "undo")
+    damaged("on_failure \"" + printable(on_failure) + "\" is not known");
+  for (const Json& step : json.at("steps").as_array()) plan.steps.push_back(step_from_json(step));
+  return plan;
+}
+
+}  // namespace nutshell
