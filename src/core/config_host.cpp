@@ -1,0 +1,120 @@
+// nutshell.toml: defaults and pools of one host. Without a file everything works from the built-in
+// pools; a pool of the same name in the file replaces the built-in one whole.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/config_pool.hpp"
+#include "core/config_tree.hpp"
+#include "nutshell/config.hpp"
+
+namespace nutshell {
+namespace {
+
+void read_defaults(TableReader& reader, Config& config) {
+  const auto keep = [&](const std::string& key, std::string& field) {
+    const ConfigNode* node = reader.take_text(key);
+    if (!node) return node;
+    field = node->text;
+    config.origins[key] = reader.place(*node);
+    return node;
+  };
+  keep("qemu", config.qemu);
+  keep("cpu", config.cpu);
+  if (const ConfigNode* vg = keep("vg", config.vg))
+    reader.complain(*vg,
+                    "LVM volumes are not available in this version; leave vg out, disks are "
+                    "then file volumes");
+  if (const auto memory = reader.take_size("memory")) {
+    config.memory = memory->first;
+    config.origins["memory"] = reader.place(*memory->second);
+  }
+}
+
+/// The subnet of nutshell0: one that a bridge can have, with room for the host and a machine.
+void read_network(TableReader& reader, Config& config) {
+  const ConfigNode* node = reader.take_text("network");
+  if (!node) return;
+  const auto net = parse_ipv4_net(node->text);
+  const unsigned first = net ? net->address.value >> 24 : 0;
+  if (!net) {
+    reader.complain(*node, "network = " + quoted(node->text) +
+                               " is no network; write it like \"10.75.0.0/24\"");
+  } else if (net->prefix < 8 || net->prefix > 30) {
+    reader.complain(*node, fmt::format("network = {} has the prefix {}; use 8 to 30",
+                                       quoted(node->text), net->prefix));
+  } else if (first == 0 || first == 127 || first >= 224) {
+    reader.complain(*node, "network = " + quoted(node->text) +
+                               " can be no network of machines; use one such as 10.75.0.0/24");
+  } else {
+    config.network = net;
+    config.origins["network"] = reader.place(*node);
+  }
+}
+
+void read_pools(TableReader& reader, const std::string& file, Config& config, Problems& problems) {
+  for (const ConfigNode* table : reader.take_tables("pool")) {
+    auto pool = read_pool(*table, file, problems);
+    if (!pool) continue;
+    for (const PoolRange& other : config.pools) {
+      if (other.name == pool->name)
+        reader.complain(*table,
+                        fmt::format("pool {} was declared already ({})", pool->name, other.origin));
+      else if (pool->kind == "ipv4" && other.kind == "ipv4" && pool->low <= other.high &&
+               other.low <= pool->high)
+        reader.complain(*table,
+                        fmt::format("pool {} overlaps pool {} ({}); an address is in one pool",
+                                    pool->name, other.name, other.origin));
+    }
+    config.origins["pool." + pool->name] = pool->origin;
+    config.pools.push_back(*std::move(pool));
+  }
+}
+
+PoolRange built_in(const std::string& kind, std::uint64_t low, std::uint64_t high) {
+  PoolRange pool;
+  pool.name = pool.kind = kind;
+  pool.low = low;
+  pool.high = high;
+  return pool;
+}
+
+std::vector<PoolRange> built_in_pools() {
+  return {built_in("mac", 0x525400000000, 0x525400ffffff), built_in("vnc", 0, 99),
+          built_in("cid", 1000, 65535999),
+          // In a range that systemd's UIDS-GIDS.md calls unused: no distribution hands it out.
+          built_in("uid", 1900000000, 1900065535),
+          // 10.75.0.0/16
+          built_in("subnet", 0x0a4b0000, 0x0a4bffff)};
+}
+
+}  // namespace
+
+Config parse_config(std::string_view text, const std::string& file) {
+  const ConfigNode root = parse_toml(text, file);
+  Problems problems;
+  TableReader reader(root, file, problems);
+  Config config;
+  config.file = file;
+  read_defaults(reader, config);
+  read_network(reader, config);
+  read_pools(reader, file, config, problems);
+  reader.refuse_the_rest();
+  if (!problems.empty()) throw ConfigError(std::move(problems));
+  return config;
+}
+
+std::vector<PoolRange> effective_pools(const Config& config) {
+  std::vector<PoolRange> pools = built_in_pools();
+  for (const PoolRange& pool : config.pools) {
+    const auto same = std::find_if(pools.begin(), pools.end(),
+                                   [&](const PoolRange& other) { return other.name == pool.name; });
+    if (same == pools.end())
+      pools.push_back(pool);
+    else
+      *same = pool;
+  }
+  return pools;
+}
+
+}  // namespace nutshell
