@@ -15,6 +15,7 @@
 #include <cerrno>
 #include <cstring>
 #include <set>
+#include <thread>
 
 #include "link_parts.hpp"
 
@@ -83,6 +84,22 @@ std::optional<ArpAnswer> read_answer(const ArpPacket& packet, const Mac& own,
   return std::nullopt;
 }
 
+/// The kernel sends nothing until a while after the carrier came, and drops it without a word
+/// before.
+bool wait_for_carrier(Socket& socket, const Link& link, std::chrono::milliseconds timeout) {
+  const auto deadline = std::chrono::steady_clock::now() + timeout;
+  if (link.running) return true;
+  while (std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    const auto now = find_link(socket, link);
+    if (!now || !now->up) {
+      throw Error("link " + link.name, "send ARP probes", now ? ENETDOWN : ENODEV);
+    }
+    if (now->running) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 std::vector<ArpAnswer> probe_addresses(Socket& socket, const LinkRef& link,
@@ -100,6 +117,8 @@ std::vector<ArpAnswer> probe_addresses(Socket& socket, const LinkRef& link,
   std::set<std::uint32_t> wanted(addresses.begin(), addresses.end());
   wanted.erase(0);
   if (wanted.empty()) return answers;
+
+  if (!wait_for_carrier(socket, *found, timeout)) return answers;
 
   const PacketSocket packets;
   if (packets.fd() < 0) fail(errno);

@@ -35,6 +35,10 @@ std::string describe(const LinkChange& change) {
   return what.empty() ? "change nothing" : what;
 }
 
+std::span<const std::uint8_t> as_bytes(const std::string& text) {
+  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
+
 void put_flag(ifinfomsg& header, unsigned flag, const std::optional<bool>& wanted) {
   if (!wanted) return;
   header.ifi_change |= flag;
@@ -84,7 +88,8 @@ void change_link(Socket& socket, const LinkRef& link, const LinkChange& change) 
   put_flag(header, IFF_PROMISC, change.promiscuous);
   if (change.name || index <= 0)
     message.text(IFLA_IFNAME, change.name ? *change.name : link.name());
-  if (change.alias) message.text(IFLA_IFALIAS, *change.alias);
+  // Without a closing zero: the kernel counts it, and an alias of one zero byte is not "none".
+  if (change.alias) message.bytes(IFLA_IFALIAS, as_bytes(*change.alias));
   if (change.mac) message.value(IFLA_ADDRESS, *change.mac);
   if (change.mtu) message.u32(IFLA_MTU, *change.mtu);
   if (change.master)

@@ -41,6 +41,9 @@ TcpSocket parse_socket(nlmsghdr* message, const inet_diag_msg& said) {
   socket.remote = parse_ip(said.id.idiag_dst, family);
   socket.remote_port = ntohs(said.id.idiag_dport);
   socket.state = static_cast<TcpState>(said.idiag_state);
+  // Asked for "bound, inactive", the kernel answers with the state in the socket, which is still
+  // "close".
+  if (socket.state == TcpState::close) socket.state = TcpState::bound_inactive;
   socket.v6_only = Attributes(message, sizeof(inet_diag_msg)).u8(INET_DIAG_SKV6ONLY) != 0;
   socket.inode = said.idiag_inode;
   socket.uid = said.idiag_uid;

@@ -18,9 +18,10 @@ struct ArpAnswer {
 
 /// Sends one ARP probe (sender address 0, broadcast) for each of `addresses` (host byte order) on
 /// `link`, and waits once, `timeout` in all or until each was answered. Returns those that were
-/// answered, the first answer of each. This host does not answer for its own addresses. The link is
-/// looked for in the socket's namespace, which must be the calling thread's. Needs CAP_NET_RAW.
-/// Throws nl::Error: ENETDOWN where the link is down.
+/// answered, the first answer of each. A link that was only just set up is waited for, `timeout` at
+/// most; where it has no carrier by then nobody can hear, and nobody is returned. This host does
+/// not answer for its own addresses. The socket's namespace must be the calling thread's. Needs
+/// CAP_NET_RAW. Throws nl::Error: ENODEV, ENETDOWN where the link is down, EPERM.
 std::vector<ArpAnswer> probe_addresses(
     Socket& socket, const LinkRef& link, const std::vector<std::uint32_t>& addresses,
     std::chrono::milliseconds timeout = std::chrono::milliseconds(200));
