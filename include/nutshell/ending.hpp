@@ -1,4 +1,5 @@
-// How a run ended, or what it is doing now, from what QEMU traced to its log. The last `runstate_set` is the truth. Pure.
+// How a run ended, or what it is doing now, from what QEMU traced to its log. The last
+// `runstate_set` is the truth. Pure.
 #pragma once
 #include <string>
 #include <string_view>
@@ -9,12 +10,14 @@ enum class RunState { unknown, prelaunch, running, paused, shutdown, panicked, c
 
 struct Ending {
   RunState state = RunState::unknown;  ///< the last state that was entered
-  int reason = -1;                     ///< ShutdownCause of the last shutdown request (QEMU qapi/run-state.json), -1: none traced
+  int reason = -1;  ///< ShutdownCause of the last shutdown request (QEMU qapi/run-state.json), -1:
+                    ///< none traced
 };
 
 /// Reads the trace lines of a log (or of its tail).
 Ending parse_ending(std::string_view log);
-/// For a run whose lock is free: "stopped", "stopped: guest powered off", "crashed: guest panicked", "crashed: QEMU was killed", ...
+/// For a run whose lock is free: "stopped", "stopped: guest powered off", "crashed: guest
+/// panicked", "crashed: QEMU was killed", ...
 std::string words_of_end(const Ending& ending);
 
 }  // namespace nutshell

@@ -33,7 +33,7 @@ struct FreeRun {
   Uuid uuid;
   std::string end;
   bool operator==(const FreeRun&) const = default;
-};  ///< end: "stopped" or "crashed", and why
+};  ///< end: "stopped" or "crashed", and why; empty: it never ran
 struct MakeDirectory {
   std::string path;
   bool operator==(const MakeDirectory&) const = default;
@@ -57,6 +57,11 @@ struct CopyFile {
   std::string from, to;
   bool operator==(const CopyFile&) const = default;
 };  ///< UEFI variables; exclusive
+struct MakeSecret {
+  std::string path, from;
+  bool operator==(const MakeSecret&) const = default;
+};  ///< the VNC password: copied from a file, or drawn when `from` is empty; never in a plan's
+    ///< data. Exclusive, 0600
 struct WriteFile {
   std::string path, text;
   bool operator==(const WriteFile&) const = default;
@@ -92,8 +97,8 @@ struct Continue {
 };  ///< `cont`; its undo is StopQemu's
 
 using Step = std::variant<HoldMachine, ForgetMachine, HoldRun, FreeRun, MakeDirectory,
-                          DropDirectory, MakeVolume, DropVolume, CopyFile, WriteFile, DropFile,
-                          EnsureNetwork, LeaveNetwork, StartQemu, StopQemu, Continue>;
+                          DropDirectory, MakeVolume, DropVolume, CopyFile, MakeSecret, WriteFile,
+                          DropFile, EnsureNetwork, LeaveNetwork, StartQemu, StopQemu, Continue>;
 
 /// What undoes a completed step; nullopt for teardown steps, which are finished and never undone.
 std::optional<Step> inverse(const Step& step);

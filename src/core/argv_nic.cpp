@@ -1,5 +1,5 @@
-// Network interfaces: a tap or vhost descriptor (or user-mode networking) behind a device with an explicit MAC. Never the MAC
-// that QEMU would give, which is the same for every machine.
+// Network interfaces: a tap or vhost descriptor (or user-mode networking) behind a device with an
+// explicit MAC. Never the MAC that QEMU would give, which is the same for every machine.
 #include <fmt/format.h>
 
 #include "core/line_builder.hpp"
@@ -17,13 +17,19 @@ std::string driver_of(NicModel model) {
 }
 
 Json netdev_of(LineBuilder& line, const NicSpec& nic, std::size_t index, const Places& places) {
-  Json netdev = Json::object({{"type", nic.kind == NicKind::user ? "user" : "tap"}, {"id", fmt::format("net{}", index)}});
+  Json netdev = Json::object(
+      {{"type", nic.kind == NicKind::user ? "user" : "tap"}, {"id", fmt::format("net{}", index)}});
   if (nic.kind == NicKind::user) return netdev;
   const auto number = static_cast<unsigned>(index);
   const std::string tap = index < places.taps.size() ? places.taps[index] : "";
-  const int fd = places.by_bridge_helper ? line.hand(Handle::What::bridge_helper, nic.bridge, number) : line.hand(Handle::What::tap, tap, number);
+  const int fd = places.by_bridge_helper
+                     ? line.hand(Handle::What::bridge_helper, nic.bridge, number)
+                     : line.hand(Handle::What::tap, tap, number);
   netdev.set("fd", std::to_string(fd));
-  if (places.vhost_net && nic.model == NicModel::virtio) netdev.set("vhost", true).set("vhostfd", std::to_string(line.hand(Handle::What::vhost_net, "/dev/vhost-net", number)));
+  if (places.vhost_net && nic.model == NicModel::virtio)
+    netdev.set("vhost", true)
+        .set("vhostfd",
+             std::to_string(line.hand(Handle::What::vhost_net, "/dev/vhost-net", number)));
   return netdev;
 }
 
@@ -42,12 +48,19 @@ void render_nics(LineBuilder& line, const MachineSpec& spec, const Places& place
   for (std::size_t i = 0; i < spec.nics.size(); ++i) {
     const NicSpec& nic = spec.nics[i];
     const std::string field = fmt::format("nic.{}", i), origin = line.origin(field);
-    if (!nic.mac) throw Failed(fmt::format("NIC {} of {} has no MAC yet; create the machine first", i, to_string(spec.name)));
+    if (!nic.mac)
+      throw Failed(fmt::format("NIC {} of {} has no MAC yet; create the machine first", i,
+                               to_string(spec.name)));
     line.add_json("-netdev", netdev_of(line, nic, i, places), describe_wire(nic), origin);
-    Json device = Json::object({{"driver", driver_of(nic.model)}, {"id", fmt::format("nic{}", i)}, {"netdev", fmt::format("net{}", i)},
-                                {"mac", to_string(*nic.mac)}, {"bootindex", nic_bootindex(spec, i)}});
+    Json device = Json::object({{"driver", driver_of(nic.model)},
+                                {"id", fmt::format("nic{}", i)},
+                                {"netdev", fmt::format("net{}", i)},
+                                {"mac", to_string(*nic.mac)},
+                                {"bootindex", nic_bootindex(spec, i)}});
     if (spec.boot != BootOrder::net) device.set("romfile", "");
-    line.add_json("-device", device, fmt::format("network card {} ({}) with the MAC {}, which no other machine has", i, to_string(nic.model), to_string(*nic.mac)),
+    line.add_json("-device", device,
+                  fmt::format("network card {} ({}) with the MAC {}, which no other machine has", i,
+                              to_string(nic.model), to_string(*nic.mac)),
                   origin == "default" ? line.origin(field + ".mac") : origin);
   }
 }

@@ -1,5 +1,5 @@
-// Acceleration and nesting, decided by evidence alone (DESIGN.md section 7): what was asked for and cannot be had is an error that says
-// which layer lacks it, and nothing falls back in silence.
+// Acceleration and nesting, decided by evidence alone (DESIGN.md section 7): what was asked for and
+// cannot be had is an error that says which layer lacks it, and nothing falls back in silence.
 #include <fmt/format.h>
 
 #include "nutshell/argv.hpp"
@@ -16,7 +16,10 @@ void decide_accel(Decision& decision, const MachineSpec& spec, const Facts& fact
   const std::string who = to_string(spec.name);
   switch (spec.accel) {
     case Accel::kvm:
-      if (!facts.kvm.usable()) throw Failed(fmt::format("{}: KVM was asked for and cannot be used: {}; use --accel tcg to emulate instead", who, facts.kvm.trouble));
+      if (!facts.kvm.usable())
+        throw Failed(fmt::format(
+            "{}: KVM was asked for and cannot be used: {}; use --accel tcg to emulate instead", who,
+            facts.kvm.trouble));
       decision = {true, asked_by(spec, "accel"), "", "", {}};
       return;
     case Accel::tcg: decision = {false, asked_by(spec, "accel"), "", "", {}}; return;
@@ -26,14 +29,21 @@ void decide_accel(Decision& decision, const MachineSpec& spec, const Facts& fact
         return;
       }
       decision = {false, "host: no usable KVM: " + facts.kvm.trouble, "", "", {}};
-      decision.warnings.push_back(fmt::format("{}: no usable KVM ({}); the machine is emulated by TCG, many times slower", who, facts.kvm.trouble));
+      decision.warnings.push_back(
+          fmt::format("{}: no usable KVM ({}); the machine is emulated by TCG, many times slower",
+                      who, facts.kvm.trouble));
       return;
   }
 }
 
 std::string lacking_nested(const Facts& facts, const std::string& module) {
-  if (!facts.kvm.cpu_flag) return fmt::format("this host's processor shows no {} flag (not supported, or off in its BIOS)", module == "kvm_intel" ? "vmx" : "svm");
-  return fmt::format("nesting is off in the host's {} module; put `options {} nested=1` in /etc/modprobe.d/kvm.conf and reload the module", module, module);
+  if (!facts.kvm.cpu_flag)
+    return fmt::format("this host's processor shows no {} flag (not supported, or off in its BIOS)",
+                       module == "kvm_intel" ? "vmx" : "svm");
+  return fmt::format(
+      "nesting is off in the host's {} module; put `options {} nested=1` in "
+      "/etc/modprobe.d/kvm.conf and reload the module",
+      module, module);
 }
 
 void decide_nested(Decision& decision, const MachineSpec& spec, const Facts& facts) {
@@ -48,13 +58,19 @@ void decide_nested(Decision& decision, const MachineSpec& spec, const Facts& fac
   if (!decision.kvm) {
     decision.nested_flag = "+svm";
     decision.nested_origin = asked + "TCG emulates SVM, whatever the host's processor is";
-    decision.warnings.push_back(fmt::format("{}: nested virtualization is SVM emulated by TCG; machines inside will be very slow (--nested off leaves it out)", to_string(spec.name)));
+    decision.warnings.push_back(
+        fmt::format("{}: nested virtualization is SVM emulated by TCG; machines inside will be "
+                    "very slow (--nested off leaves it out)",
+                    to_string(spec.name)));
     return;
   }
   const std::string module = intel ? "kvm_intel" : "kvm_amd";
   if (!facts.kvm.supported_nested) {
-    if (spec.nested == Nested::on) throw Failed(fmt::format("{}: --nested on cannot be had: {}", to_string(spec.name), lacking_nested(facts, module)));
-    decision.warnings.push_back(fmt::format("{}: no nested virtualization: {}", to_string(spec.name), lacking_nested(facts, module)));
+    if (spec.nested == Nested::on)
+      throw Failed(fmt::format("{}: --nested on cannot be had: {}", to_string(spec.name),
+                               lacking_nested(facts, module)));
+    decision.warnings.push_back(fmt::format("{}: no nested virtualization: {}",
+                                            to_string(spec.name), lacking_nested(facts, module)));
     return;
   }
   decision.nested_flag = "+" + flag;

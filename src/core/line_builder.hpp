@@ -1,4 +1,5 @@
-// Collects the parts of a QEMU line: each with its meaning and origin, and the descriptors it refers to.
+// Collects the parts of a QEMU line: each with its meaning and origin, and the descriptors it
+// refers to.
 #pragma once
 #include <string>
 #include <utility>
@@ -17,9 +18,11 @@ class LineBuilder {
 
   /// Where the field came from, or "default".
   [[nodiscard]] std::string origin(const std::string& field) const;
-  void add(std::string option, std::string value, std::string meaning, std::string origin = "default");
+  void add(std::string option, std::string value, std::string meaning,
+           std::string origin = "default");
   /// An option whose value is a JSON object (-blockdev, -device, -netdev, -object).
-  void add_json(std::string option, const Json& value, std::string meaning, std::string origin = "default");
+  void add_json(std::string option, const Json& value, std::string meaning,
+                std::string origin = "default");
   /// Hands a descriptor over; returns its number in QEMU.
   int hand(Handle::What what, std::string path, unsigned nic = 0);
   /// Hands a file over as an fdset; returns "/dev/fdset/N".
@@ -33,7 +36,8 @@ class LineBuilder {
   int next_set_ = 1;
 };
 
-/// Boot positions: what is first in the order asked for comes first; the CD-ROM has a place behind the disks to move to.
+/// Boot positions: what is first in the order asked for comes first; the CD-ROM has a place behind
+/// the disks to move to.
 int disk_bootindex(const MachineSpec& spec, std::size_t disk);
 int nic_bootindex(const MachineSpec& spec, std::size_t nic);
 int cdrom_bootindex(const MachineSpec& spec);

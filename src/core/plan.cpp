@@ -1,25 +1,33 @@
 // The plans of the main job. Each is a list that a person can read; what undoes it is in step.cpp.
 #include "nutshell/plan.hpp"
 
+#include <algorithm>
+
 namespace nutshell {
 
-Plan plan_of(const std::string& verb, const Uuid& machine, OnFailure on_failure, std::vector<Step> steps) {
+Plan plan_of(const std::string& verb, const Uuid& machine, OnFailure on_failure,
+             std::vector<Step> steps) {
   return {verb, machine, on_failure, std::move(steps)};
 }
 
-std::vector<Step> steps_to_create(const MachineSpec& spec, const Paths& paths, const std::string& ovmf_vars_template) {
+std::vector<Step> steps_to_create(const MachineSpec& spec, const Paths& paths,
+                                  const std::string& ovmf_vars_template) {
   std::vector<Step> steps;
   steps.push_back(HoldMachine{spec.uuid, to_string(spec.name)});
   steps.push_back(MakeDirectory{paths.machine(spec.uuid)});
   steps.push_back(MakeDirectory{paths.log_dir(spec.uuid)});
   for (const DiskSpec& disk : spec.disks)
     if (disk.ours()) steps.push_back(MakeVolume{disk.path, *disk.size, disk.format, disk.backing});
-  if (spec.firmware == Firmware::uefi) steps.push_back(CopyFile{ovmf_vars_template, spec.firmware_vars});
+  if (spec.firmware == Firmware::uefi)
+    steps.push_back(CopyFile{ovmf_vars_template, spec.firmware_vars});
+  if (spec.vnc.password)
+    steps.push_back(MakeSecret{paths.vnc_password(spec.uuid), spec.vnc.password_file});
   steps.push_back(WriteFile{paths.spec_file(spec.uuid), to_json(spec).dump(true) + "\n"});
   return steps;
 }
 
-std::vector<Step> steps_to_start(const MachineSpec& spec, const Paths& paths, unsigned boot, const std::vector<EnsureNetwork>& networks) {
+std::vector<Step> steps_to_start(const MachineSpec& spec, const Paths& paths, unsigned boot,
+                                 const std::vector<EnsureNetwork>& networks) {
   std::vector<Step> steps;
   steps.push_back(HoldRun{spec.uuid});
   steps.push_back(MakeDirectory{paths.run_dir(spec.uuid)});
@@ -29,7 +37,8 @@ std::vector<Step> steps_to_start(const MachineSpec& spec, const Paths& paths, un
   return steps;
 }
 
-std::vector<Step> steps_to_collect(const MachineSpec& spec, const Paths& paths, const std::string& end) {
+std::vector<Step> steps_to_collect(const MachineSpec& spec, const Paths& paths,
+                                   const std::string& end) {
   std::vector<Step> steps;
   for (std::size_t i = 0; i < spec.nics.size(); ++i) {
     const NicSpec& nic = spec.nics[i];
@@ -59,19 +68,26 @@ std::vector<Step> steps_to_remove(const MachineSpec& spec, const Paths& paths, V
 
 Plan plan_recover(const Unfinished& unfinished) {
   Plan plan{"recover", unfinished.plan.machine, OnFailure::keep_going, {}};
-  const auto state_of = [&](std::size_t i) { return i < unfinished.steps.size() ? unfinished.steps[i] : Unfinished::State::untouched; };
+  const auto state_of = [&](std::size_t i) {
+    return i < unfinished.steps.size() ? unfinished.steps[i] : Unfinished::State::untouched;
+  };
   if (unfinished.plan.on_failure == OnFailure::keep_going) {
     for (std::size_t i = 0; i < unfinished.plan.steps.size(); ++i)
       if (state_of(i) != Unfinished::State::done) plan.steps.push_back(unfinished.plan.steps[i]);
     return plan;
   }
+  const bool complete = std::all_of(unfinished.steps.begin(), unfinished.steps.end(),
+                                    [](auto state) { return state == Unfinished::State::done; });
+  if (complete && unfinished.steps.size() == unfinished.plan.steps.size())
+    return plan;  // only the closing line is missing
   for (std::size_t i = unfinished.plan.steps.size(); i-- > 0;) {
     const Step& step = unfinished.plan.steps[i];
     const auto state = state_of(i);
     // What was committed together with the plan is held even if no step was begun.
-    const bool held = std::holds_alternative<HoldMachine>(step) || std::holds_alternative<HoldRun>(step);
-    if (!held && state != Unfinished::State::begun && state != Unfinished::State::done) continue;
-    if (state == Unfinished::State::undone) continue;
+    const bool held =
+        std::holds_alternative<HoldMachine>(step) || std::holds_alternative<HoldRun>(step);
+    if (state == Unfinished::State::undone || (!held && state == Unfinished::State::untouched))
+      continue;
     if (auto back = inverse(step)) plan.steps.push_back(*std::move(back));
   }
   return plan;

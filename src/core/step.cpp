@@ -11,10 +11,11 @@ using Undo = std::optional<Step>;
 
 struct InverseOf {
   Undo operator()(const HoldMachine& step) const { return ForgetMachine{step.uuid, step.name}; }
-  Undo operator()(const HoldRun& step) const { return FreeRun{step.uuid, "stopped"}; }
+  Undo operator()(const HoldRun& step) const { return FreeRun{step.uuid, ""}; }
   Undo operator()(const MakeDirectory& step) const { return DropDirectory{step.path}; }
   Undo operator()(const MakeVolume& step) const { return DropVolume{step.path}; }
   Undo operator()(const CopyFile& step) const { return DropFile{step.to}; }
+  Undo operator()(const MakeSecret& step) const { return DropFile{step.path}; }
   Undo operator()(const WriteFile& step) const { return DropFile{step.path}; }
   Undo operator()(const EnsureNetwork& step) const { return LeaveNetwork{step.user, step.network}; }
   Undo operator()(const StartQemu& step) const { return StopQemu{step.uuid}; }
@@ -59,6 +60,10 @@ struct Words {
   std::string operator()(const CopyFile& step) const {
     return fmt::format("copy {} to {}", printable(step.from), printable(step.to));
   }
+  std::string operator()(const MakeSecret& step) const {
+    return fmt::format("put a password into {}, {}", printable(step.path),
+                       step.from.empty() ? "drawn at random" : "from " + printable(step.from));
+  }
   std::string operator()(const WriteFile& step) const {
     return fmt::format("write {} ({} bytes)", printable(step.path), step.text.size());
   }
@@ -90,6 +95,7 @@ struct Kind {
   std::string operator()(const MakeVolume&) const { return "make_volume"; }
   std::string operator()(const DropVolume&) const { return "drop_volume"; }
   std::string operator()(const CopyFile&) const { return "copy_file"; }
+  std::string operator()(const MakeSecret&) const { return "make_secret"; }
   std::string operator()(const WriteFile&) const { return "write_file"; }
   std::string operator()(const DropFile&) const { return "drop_file"; }
   std::string operator()(const EnsureNetwork&) const { return "ensure_network"; }

@@ -46,6 +46,10 @@ struct Members {
     json.append("from", step.from);
     json.append("to", step.to);
   }
+  void operator()(const MakeSecret& step) const {
+    put_path(step.path);
+    json.append("from", step.from);
+  }
   void operator()(const WriteFile& step) const {
     put_path(step.path);
     json.append("text", step.text);
@@ -134,6 +138,7 @@ Step step_from_json(const Json& json) {
   if (kind == "make_volume") return make_volume(json);
   if (kind == "drop_volume") return DropVolume{path(json)};
   if (kind == "copy_file") return CopyFile{text(json, "from"), text(json, "to")};
+  if (kind == "make_secret") return MakeSecret{path(json), text(json, "from")};
   if (kind == "write_file") return WriteFile{path(json), text(json, "text")};
   if (kind == "drop_file") return DropFile{path(json)};
   if (kind == "ensure_network") return ensure_network(json);
