@@ -31,11 +31,10 @@ done
 "$root/cmake/packages.sh" build run demo test
 export PATH="$PATH:/usr/sbin:/sbin"
 
-# Rights that root may lack in a container. Without them the tests that need them count as skipped.
-lacking=()
-unshare -n true 2>/dev/null || lacking+=('network namespaces cannot be made here (unshare -n fails): run where CAP_SYS_ADMIN is allowed')
-(: <>/dev/net/tun) 2>/dev/null || lacking+=('/dev/net/tun cannot be opened: load the module tun, or give the container that device')
-unshare -m true 2>/dev/null || lacking+=('mount namespaces cannot be made here (unshare -m fails): run where CAP_SYS_ADMIN is allowed')
+# Without these rights the tests that need them count as skipped.
+# shellcheck source=cmake/rights.sh
+source "$root/cmake/rights.sh"
+mapfile -t lacking < <(lacking_rights)
 for each in "${lacking[@]}"; do echo "tests/run.sh: $each" >&2; done
 
 count_of() { awk -F'"' -v key="$2" '$1 == "\t" key "=" && !seen++ { print $2 }' "$1"; }
@@ -50,7 +49,7 @@ one_pass() {
   local preset=$1 folder=$root/build/$1 status=0 left_out=() junit=$root/build/$1/junit.xml name all
   shift
   echo "== $preset: configure and build"
-  cmake --preset "$preset" >"$root/build/configure-$preset.log" 2>&1 || { cat "$root/build/configure-$preset.log" >&2; die "cmake could not configure the preset $preset"; }
+  cmake --preset "$preset" -DNUTSHELL_TESTS=ON >"$root/build/configure-$preset.log" 2>&1 || { cat "$root/build/configure-$preset.log" >&2; die "cmake could not configure the preset $preset"; }
   cmake --build "$folder" -j "$(nproc)" || die "the preset $preset does not build"
   if [[ ${#lacking[@]} -gt 0 ]]; then
     mapfile -t left_out < <(ctest --test-dir "$folder" -N "$@" -L 'netns|qemu|faults|bench' | sed -n 's/^ *Test *#[0-9]*: //p')

@@ -1,0 +1,159 @@
+#!/usr/bin/env bash
+# One machine from nothing to nothing: builds nutshell, makes a small ISO of Debian's kernel and busybox, boots it on the
+# managed network, pings it, looks at it in every way, removes it, and proves that nothing is left. All of it happens in a
+# network namespace and a folder of its own, so your network and your machines are not touched.
+#
+# usage: sudo examples/demo.sh [--keep]
+#   --keep   leaves the machine running for you to play with, and prints how to reach it and how to remove it
+set -euo pipefail
+export LC_ALL=C.UTF-8
+root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+guest="${NUTSHELL_GUEST_DIR:-$root/build/guest}"
+binary="$root/build/release/src/app/nutshell"
+# shellcheck source=examples/lib/transcript.sh
+source "$root/examples/lib/transcript.sh"
+
+prepare() { # packages, program, ISO: once, and quick the next time
+  [[ $EUID -eq 0 ]] || die 'a bridge and a tap need root: sudo examples/demo.sh'
+  heading 'Packages, program, ISO'
+  "$root/cmake/packages.sh" build run demo
+  export PATH="$PATH:/usr/sbin:/sbin"
+  local lacking
+  # shellcheck source=cmake/rights.sh
+  source "$root/cmake/rights.sh"
+  lacking="$(lacking_rights)"
+  [[ -z $lacking ]] || die "$lacking"
+  cd "$root"
+  mkdir -p build
+  local configure=(--preset release)
+  [[ -f build/release/CMakeCache.txt ]] || configure+=(-DNUTSHELL_TESTS=OFF)
+  if ! { cmake "${configure[@]}" && cmake --build build/release -j "$(nproc)" --target nutshell; } >build/demo-build.log 2>&1; then
+    tail -n 30 build/demo-build.log >&2
+    die 'nutshell does not build; the whole log is build/demo-build.log'
+  fi
+  "$root/tests/guest/build-guest.sh" "$guest" demo
+  remark "built: $binary"
+  remark "ISO:   $guest/demo.iso"
+}
+
+# Runs this script again in a network namespace of its own: with --keep a named one that stays, else one that ends with us.
+enter_namespace() {
+  export NUTSHELL_DEMO_STAGE=inside
+  if [[ $keep == yes ]]; then
+    export NUTSHELL_DEMO_NAMESPACE="nutshell-demo-$$"
+    ip netns add "$NUTSHELL_DEMO_NAMESPACE"
+    exec ip netns exec "$NUTSHELL_DEMO_NAMESPACE" bash "${BASH_SOURCE[0]}" --keep
+  fi
+  exec unshare --net --mount --propagation private bash "${BASH_SOURCE[0]}"
+}
+
+nutshell() { "$binary" "$@"; }
+
+# undo: what an interrupted or failed demonstration takes back.
+undo() {
+  local status=$?
+  trap - EXIT
+  if [[ $finished == no ]]; then
+    nutshell --quiet rm --force demo >/dev/null 2>&1 || true
+    local left
+    left="$(processes_here | cut -c1-60)"
+    if [[ -n $left ]]; then
+      printf 'demo: stopped before its end (exit status %s), and this still runs; its files are in %s\n%s\n' "$status" "$NUTSHELL_ROOT" "$left" >&2
+    else
+      remove_folder
+      [[ -z ${NUTSHELL_DEMO_NAMESPACE:-} ]] || ip netns del "$NUTSHELL_DEMO_NAMESPACE" || true
+      echo "demo: stopped before its end (exit status $status); its machine and folder are removed" >&2
+    fi
+  fi
+  exit "$status"
+}
+remove_folder() { rm -rf -- "$NUTSHELL_ROOT"; }
+
+show_guest() { # what the guest said on its serial line, from the log that nutshell keeps
+  local uuid
+  uuid="$(nutshell ls --json | jq -r '.machines[0].uuid')"
+  sed -n 's/\r*$//; /nutshell-guest: [^#]/p' "$NUTSHELL_ROOT/log/$uuid"/*.serial | sed 's/^.*nutshell-guest: /    the guest said: /'
+}
+
+demonstrate() {
+  mount -t sysfs sysfs /sys 2>/dev/null || true # the links of this namespace, not of the host
+  ip link set lo up
+  NUTSHELL_ROOT="$(mktemp -d "${TMPDIR:-/tmp}/nutshell-demo.XXXXXX")"
+  export NUTSHELL_ROOT
+  finished=no
+  trap undo EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
+  local before after address png="$root/build/demo.png"
+
+  before="$(snapshot)"
+
+  heading 'Launch: a volume, an address, a MAC, a tap on the bridge nutshell0, a display, and QEMU'
+  run launch demo --cdrom "$guest/demo.iso" --disk 1G --wait 'serial=nutshell-guest: eth0 [0-9.]+/' --timeout 120
+  show_guest
+
+  heading 'It answers on the address that it was leased'
+  address="$(nutshell ls --json | jq -r '.machines[] | select(.name | test("(^|/)demo$")) | .nics[0].ip // empty')"
+  address="${address%%/*}"
+  [[ -n $address ]] || die 'nutshell ls --json names no address of the machine'
+  shell ping -c 3 -i 0.3 -W 2 "$address"
+
+  heading 'What there is'
+  run ls
+  run show demo
+  run lease ls
+
+  heading 'The QEMU line: as it runs, and why each part is there'
+  run command demo
+  run command demo --by-hand
+  run explain demo
+
+  heading 'Its screen'
+  rm -f "$png"
+  run screenshot demo "$png"
+  [[ $(head -c 4 "$png" | tail -c 3) == PNG ]] || die "$png is no PNG"
+  remark "$(wc -c <"$png") bytes in $png"
+
+  if [[ $keep == yes ]]; then
+    finished=yes
+    keep_words
+    return
+  fi
+
+  heading 'Away with it'
+  run stop demo
+  run rm demo
+
+  heading 'Is anything left?'
+  after="$(snapshot)"
+  compare "$before" "$after"
+  remove_folder
+  finished=yes
+  remark "Nothing is left. The whole took $SECONDS s after the build."
+}
+
+keep_words() {
+  local inside="ip netns exec $NUTSHELL_DEMO_NAMESPACE env NUTSHELL_ROOT=$NUTSHELL_ROOT $binary"
+  heading 'The machine is yours'
+  cat <<END
+Reach it (leave the console with Ctrl-]):
+  sudo $inside ls
+  sudo $inside console demo
+  sudo ip netns exec $NUTSHELL_DEMO_NAMESPACE bash
+Remove everything:
+  sudo $inside rm --force demo && sudo ip netns del $NUTSHELL_DEMO_NAMESPACE && sudo rm -r $NUTSHELL_ROOT
+END
+}
+
+keep=no
+case ${1:-} in
+  '') ;;
+  --keep) keep=yes ;;
+  -h | --help) sed -n '2,/^set -e/{/^set -e/d;s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}"; exit 0 ;;
+  *) echo "demo: unknown option $1; see examples/demo.sh --help" >&2; exit 2 ;;
+esac
+if [[ ${NUTSHELL_DEMO_STAGE:-} != inside ]]; then
+  prepare
+  enter_namespace
+fi
+demonstrate
