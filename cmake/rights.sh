@@ -3,7 +3,7 @@
 lacking_rights() {
   unshare -n true 2>/dev/null ||
     echo 'network namespaces cannot be made here (unshare -n fails): run where CAP_SYS_ADMIN is allowed'
-  unshare -m true 2>/dev/null ||
+  unshare -m --propagation unchanged true 2>/dev/null ||
     echo 'mount namespaces cannot be made here (unshare -m fails): run where CAP_SYS_ADMIN is allowed'
   # Opening it proves little; only a tap in a namespace of its own proves that taps can be made.
   if [[ ! -c /dev/net/tun ]]; then

@@ -42,9 +42,9 @@ enter_namespace() {
   if [[ $keep == yes ]]; then
     export NUTSHELL_DEMO_NAMESPACE="nutshell-demo-$$"
     ip netns add "$NUTSHELL_DEMO_NAMESPACE"
-    exec ip netns exec "$NUTSHELL_DEMO_NAMESPACE" bash "${BASH_SOURCE[0]}" --keep
+    exec nsenter --net="/run/netns/$NUTSHELL_DEMO_NAMESPACE" unshare --mount --propagation unchanged bash "${BASH_SOURCE[0]}" --keep
   fi
-  exec unshare --net --mount --propagation private bash "${BASH_SOURCE[0]}"
+  exec unshare --net --mount --propagation unchanged bash "${BASH_SOURCE[0]}"
 }
 
 nutshell() { "$binary" "$@"; }
@@ -76,7 +76,8 @@ show_guest() { # what the guest said on its serial line, from the log that nutsh
 }
 
 demonstrate() {
-  mount -t sysfs sysfs /sys 2>/dev/null || true # the links of this namespace, not of the host
+  # /sys shows the links of the namespace that mounted it: mount it anew, seen by nobody else.
+  if mount --make-private /sys 2>/dev/null; then mount -t sysfs sysfs /sys; fi
   ip link set lo up
   NUTSHELL_ROOT="$(mktemp -d "${TMPDIR:-/tmp}/nutshell-demo.XXXXXX")"
   export NUTSHELL_ROOT
@@ -133,13 +134,13 @@ demonstrate() {
 }
 
 keep_words() {
-  local inside="ip netns exec $NUTSHELL_DEMO_NAMESPACE env NUTSHELL_ROOT=$NUTSHELL_ROOT $binary"
+  local inside="nsenter --net=/run/netns/$NUTSHELL_DEMO_NAMESPACE env NUTSHELL_ROOT=$NUTSHELL_ROOT $binary"
   heading 'The machine is yours'
   cat <<END
 Reach it (leave the console with Ctrl-]):
   sudo $inside ls
   sudo $inside console demo
-  sudo ip netns exec $NUTSHELL_DEMO_NAMESPACE bash
+  sudo nsenter --net=/run/netns/$NUTSHELL_DEMO_NAMESPACE bash
 Remove everything:
   sudo $inside rm --force demo && sudo ip netns del $NUTSHELL_DEMO_NAMESPACE && sudo rm -r $NUTSHELL_ROOT
 END
