@@ -1,0 +1,275 @@
+// Who gets what. A take goes through three thoughts: marks of foreign holders that the host no
+// longer shows are dropped; values asked for by name are taken first, so that none of them is given
+// away to a sibling that would take any; then the next free ones are, past what the host shows in
+// other hands. Whatever is passed over is marked, so that it is passed over once only.
+#include <algorithm>
+#include <ctime>
+#include <stdexcept>
+#include <utility>
+
+#include "nutshell/error.hpp"
+#include "store/lease_book.hpp"
+#include "store/statements.hpp"
+
+namespace nutshell::store {
+
+namespace {
+// How long a mark stands that was made by trying (a bind that failed): the facts cannot confirm it.
+constexpr std::time_t tried_for_seconds = 60;
+
+bool is_fresh(const LeaseRow& row) {
+  std::tm parts{};
+  if (!strptime(row.lease.since.c_str(), "%Y-%m-%dT%H:%M:%SZ", &parts)) return false;
+  return std::time(nullptr) - timegm(&parts) < tried_for_seconds;
+}
+
+std::string what(const Pool& pool, const std::string& value) {
+  switch (pool.kind) {
+    case PoolKind::mac: return "MAC " + value;
+    case PoolKind::vnc: return "display " + (value.starts_with(':') ? value : ":" + value);
+    case PoolKind::cid: return "vsock CID " + value;
+    case PoolKind::uid: return "user id " + value;
+    case PoolKind::ipv4: return "address " + value;
+    case PoolKind::subnet: return "subnet " + value;
+    case PoolKind::tap: return "tap " + value;
+    case PoolKind::names: break;
+  }
+  return pool.name + " " + printable(value);
+}
+
+[[noreturn]] void refuse_foreign(const Pool& pool, const std::string& value,
+                                 const std::string& holder) {
+  throw Conflict(what(pool, value) + " is held by " + printable(holder) +
+                 ", which is not ours; name another, or none to be given a free one");
+}
+
+[[noreturn]] void refuse_twice(const Pool& pool, const std::string& value) {
+  throw Conflict(what(pool, value) +
+                 " is asked for twice by the same machine; name it once, and another beside it");
+}
+
+std::string how_to_free(Lifetime lifetime) {
+  switch (lifetime) {
+    case Lifetime::machine: return "give one back with `nutshell rm`";
+    case Lifetime::run: return "give one back with `nutshell stop`";
+    case Lifetime::network: break;
+  }
+  return "give one back with `nutshell network rm`";
+}
+
+[[noreturn]] void exhausted(const Pool& pool, Lifetime lifetime) {
+  if (pool.by_value_only()) {
+    throw Exhausted("pool " + pool.name +
+                    " gives only values that are asked for by name; name one");
+  }
+  throw Exhausted("pool " + pool.name + " (" + pool.range_text() + ") has nothing left; " +
+                  how_to_free(lifetime) + ", or widen it in nutshell.toml");
+}
+
+/// The smallest multiple of `unit` that is not below `value`.
+std::int64_t align_up(std::int64_t value, std::int64_t unit) {
+  return (value + unit - 1) / unit * unit;
+}
+
+Lease lease_for(const Uuid& holder, const Want& want, const std::string& since) {
+  Lease lease;
+  lease.pool = want.pool;
+  lease.holder = holder;
+  lease.index = want.index;
+  lease.lifetime = want.lifetime;
+  lease.since = since;
+  return lease;
+}
+}  // namespace
+
+LeaseBook::Known& LeaseBook::known(const std::string& name) {
+  auto found = known_.find(name);
+  if (found == known_.end())
+    found = known_.emplace(name, Known{pools_.named(name), {}, {}, false}).first;
+  return found->second;
+}
+
+void LeaseBook::look(Known& known, const Facts& facts) {
+  if (known.looked) return;
+  known.looked = true;
+  known.foreign = foreign_in(known.pool, facts);
+  known.marked.clear();
+  drop_stale(known);
+}
+
+void LeaseBook::drop_stale(Known& known) {
+  for (const LeaseRow& row : rows(db_.use(sql::leases_foreign, known.pool.id))) {
+    bool shown = known.foreign.overlapping(row.values) != nullptr;
+    if (shown || (row.tried && is_fresh(row))) {
+      known.marked.push_back(row);
+    } else {
+      give_back(row);
+    }
+  }
+}
+
+Taken LeaseBook::take(const Uuid& holder, const std::vector<Want>& wants, const Facts& facts) {
+  if (spoilt_) throw std::logic_error("take after a take that failed; roll back first");
+  spoilt_ = true;  // until all of it is done
+  Taken taken;
+  taken.leases.resize(wants.size());
+  for (auto& [name, known] : known_) known.looked = false;
+  for (const Want& want : wants) look(known(want.pool), facts);
+  for (bool by_value : {true, false}) {
+    for (std::size_t i = 0; i < wants.size(); ++i) {
+      const Want& want = wants[i];
+      if (want.value.has_value() != by_value) continue;
+      Known& pool = known(want.pool);
+      taken.leases[i] = pool.pool.kind == PoolKind::names ? take_name(pool.pool, holder, want)
+                        : by_value                        ? take_value(pool, holder, want)
+                                   : take_next(pool, holder, want, taken.skipped);
+    }
+  }
+  spoilt_ = false;
+  return taken;
+}
+
+Lease LeaseBook::take_value(Known& known, const Uuid& holder, const Want& want) {
+  const Pool& pool = known.pool;
+  Interval values = pool.parse(*want.value);
+  Lease lease = lease_for(holder, want, now_);
+  lease.value = pool.render(values);
+  while (auto row = row_at(pool, values)) {
+    bool same = row->values == values && !holder.text.empty() && row->lease.holder == holder &&
+                row->lease.index == want.index && row->lease.lifetime == want.lifetime;
+    if (same) return lease;
+    if (row->lease.holder == holder && !holder.text.empty()) refuse_twice(pool, lease.value);
+    // A mark from an earlier try is no proof; whoever uses the value finds out.
+    bool doubtful = row->tried && row->lease.since != now_ && !known.foreign.overlapping(values);
+    if (!doubtful) refuse(pool, lease.value, *row);
+    give_back(*row);
+  }
+  if (const auto* other = known.foreign.overlapping(values)) {
+    refuse_foreign(pool, lease.value, other->holder);
+  }
+  for (const Interval& hole : pool.excluded) {
+    if (hole.overlaps(values)) {
+      throw Conflict(
+          what(pool, lease.value) + " is kept out of pool " + pool.name +
+          (pool.source == "network" ? " (it is the bridge's own)" : " by nutshell.toml") +
+          "; name another");
+    }
+  }
+  FreeSpace(db_, pool).cut_all(values);
+  add(pool, values, lease, false, false);
+  return lease;
+}
+
+Lease LeaseBook::take_next(Known& known, const Uuid& holder, const Want& want,
+                           std::vector<Skipped>& skipped) {
+  Lease lease = lease_for(holder, want, now_);
+  Interval values = find_free(known, want.lifetime, skipped);
+  lease.value = known.pool.render(values);
+  add(known.pool, values, lease, false, false);
+  // Where the lowest goes first, what was marked before is passed over again; say so each time.
+  if (known.pool.lowest_first()) {
+    for (const LeaseRow& row : std::exchange(known.marked, {})) {
+      if (row.values.low > values.low) continue;
+      const auto* now = known.foreign.overlapping(row.values);
+      skipped.push_back(
+          {known.pool.name, known.pool.render(row.values), now ? now->holder : row.lease.foreign});
+    }
+  }
+  return lease;
+}
+
+Interval LeaseBook::find_free(Known& known, Lifetime lifetime, std::vector<Skipped>& skipped) {
+  const Pool& pool = known.pool;
+  FreeSpace space(db_, pool);
+  auto extent = space.first();
+  while (extent) {
+    std::int64_t low = align_up(extent->values.low, pool.unit());
+    Interval values{low, low + pool.unit() - 1};
+    if (values.high > extent->values.high) {  // a rest that is smaller than a subnet
+      extent = space.after(*extent);
+      continue;
+    }
+    const auto* other = known.foreign.overlapping(values);
+    if (!other) {
+      space.cut(*extent, values);
+      return values;
+    }
+    // All that the holder has of this extent is marked at once, and the walk goes on behind it.
+    Interval held{std::max(other->values.low, extent->values.low),
+                  std::min(other->values.high, extent->values.high)};
+    Lease mark;
+    mark.foreign = other->holder;
+    mark.since = now_;
+    space.cut(*extent, held);
+    add(pool, held, mark, false, false);
+    skipped.push_back({pool.name, pool.render(values), other->holder});
+    if (held.high == extent->values.high) {
+      extent = space.after(*extent);
+    } else {
+      extent->values.low = held.high + 1;
+      if (pool.lowest_first()) extent->turn = extent->values.low;
+    }
+  }
+  exhausted(pool, lifetime);
+}
+
+Lease LeaseBook::take_name(const Pool& pool, const Uuid& holder, const Want& want) {
+  if (!want.value) exhausted(pool, want.lifetime);
+  Lease lease = lease_for(holder, want, now_);
+  lease.value = *want.value;
+  if (auto row = row_named(pool, *want.value)) {
+    bool same = !holder.text.empty() && row->lease.holder == holder &&
+                row->lease.index == want.index && row->lease.lifetime == want.lifetime;
+    if (same) return lease;
+    if (row->lease.holder == holder && !holder.text.empty()) refuse_twice(pool, lease.value);
+    refuse(pool, *want.value, *row);
+  }
+  add(pool, {}, lease, false, false);
+  return lease;
+}
+
+std::vector<std::string> LeaseBook::candidates(const std::string& pool, unsigned count,
+                                               const Facts& facts) {
+  // The very walk that take does, undone: so the two can never disagree.
+  std::vector<std::string> values;
+  Known& asked = known(pool);
+  db_.execute("SAVEPOINT candidates");
+  try {
+    asked.looked = false;
+    look(asked, facts);
+    std::vector<Skipped> skipped;
+    for (unsigned i = 0; i < count; ++i) {
+      Lease lease = take_next(asked, Uuid{}, Want{pool, 0, Lifetime::machine, {}}, skipped);
+      values.push_back(lease.value);
+    }
+  } catch (const Exhausted&) {
+    // As many as there are.
+  } catch (...) {
+    db_.execute("ROLLBACK TO candidates");
+    throw;
+  }
+  db_.execute("ROLLBACK TO candidates; RELEASE candidates");
+  return values;
+}
+
+void LeaseBook::refuse(const Pool& pool, const std::string& value, const LeaseRow& row) {
+  if (!row.lease.foreign.empty()) refuse_foreign(pool, value, row.lease.foreign);
+  std::string thing = what(pool, value);
+  if (!row.named) {
+    std::string whole = pool.render(row.values);
+    if (whole != value) thing += " overlaps " + whole + ", which";
+  }
+  if (row.reserved) {
+    throw Conflict(thing + " is reserved by hand" +
+                   (row.lease.note.empty() ? "" : " (" + printable(row.lease.note) + ")") +
+                   "; name another, or give it back with `nutshell lease release`");
+  }
+  MachineName name{row.lease.cloud, row.lease.machine};
+  std::string owner = !row.lease.machine.empty()       ? to_string(name)
+                      : !row.lease.holder.text.empty() ? "machine " + row.lease.holder.text
+                                                       : "a network";
+  throw Conflict(thing + " is leased to " + owner +
+                 "; name another, or none to be given a free one");
+}
+
+}  // namespace nutshell::store

@@ -1,0 +1,79 @@
+// The allocator of the embedded registry, inside one transaction.
+#pragma once
+#include <map>
+#include <string>
+#include <vector>
+
+#include "nutshell/allocator.hpp"
+#include "store/free_space.hpp"
+#include "store/pool_book.hpp"
+#include "store/sqlite.hpp"
+
+namespace nutshell::store {
+
+/// UTC now, ISO 8601 to the second.
+std::string utc_now();
+
+/// A row of the lease table.
+struct LeaseRow {
+  std::int64_t pool = 0;
+  Interval values;
+  Lease lease;  ///< pool and value are rendered last
+  bool named = false, reserved = false, tried = false;
+};
+
+class LeaseBook : public Allocator {
+ public:
+  explicit LeaseBook(Connection& db) : db_(db), pools_(db), now_(utc_now()) {}
+
+  Taken take(const Uuid& holder, const std::vector<Want>& wants, const Facts& facts) override;
+  std::vector<std::string> candidates(const std::string& pool, unsigned count,
+                                      const Facts& facts) override;
+  void release(const Uuid& holder, Lifetime lifetime) override;
+  void release_value(const std::string& pool, const std::string& value) override;
+  void reserve(const std::string& pool, const std::string& value, const std::string& note) override;
+  void mark_foreign(const std::string& pool, const std::string& value,
+                    const std::string& holder) override;
+  std::vector<Lease> leases_of(const Uuid& holder) override;
+  std::vector<Lease> leases() override;
+  std::optional<Lease> who(const std::string& pool, const std::string& value) override;
+
+  /// Gives back all that the holder has, whatever its lifetime.
+  void release_all(const Uuid& holder);
+  /// True when a take() failed: what it took until then must not be kept.
+  [[nodiscard]] bool spoilt() const { return spoilt_; }
+
+ private:
+  /// A pool as this transaction knows it, with what the facts show in it once that was asked for.
+  struct Known {
+    Pool pool;
+    Foreign foreign;
+    std::vector<LeaseRow> marked;  ///< foreign marks that still hold
+    bool looked = false;
+  };
+  Known& known(const std::string& name);
+  void look(Known& known, const Facts& facts);
+  Lease take_value(Known& known, const Uuid& holder, const Want& want);
+  Lease take_next(Known& known, const Uuid& holder, const Want& want,
+                  std::vector<Skipped>& skipped);
+  Lease take_name(const Pool& pool, const Uuid& holder, const Want& want);
+  Interval find_free(Known& known, Lifetime lifetime, std::vector<Skipped>& skipped);
+  void drop_stale(Known& known);
+
+  [[nodiscard]] std::optional<LeaseRow> row_at(const Pool& pool, const Interval& values);
+  [[nodiscard]] std::optional<LeaseRow> row_named(const Pool& pool, const std::string& name);
+  [[nodiscard]] std::optional<LeaseRow> row_of(const Pool& pool, const std::string& value);
+  std::vector<LeaseRow> rows(Statement statement);
+  std::vector<Lease> rendered(std::vector<LeaseRow> rows);
+  void add(const Pool& pool, const Interval& values, const Lease& lease, bool reserved, bool tried);
+  void give_back(const LeaseRow& row);
+  [[noreturn]] void refuse(const Pool& pool, const std::string& value, const LeaseRow& row);
+
+  Connection& db_;
+  PoolBook pools_;
+  std::string now_;
+  std::map<std::string, Known> known_;
+  bool spoilt_ = false;
+};
+
+}  // namespace nutshell::store

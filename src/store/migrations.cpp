@@ -1,0 +1,79 @@
+// Each change of the schema is a dated entry of a list and is applied once, in order, in the one
+// transaction that also raises the number in the file's header. That number is all that an opening
+// reads, so a registry that is up to date costs nothing here.
+#include "store/migrations.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+
+#include "nutshell/error.hpp"
+#include "nutshell/values.hpp"
+#include "store/lease_book.hpp"
+#include "store/pool_book.hpp"
+
+namespace nutshell::store {
+
+namespace {
+struct Migration {
+  std::int64_t number;
+  const char* dated;
+  const char* const* sql;
+};
+constexpr std::array migrations{Migration{1, "2026-11-20", &schema_sql}};
+constexpr std::int64_t application_id = 0x6e757473;  // "nuts"
+
+std::int64_t number_of(Connection& db, const char* pragma) {
+  Statement row = db.use(pragma);
+  return row.step() ? row.integer(0) : 0;
+}
+std::int64_t version_of(Connection& db) { return number_of(db, "PRAGMA user_version"); }
+}  // namespace
+
+const std::int64_t schema_number = migrations.back().number;
+
+bool needs_migration(Connection& db) {
+  std::int64_t version = version_of(db);
+  std::int64_t id = number_of(db, "PRAGMA application_id");
+  std::string name = "registry " + printable(db.path());
+  if (id != application_id) {
+    bool empty =
+        id == 0 && version == 0 && number_of(db, "SELECT count(*) FROM sqlite_schema") == 0;
+    if (empty) return true;
+    throw Failed(name +
+                 " is a database of something else; move it away and run `nutshell recover`");
+  }
+  if (version > schema_number) {
+    throw Conflict(
+        fmt::format("{} was written by a newer nutshell (schema {}, this one knows {}); "
+                    "use that version",
+                    name, version, schema_number));
+  }
+  return version < schema_number;
+}
+
+void migrate(Connection& db, std::uint64_t random) {
+  db.execute("BEGIN IMMEDIATE");
+  try {
+    std::int64_t version = version_of(db);  // another process may have been faster
+    for (const Migration& next : migrations) {
+      if (next.number <= version) continue;
+      db.execute(*next.sql);
+      db.run("INSERT INTO migration (number, dated, applied) VALUES (?1, ?2, ?3)", next.number,
+             next.dated, utc_now());
+    }
+    if (version == 0) {
+      db.run("INSERT INTO setting (name, value) VALUES ('tag', ?1)",
+             fmt::format("{:04x}", mixed(random, 0) & 0xffff));
+    }
+    db.execute(fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", application_id,
+                           schema_number)
+                   .c_str());
+    db.execute("COMMIT");
+  } catch (...) {
+    db.roll_back();
+    throw;
+  }
+}
+
+}  // namespace nutshell::store

@@ -1,0 +1,74 @@
+// What a pool is: which integers it has, how they are written, and which of them the host shows in
+// foreign hands. Pure; knows no SQL.
+#pragma once
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "nutshell/config.hpp"
+#include "nutshell/facts.hpp"
+#include "store/interval.hpp"
+
+namespace nutshell::store {
+
+enum class PoolKind { mac, vnc, cid, uid, ipv4, subnet, tap, names };
+
+struct Pool {
+  std::int64_t id = 0;  ///< in the registry
+  std::string name;
+  PoolKind kind = PoolKind::cid;
+  Interval range;
+  unsigned prefix = 24;  ///< kind subnet: what one lease covers
+  Intervals excluded;    ///< normal
+  std::string source;    ///< "config", "network" or "fixed"
+  std::string tag;       ///< kind tap: 4 hex digits of the registry
+
+  /// Displays and subnets are given lowest first, all else in a queue.
+  [[nodiscard]] bool lowest_first() const {
+    return kind == PoolKind::vnc || kind == PoolKind::subnet;
+  }
+  /// Gives only values that were asked for.
+  [[nodiscard]] bool by_value_only() const;
+  /// How many integers one lease covers.
+  [[nodiscard]] std::int64_t unit() const {
+    return kind == PoolKind::subnet ? std::int64_t{1} << (32 - prefix) : 1;
+  }
+  /// What may be given without being asked for by value: the range without the exclusions.
+  [[nodiscard]] Intervals allowed() const;
+  /// True when a value outside the range may be asked for: a MAC, display, CID, uid or subnet is
+  /// one wherever it lies, and must be unique too.
+  [[nodiscard]] bool open_ended() const;
+  /// A value as text; an interval that is no single value as "A to B".
+  [[nodiscard]] std::string render(const Interval& value) const;
+  /// Throws ConfigError when the text is no value of this kind, or of this pool.
+  [[nodiscard]] Interval parse(std::string_view text) const;
+  /// ":0 to :99"
+  [[nodiscard]] std::string range_text() const;
+};
+
+std::string to_word(PoolKind kind);
+std::optional<PoolKind> pool_kind(std::string_view word);
+/// A pool of the config. Throws ConfigError for an unknown kind or an empty range.
+Pool pool_from(const PoolRange& range);
+PoolRange range_from(const Pool& pool);
+
+/// What something else has, sorted and disjoint.
+class Foreign {
+ public:
+  struct Holding {
+    Interval values;
+    std::string holder;
+  };
+  Foreign() = default;
+  explicit Foreign(std::vector<Holding> holdings);
+  /// The first holding that overlaps, or nullptr. O(log n).
+  [[nodiscard]] const Holding* overlapping(const Interval& values) const;
+
+ private:
+  std::vector<Holding> holdings_;
+};
+/// The values of the pool that the facts show in other hands.
+Foreign foreign_in(const Pool& pool, const Facts& facts);
+
+}  // namespace nutshell::store

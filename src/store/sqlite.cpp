@@ -1,0 +1,250 @@
+// The one file that includes SQLite. It exists so that the rest of the room sees only values and
+// exceptions of ours: every result code becomes, here and nowhere else, one sentence that says what
+// is wrong with which registry and what to do next. Waiting is ours too: SQLite's own time-out says
+// nothing to the user, and it is not consulted when a database changes to write-ahead logging.
+#include "store/sqlite.hpp"
+
+#include <sqlite3.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <stdexcept>
+#include <thread>
+
+#include "nutshell/error.hpp"
+#include "nutshell/values.hpp"
+
+namespace nutshell::store {
+
+namespace {
+using Clock = std::chrono::steady_clock;
+// A command opens the file afresh, and its first act is to read the WAL through; 1 MiB of it takes
+// well under a millisecond, and a checkpoint comes once in some twenty commands.
+constexpr int checkpoint_pages = 256;
+}  // namespace
+
+struct Connection::Waiting {
+  Wait wait;
+  Clock::time_point since;
+  bool noticed = false;
+
+  /// Sleeps a little; false when the limit is reached. `count` is 0 at the start of each wait.
+  bool once_more(int count) {
+    if (count == 0) {
+      since = Clock::now();
+      noticed = false;
+    }
+    auto waited =
+        std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - since).count();
+    if (waited >= static_cast<std::int64_t>(wait.limit_ms)) return false;
+    if (!noticed && waited >= static_cast<std::int64_t>(wait.notice_ms) && wait.notice) {
+      noticed = true;
+      wait.notice("waiting for another command that is writing the registry");
+    }
+    // Uneven steps, so that many waiters do not come back all at once.
+    auto jitter = static_cast<unsigned>(Clock::now().time_since_epoch().count() / 1000 % 7);
+    std::this_thread::sleep_for(std::chrono::milliseconds(std::min(1 + count, 12) + jitter));
+    return true;
+  }
+  static int on_busy(void* waiting, int count) {
+    return static_cast<Waiting*>(waiting)->once_more(count) ? 1 : 0;
+  }
+};
+
+Statement::Statement(Statement&& other) noexcept
+    : connection_(other.connection_), statement_(other.statement_) {
+  other.statement_ = nullptr;
+}
+Statement::~Statement() {
+  if (!statement_) return;
+  sqlite3_reset(statement_);
+  sqlite3_clear_bindings(statement_);
+}
+bool Statement::step() {
+  int code = sqlite3_step(statement_);
+  if (code == SQLITE_ROW) return true;
+  if (code == SQLITE_DONE) return false;
+  connection_->fail(code);
+}
+std::int64_t Statement::integer(int column) const {
+  return sqlite3_column_int64(statement_, column);
+}
+std::string Statement::text(int column) const {
+  const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
+  return text
+             ? std::string(text, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column)))
+             : std::string();
+}
+bool Statement::is_null(int column) const {
+  return sqlite3_column_type(statement_, column) == SQLITE_NULL;
+}
+void Statement::bind(int index, std::int64_t value) {
+  if (int code = sqlite3_bind_int64(statement_, index, value)) connection_->fail(code);
+}
+void Statement::bind(int index, const std::string& value) {
+  int code = sqlite3_bind_text(statement_, index, value.data(), static_cast<int>(value.size()),
+                               SQLITE_TRANSIENT);
+  if (code) connection_->fail(code);
+}
+
+void Connection::Close::operator()(sqlite3* db) const { sqlite3_close_v2(db); }
+void Connection::Finalize::operator()(sqlite3_stmt* statement) const {
+  sqlite3_finalize(statement);
+}
+
+Connection::Connection(const std::string& path, Access access, Wait wait)
+    : path_(path), waiting_(std::make_shared<Waiting>()) {
+  waiting_->wait = std::move(wait);
+  std::string name = path;
+  int flags = SQLITE_OPEN_NOMUTEX;
+  if (access == Access::immutable) {
+    name = "file:";
+    for (char c : path) {
+      if (c == '%' || c == '?' || c == '#') {
+        const char* digits = "0123456789abcdef";
+        name += {'%', digits[(c >> 4) & 15], digits[c & 15]};
+      } else {
+        name += c;
+      }
+    }
+    name += "?immutable=1";
+    flags |= SQLITE_OPEN_URI;
+  }
+  flags |= access == Access::write ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
+  sqlite3* db = nullptr;
+  int code = sqlite3_open_v2(name.c_str(), &db, flags, nullptr);
+  db_.reset(db);
+  if (code) fail(code);
+  sqlite3_extended_result_codes(db, 1);
+  sqlite3_busy_handler(db, Waiting::on_busy, waiting_.get());
+  sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_FKEY, 1, nullptr);
+  sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+  if (access != Access::write) return;
+  int persist = 1;
+  sqlite3_file_control(db, "main", SQLITE_FCNTL_PERSIST_WAL, &persist);
+  sqlite3_wal_autocheckpoint(db, checkpoint_pages);
+}
+
+Connection Connection::in_memory(const std::string& path) {
+  Connection connection;
+  connection.path_ = path;
+  sqlite3* db = nullptr;
+  int code = sqlite3_open_v2(
+      ":memory:", &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+  connection.db_.reset(db);
+  if (code) connection.fail(code);
+  sqlite3_extended_result_codes(db, 1);
+  sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_FKEY, 1, nullptr);
+  return connection;
+}
+
+Connection Connection::copy() {
+  Connection made = in_memory(path_);
+  sqlite3_backup* backup = sqlite3_backup_init(made.db_.get(), "main", db_.get(), "main");
+  if (!backup) made.fail(sqlite3_extended_errcode(made.db_.get()));
+  int code = SQLITE_OK;
+  for (int count = 0; (code = sqlite3_backup_step(backup, -1)) != SQLITE_DONE; ++count) {
+    bool busy = (code & 0xff) == SQLITE_BUSY || code == SQLITE_LOCKED;
+    if (!busy || !waiting_ || !waiting_->once_more(count)) break;
+  }
+  sqlite3_backup_finish(backup);
+  if (code != SQLITE_DONE) fail(code);
+  return made;
+}
+
+sqlite3_stmt* Connection::prepared(const char* sql) {
+  auto& kept = statements_[sql];
+  if (!kept) {
+    sqlite3_stmt* made = nullptr;
+    int code = sqlite3_prepare_v3(db_.get(), sql, -1, SQLITE_PREPARE_PERSISTENT, &made, nullptr);
+    if (code) {
+      statements_.erase(sql);
+      fail(code);
+    }
+    kept.reset(made);
+  } else if (sqlite3_stmt_busy(kept.get())) {
+    throw std::logic_error(std::string("statement is in use already: ") + sql);
+  }
+  return kept.get();
+}
+
+void Connection::execute(const char* sql) {
+  if (int code = sqlite3_exec(db_.get(), sql, nullptr, nullptr, nullptr)) fail(code);
+}
+
+void Connection::make_wal() {
+  for (int count = 0;; ++count) {
+    sqlite3_stmt* made = nullptr;
+    int code = sqlite3_prepare_v2(db_.get(), "PRAGMA journal_mode = wal", -1, &made, nullptr);
+    std::unique_ptr<sqlite3_stmt, Finalize> statement(made);
+    if (!code) code = sqlite3_step(made);
+    if (code == SQLITE_ROW) {
+      std::string mode = reinterpret_cast<const char*>(sqlite3_column_text(made, 0));
+      if (mode == "wal") return;
+      throw Failed("registry " + printable(path_) +
+                   ": its file system cannot hold a write-ahead log; put it on a local disk");
+    }
+    statement.reset();
+    if ((code & 0xff) != SQLITE_BUSY || !waiting_->once_more(count)) fail(code);
+  }
+}
+
+void Connection::roll_back() noexcept {
+  if (!sqlite3_get_autocommit(db_.get())) {
+    sqlite3_exec(db_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
+  }
+}
+std::int64_t Connection::last_insert_id() const { return sqlite3_last_insert_rowid(db_.get()); }
+std::int64_t Connection::changes() const { return sqlite3_changes64(db_.get()); }
+bool Connection::read_only() const { return sqlite3_db_readonly(db_.get(), "main") == 1; }
+
+bool Connection::damaged() noexcept {
+  bool bad = true;
+  auto row = [](void* bad_, int, char** values, char**) {
+    *static_cast<bool*>(bad_) = !values[0] || std::string(values[0]) != "ok";
+    return 0;
+  };
+  return sqlite3_exec(db_.get(), "PRAGMA quick_check(1)", row, &bad, nullptr) != SQLITE_OK || bad;
+}
+
+void Connection::fail(int code) {
+  int error = db_ ? sqlite3_system_errno(db_.get()) : 0;
+  std::string text = printable(db_ ? sqlite3_errmsg(db_.get()) : sqlite3_errstr(code));
+  std::string name = "registry " + printable(path_);
+  int group = code & 0xff;
+  const std::string full = name + ": the disk is full; make room there and run the command again";
+  const std::string closed =
+      name + " cannot be written: the file, its directory or the file " +
+      "system is read-only to this user; run as its owner, or use --root DIR";
+  const std::string broken =
+      name + " is damaged (" + text + "); run `nutshell recover` to rebuild it";
+  if (group == SQLITE_FULL || error == ENOSPC || error == EDQUOT) throw Failed(full);
+  switch (group) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED: {
+      unsigned limit = waiting_ ? waiting_->wait.limit_ms : 0;
+      std::string waited =
+          limit % 1000 == 0 ? std::to_string(limit / 1000) + " s" : std::to_string(limit) + " ms";
+      throw Conflict(name + " has been locked by another program for " + waited +
+                     "; see which by `fuser " + shell_quote(path_) + "` and try again");
+    }
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB: throw Failed(broken);
+    case SQLITE_READONLY:
+    case SQLITE_PERM: throw Failed(closed);
+    case SQLITE_CANTOPEN:
+    case SQLITE_IOERR:
+      if (error == EACCES || error == EROFS || error == EPERM) throw Failed(closed);
+      if (code == SQLITE_IOERR_SHORT_READ) throw Failed(broken);
+      throw Failed(name + " cannot be read or written (" +
+                   (error ? SystemError(error, text).what() : text) +
+                   "); see that its directory is there and its disk is well");
+    default: break;
+  }
+  // Nothing that a healthy registry answers: look for damage before blaming ourselves.
+  if (db_ && damaged()) throw Failed(broken);
+  throw Failed(name + " refused a statement (" + text + "); please report this, with what was run");
+}
+
+}  // namespace nutshell::store
