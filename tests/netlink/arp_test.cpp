@@ -29,6 +29,10 @@ void join(nl::Socket& socket, const netns::Handle& there, int last) {
   });
   nl::set_up(socket, "near");
   witness::wait_running(socket, "near");
+  netns::in_netns(there, [&] {
+    nl::Socket far;
+    witness::wait_running(far, "far");
+  });
 }
 
 }  // namespace
