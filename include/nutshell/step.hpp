@@ -34,6 +34,16 @@ struct FreeRun {
   std::string end;
   bool operator==(const FreeRun&) const = default;
 };  ///< end: "stopped" or "crashed", and why; empty: it never ran
+struct HoldSpec {
+  Uuid uuid;
+  std::string before;
+  bool operator==(const HoldSpec&) const = default;
+};  ///< a changed spec and its new leases, committed with the plan; `before` is the old one as JSON
+struct RestoreSpec {
+  Uuid uuid;
+  std::string spec;
+  bool operator==(const RestoreSpec&) const = default;
+};  ///< puts a spec back, in the registry and beside the disks, and frees the leases that it lacks
 struct MakeDirectory {
   std::string path;
   bool operator==(const MakeDirectory&) const = default;
@@ -96,9 +106,10 @@ struct Continue {
   bool operator==(const Continue&) const = default;
 };  ///< `cont`; its undo is StopQemu's
 
-using Step = std::variant<HoldMachine, ForgetMachine, HoldRun, FreeRun, MakeDirectory,
-                          DropDirectory, MakeVolume, DropVolume, CopyFile, MakeSecret, WriteFile,
-                          DropFile, EnsureNetwork, LeaveNetwork, StartQemu, StopQemu, Continue>;
+using Step =
+    std::variant<HoldMachine, ForgetMachine, HoldRun, FreeRun, HoldSpec, RestoreSpec, MakeDirectory,
+                 DropDirectory, MakeVolume, DropVolume, CopyFile, MakeSecret, WriteFile, DropFile,
+                 EnsureNetwork, LeaveNetwork, StartQemu, StopQemu, Continue>;
 
 /// What undoes a completed step; nullopt for teardown steps, which are finished and never undone.
 std::optional<Step> inverse(const Step& step);

@@ -12,6 +12,7 @@ using Undo = std::optional<Step>;
 struct InverseOf {
   Undo operator()(const HoldMachine& step) const { return ForgetMachine{step.uuid, step.name}; }
   Undo operator()(const HoldRun& step) const { return FreeRun{step.uuid, ""}; }
+  Undo operator()(const HoldSpec& step) const { return RestoreSpec{step.uuid, step.before}; }
   Undo operator()(const MakeDirectory& step) const { return DropDirectory{step.path}; }
   Undo operator()(const MakeVolume& step) const { return DropVolume{step.path}; }
   Undo operator()(const CopyFile& step) const { return DropFile{step.to}; }
@@ -24,6 +25,7 @@ struct InverseOf {
   // Teardown is finished, never undone.
   Undo operator()(const ForgetMachine&) const { return std::nullopt; }
   Undo operator()(const FreeRun&) const { return std::nullopt; }
+  Undo operator()(const RestoreSpec&) const { return std::nullopt; }
   Undo operator()(const DropDirectory&) const { return std::nullopt; }
   Undo operator()(const DropVolume&) const { return std::nullopt; }
   Undo operator()(const DropFile&) const { return std::nullopt; }
@@ -40,8 +42,11 @@ struct Words {
   }
   std::string operator()(const HoldRun&) const { return "hold the leases of this run"; }
   std::string operator()(const FreeRun& step) const {
-    return fmt::format("give the leases of the run back ({})", printable(step.end));
+    return fmt::format("give the leases of the run back ({})",
+                       step.end.empty() ? "it never ran" : printable(step.end));
   }
+  std::string operator()(const HoldSpec&) const { return "hold the changed spec and its leases"; }
+  std::string operator()(const RestoreSpec&) const { return "put the spec back as it was"; }
   std::string operator()(const MakeDirectory& step) const {
     return "make directory " + printable(step.path);
   }
@@ -90,6 +95,8 @@ struct Kind {
   std::string operator()(const ForgetMachine&) const { return "forget_machine"; }
   std::string operator()(const HoldRun&) const { return "hold_run"; }
   std::string operator()(const FreeRun&) const { return "free_run"; }
+  std::string operator()(const HoldSpec&) const { return "hold_spec"; }
+  std::string operator()(const RestoreSpec&) const { return "restore_spec"; }
   std::string operator()(const MakeDirectory&) const { return "make_directory"; }
   std::string operator()(const DropDirectory&) const { return "drop_directory"; }
   std::string operator()(const MakeVolume&) const { return "make_volume"; }

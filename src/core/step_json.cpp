@@ -26,6 +26,14 @@ struct Members {
     json.append("name", step.name);
   }
   void operator()(const HoldRun& step) const { put_uuid(step.uuid); }
+  void operator()(const HoldSpec& step) const {
+    put_uuid(step.uuid);
+    json.append("before", step.before);
+  }
+  void operator()(const RestoreSpec& step) const {
+    put_uuid(step.uuid);
+    json.append("spec", step.spec);
+  }
   void operator()(const FreeRun& step) const {
     put_uuid(step.uuid);
     json.append("end", step.end);
@@ -133,6 +141,8 @@ Step step_from_json(const Json& json) {
   if (kind == "forget_machine") return ForgetMachine{uuid(json), text(json, "name")};
   if (kind == "hold_run") return HoldRun{uuid(json)};
   if (kind == "free_run") return FreeRun{uuid(json), text(json, "end")};
+  if (kind == "hold_spec") return HoldSpec{uuid(json), text(json, "before")};
+  if (kind == "restore_spec") return RestoreSpec{uuid(json), text(json, "spec")};
   if (kind == "make_directory") return MakeDirectory{path(json)};
   if (kind == "drop_directory") return DropDirectory{path(json)};
   if (kind == "make_volume") return make_volume(json);
