@@ -18,8 +18,12 @@ using netns::in_new_netns;
 using witness::refusal;
 
 namespace {
+
 const nl::Mac some_mac{0xfe, 0x54, 0x00, 0x01, 0x02, 0x03};
-}
+
+std::string numbered(std::string name, int number) { return name.append(std::to_string(number)); }
+
+}  // namespace
 
 TEST_CASE("list_links shows what ip shows") {
   in_new_netns([] {
@@ -235,7 +239,7 @@ TEST_CASE("two hundred links come out of one dump, complete, while others come a
   in_new_netns([] {
     nl::Socket socket;
     for (int i = 0; i < 100; ++i) {
-      nl::make_veth(socket, {.name = "l" + std::to_string(i), .peer = "r" + std::to_string(i)});
+      nl::make_veth(socket, {.name = numbered("l", i), .peer = numbered("r", i)});
     }
     const netns::Handle here = netns::current();
     std::atomic<bool> done = false;
