@@ -14,6 +14,9 @@ namespace {
 constexpr const char* journal_add =
     "INSERT INTO journal (plan, steps, owner_pid, owner_start, boot_id, since) "
     "VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+constexpr const char* journal_adopt =
+    "UPDATE journal SET owner_pid = ?4, owner_start = ?5, boot_id = ?6 "
+    "WHERE id = ?1 AND owner_pid = ?2 AND owner_start = ?3";
 constexpr const char* journal_drop = "DELETE FROM journal WHERE id = ?1";
 constexpr const char* journal_all =
     "SELECT id, plan, owner_pid, owner_start, boot_id FROM journal ORDER BY id";
@@ -32,6 +35,14 @@ std::int64_t Transaction::journal(const Plan& plan, int owner_pid, std::uint64_t
   db.run(journal_add, to_json(plan).dump(), static_cast<std::int64_t>(plan.steps.size()), owner_pid,
          static_cast<std::int64_t>(owner_start_time), boot_id, store::utc_now());
   return db.last_insert_id();
+}
+
+bool Transaction::adopt(std::int64_t id, int dead_pid, std::uint64_t dead_start_time, int owner_pid,
+                        std::uint64_t owner_start_time, const std::string& boot_id) {
+  auto& db = state_->db();
+  db.run(journal_adopt, id, dead_pid, static_cast<std::int64_t>(dead_start_time), owner_pid,
+         static_cast<std::int64_t>(owner_start_time), boot_id);
+  return db.changes() == 1;
 }
 
 void Registry::begun(std::int64_t id, std::size_t step) {
