@@ -92,7 +92,7 @@ std::string fault_of(const KindRule& rule, const Interval& values) {
 /// user's to name.
 const KindRule* read_kind(TableReader& reader, const ConfigNode& table, const ConfigNode& name) {
   const ConfigNode* kind = reader.take_text("kind");
-  const KindRule* own = name.text == "ipv4" ? nullptr : rule_of(name.text);
+  const KindRule* own = rule_of(name.text);
   if (!kind) {
     if (!own)
       reader.complain(table, "pool " + quoted(name.text) + " needs a kind: kind = \"ipv4\"");

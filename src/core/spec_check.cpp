@@ -208,10 +208,11 @@ class Checker {
       say("vnc", "--vnc",
           fmt::format("display {} does not exist; displays go from 0 to 59635", spec_.vnc.display));
     unsigned char address[16];
-    if (inet_pton(AF_INET, spec_.vnc.listen.c_str(), address) != 1 &&
-        inet_pton(AF_INET6, spec_.vnc.listen.c_str(), address) != 1)
+    const std::string& listen = spec_.vnc.listen;
+    if (listen.find('\0') != listen.npos || (inet_pton(AF_INET, listen.c_str(), address) != 1 &&
+                                             inet_pton(AF_INET6, listen.c_str(), address) != 1))
       say("vnc-listen", "--vnc-listen",
-          quoted(spec_.vnc.listen) +
+          quoted(listen) +
               " is no numeric address; use 127.0.0.1, 0.0.0.0 (every "
               "interface) or one of the host's");
     if (spec_.vnc.mode == VncMode::off && !spec_.vnc.password_file.empty())

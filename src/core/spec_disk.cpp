@@ -54,7 +54,8 @@ void take_volume_group(OptionList& list, DiskSpec& disk) {
 
 void take_backing(OptionList& list, bool format_known, DiskSpec& disk) {
   BackingLayer layer{take_path(list, "backing"), DiskFormat::raw};
-  const bool named = list.take_word("backing_format", layer.format);
+  const bool named = list.has("backing_format");
+  list.take_word("backing_format", layer.format);
   if (layer.path.empty()) {
     if (named) list.complain("backing_format= needs backing=FILE");
     return;

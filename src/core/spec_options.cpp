@@ -54,6 +54,11 @@ std::optional<std::string> OptionList::take_leading_word(const std::vector<std::
   return word;
 }
 
+bool OptionList::has(std::string_view key) const {
+  return std::any_of(items_.begin(), items_.end(),
+                     [&](const Item& item) { return item.key == key; });
+}
+
 std::optional<OptionList::Item> OptionList::extract(std::string_view key) {
   const auto is_key = [&](const Item& item) { return item.key == key; };
   const auto found = std::find_if(items_.begin(), items_.end(), is_key);

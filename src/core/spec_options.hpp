@@ -29,6 +29,7 @@ class OptionList {
 
   /// Takes the first word when it is bare and none of `known`; nullopt otherwise.
   std::optional<std::string> take_leading_word(const std::vector<std::string>& known);
+  [[nodiscard]] bool has(std::string_view key) const;
   /// The value of KEY=VALUE; nullopt when it is missing. An empty value is a problem.
   std::optional<std::string> take(std::string_view key);
   /// A switch: bare or "=on" is true, "=off" false.
