@@ -1,0 +1,147 @@
+// Programs that misbehave in every way that one has been seen to: each call returns in time, and
+// leaves no process.
+#include "host/tool.hpp"
+
+#include <doctest/doctest.h>
+#include <sys/resource.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "host/proc.hpp"
+#include "host/process.hpp"
+#include "host/scratch.hpp"
+#include "nutshell/error.hpp"
+
+using namespace nutshell::host;
+using namespace std::chrono_literals;
+using nutshell::CommandFailed;
+using nutshell::Failed;
+
+namespace {
+Tool tool(std::vector<std::string> argv, std::chrono::milliseconds timeout = 20s) {
+  return {.argv = std::move(argv), .input = {}, .timeout = timeout, .environment = {}};
+}
+/// True when no process has `text` among its arguments.
+bool nobody_has(const std::string& text) {
+  for (const int pid : pids())
+    for (const std::string& each : command_line(pid))
+      if (each == text) return false;
+  return true;
+}
+}  // namespace
+
+TEST_CASE("output, stderr, exit status and input come through") {
+  const ToolResult result = run(tool({"sh", "-c", "echo out; echo err >&2; exit 7"}));
+  CHECK(result.status == 7);
+  CHECK(result.output == "out\n");
+  CHECK(result.stderr_tail == "err\n");
+  Tool with_input = tool({"cat"});
+  with_input.input.assign(300'000, 'x');
+  CHECK(output_of(with_input) == with_input.input);
+  Tool unread = tool({"true"});
+  unread.input.assign(300'000, 'x');
+  CHECK(run(unread).status == 0);
+  CHECK(run(tool({"cat"})).output.empty());  // stdin is /dev/null
+  CHECK(output_of(tool({"printf", "%s|", "a b", "", "c'\"\n$d"})) == "a b||c'\"\n$d|");
+}
+
+TEST_CASE("a failure carries the command and what it said") {
+  const std::string sentence = scratch::sentence_of([] {
+    (void)output_of(tool({"sh", "-c", "echo disk full >&2; exit 3"}));
+  });
+  CHECK(sentence.find("exited with 3") != std::string::npos);
+  CHECK(sentence.find("disk full") != std::string::npos);
+  CHECK_THROWS_AS((void)output_of(tool({"false"})), CommandFailed);
+  CHECK_THROWS_AS((void)run(tool({"sh", "-c", "kill -SEGV $$"})), CommandFailed);
+}
+
+TEST_CASE("a missing program is named with the package that has it") {
+  const scratch::Folder empty;
+  CHECK(missing_program("qemu-img").find("qemu-utils") != std::string::npos);
+  CHECK(missing_program("/usr/sbin/dnsmasq").find("dnsmasq-base") != std::string::npos);
+  CHECK_THROWS_AS((void)run(tool({"no-such-program-at-all"})), Failed);
+  CHECK_FALSE(find_program(empty / "x"));
+  CHECK_FALSE(find_program("/tmp"));
+  scratch::put(empty / "not-executable", "x");
+  CHECK_FALSE(find_program(empty / "not-executable"));
+  CHECK(find_program("dnsmasq") == std::optional<std::string>("/usr/sbin/dnsmasq"));
+}
+
+TEST_CASE("one that sleeps for ever is ended in time") {
+  const auto start = std::chrono::steady_clock::now();
+  const std::string sentence = scratch::sentence_of([] {
+    (void)run(tool({"sleep", "98761"}, 200ms));
+  });
+  CHECK(sentence.find("did not end within 200 ms") != std::string::npos);
+  CHECK(scratch::seconds_since(start) < 3);
+  CHECK(nobody_has("98761"));
+}
+
+TEST_CASE("one that ignores SIGTERM, and whose children do, is ended in time") {
+  const auto start = std::chrono::steady_clock::now();
+  CHECK_THROWS_AS(
+      (void)run(
+          tool({"sh", "-c", "trap '' TERM; sleep 98762 & while :; do sleep 98763; done"}, 200ms)),
+      CommandFailed);
+  CHECK(scratch::seconds_since(start) < 5);
+  CHECK(nobody_has("98762"));
+  CHECK(nobody_has("98763"));
+}
+
+TEST_CASE("one that floods is ended, on either pipe, without keeping what it printed") {
+  for (const std::string where : {"", " >&2"}) {
+    const auto start = std::chrono::steady_clock::now();
+    const std::string sentence = scratch::sentence_of([&] {
+      (void)run(tool({"sh", "-c", "head -c 104857600 /dev/zero" + where + "; sleep 98764"}));
+    });
+    CHECK(sentence.find("printed more than 1M") != std::string::npos);
+    CHECK(sentence.size() < 100'000);
+    CHECK(scratch::seconds_since(start) < 5);
+    CHECK(nobody_has("98764"));
+  }
+  Tool wide = tool({"head", "-c", "104857600", "/dev/zero"});
+  wide.output_limit = 200 << 20;
+  CHECK(run(wide).output.size() == 104857600);
+}
+
+TEST_CASE("a grandchild that keeps the pipe open keeps nobody") {
+  const auto start = std::chrono::steady_clock::now();
+  const ToolResult result = run(tool({"sh", "-c", "sleep 98765 & echo done"}));
+  CHECK(result.output == "done\n");
+  CHECK(scratch::seconds_since(start) < 3);
+  CHECK(scratch::soon([] { return nobody_has("98765"); }));
+  // One that left the group too: it is not ours to kill, but it does not keep us.
+  const auto again = std::chrono::steady_clock::now();
+  CHECK(run(tool({"setsid", "--wait", "sh", "-c", "sleep 2 & echo done"})).output == "done\n");
+  CHECK(scratch::seconds_since(again) < 1.5);
+}
+
+TEST_CASE("no descriptor, no signal state of ours gets through") {
+  const int leak = ::open("/dev/null", O_RDONLY);  // without O_CLOEXEC, as a library would
+  REQUIRE(leak > 2);
+  const std::string seen = output_of(tool({"sh", "-c", "ls /proc/$$/fd"}));
+  CHECK(seen == "0\n1\n2\n");
+  ::close(leak);
+  ::signal(SIGPIPE, SIG_IGN);
+  const std::string status = output_of(tool({"grep", "SigIgn", "/proc/self/status"}));
+  ::signal(SIGPIPE, SIG_DFL);
+  CHECK(status == "SigIgn:\t0000000000000000\n");
+  ::setenv("LC_ALL", "de_DE.UTF-8", 1);
+  Tool asks = tool({"sh", "-c", "echo $LC_ALL $EXTRA"});
+  asks.environment = {{"EXTRA", "yes"}};
+  CHECK(output_of(asks) == "C yes\n");
+  ::unsetenv("LC_ALL");
+}
+
+TEST_CASE("it leaves neither descriptors nor zombies") {
+  const auto open_now = [] {
+    return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {});
+  };
+  (void)run(tool({"true"}));
+  const auto before = open_now();
+  for (int i = 0; i < 20; ++i) (void)run(tool({"true"}));
+  CHECK_THROWS((void)run(tool({"sleep", "9"}, 1ms)));
+  CHECK(open_now() == before);
+  CHECK(::waitpid(-1, nullptr, WNOHANG) == -1);
+}
