@@ -44,6 +44,15 @@ struct RestoreSpec {
   std::string spec;
   bool operator==(const RestoreSpec&) const = default;
 };  ///< puts a spec back, in the registry and beside the disks, and frees the leases that it lacks
+struct Commit {
+  Uuid uuid;
+  bool operator==(const Commit&) const = default;
+};  ///< from here a plan is finished, not undone: what follows gives old things back
+struct TrimLeases {
+  Uuid uuid;
+  std::string before;
+  bool operator==(const TrimLeases&) const = default;
+};  ///< gives back what the spec `before` held and the present one does not
 struct MakeDirectory {
   std::string path;
   bool operator==(const MakeDirectory&) const = default;
@@ -106,10 +115,10 @@ struct Continue {
   bool operator==(const Continue&) const = default;
 };  ///< `cont`; its undo is StopQemu's
 
-using Step =
-    std::variant<HoldMachine, ForgetMachine, HoldRun, FreeRun, HoldSpec, RestoreSpec, MakeDirectory,
-                 DropDirectory, MakeVolume, DropVolume, CopyFile, MakeSecret, WriteFile, DropFile,
-                 EnsureNetwork, LeaveNetwork, StartQemu, StopQemu, Continue>;
+using Step = std::variant<HoldMachine, ForgetMachine, HoldRun, FreeRun, HoldSpec, RestoreSpec,
+                          Commit, TrimLeases, MakeDirectory, DropDirectory, MakeVolume, DropVolume,
+                          CopyFile, MakeSecret, WriteFile, DropFile, EnsureNetwork, LeaveNetwork,
+                          StartQemu, StopQemu, Continue>;
 
 /// What undoes a completed step; nullopt for teardown steps, which are finished and never undone.
 std::optional<Step> inverse(const Step& step);

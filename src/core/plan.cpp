@@ -15,6 +15,7 @@ std::vector<Step> steps_to_create(const MachineSpec& spec, const Paths& paths,
   std::vector<Step> steps;
   steps.push_back(HoldMachine{spec.uuid, to_string(spec.name)});
   steps.push_back(MakeDirectory{paths.machine(spec.uuid)});
+  steps.push_back(WriteFile{paths.lock(spec.uuid), ""});
   steps.push_back(MakeDirectory{paths.log_dir(spec.uuid)});
   for (const DiskSpec& disk : spec.disks)
     if (disk.ours()) steps.push_back(MakeVolume{disk.path, *disk.size, disk.format, disk.backing});
@@ -68,27 +69,31 @@ std::vector<Step> steps_to_remove(const MachineSpec& spec, const Paths& paths, V
 
 Plan plan_recover(const Unfinished& unfinished) {
   Plan plan{"recover", unfinished.plan.machine, OnFailure::keep_going, {}};
+  const std::vector<Step>& steps = unfinished.plan.steps;
   const auto state_of = [&](std::size_t i) {
     return i < unfinished.steps.size() ? unfinished.steps[i] : Unfinished::State::untouched;
   };
-  if (unfinished.plan.on_failure == OnFailure::keep_going) {
-    for (std::size_t i = 0; i < unfinished.plan.steps.size(); ++i)
-      if (state_of(i) != Unfinished::State::done) plan.steps.push_back(unfinished.plan.steps[i]);
+  const auto is_done = [&](std::size_t i) { return state_of(i) == Unfinished::State::done; };
+  std::size_t forward_from = unfinished.plan.on_failure == OnFailure::keep_going ? 0 : steps.size();
+  for (std::size_t i = 0; i < steps.size(); ++i)
+    if (std::holds_alternative<Commit>(steps[i]) && is_done(i))
+      forward_from = std::min(forward_from, i);
+  // The last step done: only the closing line is missing.
+  const bool forward = forward_from < steps.size() || steps.empty() || is_done(steps.size() - 1);
+  if (forward) {
+    for (std::size_t i = forward_from; i < steps.size(); ++i)
+      if (!is_done(i)) plan.steps.push_back(steps[i]);
     return plan;
   }
-  const bool complete = std::all_of(unfinished.steps.begin(), unfinished.steps.end(),
-                                    [](auto state) { return state == Unfinished::State::done; });
-  if (complete && unfinished.steps.size() == unfinished.plan.steps.size())
-    return plan;  // only the closing line is missing
-  for (std::size_t i = unfinished.plan.steps.size(); i-- > 0;) {
-    const Step& step = unfinished.plan.steps[i];
-    const auto state = state_of(i);
+  for (std::size_t i = steps.size(); i-- > 0;) {
     // What was committed together with the plan is held even if no step was begun.
-    const bool held =
-        std::holds_alternative<HoldMachine>(step) || std::holds_alternative<HoldRun>(step);
-    if (state == Unfinished::State::undone || (!held && state == Unfinished::State::untouched))
+    const bool held = std::holds_alternative<HoldMachine>(steps[i]) ||
+                      std::holds_alternative<HoldRun>(steps[i]) ||
+                      std::holds_alternative<HoldSpec>(steps[i]);
+    if (state_of(i) == Unfinished::State::undone ||
+        (!held && state_of(i) == Unfinished::State::untouched))
       continue;
-    if (auto back = inverse(step)) plan.steps.push_back(*std::move(back));
+    if (auto back = inverse(steps[i])) plan.steps.push_back(*std::move(back));
   }
   return plan;
 }

@@ -26,6 +26,8 @@ struct InverseOf {
   Undo operator()(const ForgetMachine&) const { return std::nullopt; }
   Undo operator()(const FreeRun&) const { return std::nullopt; }
   Undo operator()(const RestoreSpec&) const { return std::nullopt; }
+  Undo operator()(const Commit&) const { return std::nullopt; }
+  Undo operator()(const TrimLeases&) const { return std::nullopt; }
   Undo operator()(const DropDirectory&) const { return std::nullopt; }
   Undo operator()(const DropVolume&) const { return std::nullopt; }
   Undo operator()(const DropFile&) const { return std::nullopt; }
@@ -47,6 +49,10 @@ struct Words {
   }
   std::string operator()(const HoldSpec&) const { return "hold the changed spec and its leases"; }
   std::string operator()(const RestoreSpec&) const { return "put the spec back as it was"; }
+  std::string operator()(const Commit&) const { return "the new spec stands"; }
+  std::string operator()(const TrimLeases&) const {
+    return "give back what the new spec no longer has";
+  }
   std::string operator()(const MakeDirectory& step) const {
     return "make directory " + printable(step.path);
   }
@@ -97,6 +103,8 @@ struct Kind {
   std::string operator()(const FreeRun&) const { return "free_run"; }
   std::string operator()(const HoldSpec&) const { return "hold_spec"; }
   std::string operator()(const RestoreSpec&) const { return "restore_spec"; }
+  std::string operator()(const Commit&) const { return "commit"; }
+  std::string operator()(const TrimLeases&) const { return "trim_leases"; }
   std::string operator()(const MakeDirectory&) const { return "make_directory"; }
   std::string operator()(const DropDirectory&) const { return "drop_directory"; }
   std::string operator()(const MakeVolume&) const { return "make_volume"; }

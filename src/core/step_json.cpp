@@ -30,6 +30,11 @@ struct Members {
     put_uuid(step.uuid);
     json.append("before", step.before);
   }
+  void operator()(const Commit& step) const { put_uuid(step.uuid); }
+  void operator()(const TrimLeases& step) const {
+    put_uuid(step.uuid);
+    json.append("before", step.before);
+  }
   void operator()(const RestoreSpec& step) const {
     put_uuid(step.uuid);
     json.append("spec", step.spec);
@@ -143,6 +148,8 @@ Step step_from_json(const Json& json) {
   if (kind == "free_run") return FreeRun{uuid(json), text(json, "end")};
   if (kind == "hold_spec") return HoldSpec{uuid(json), text(json, "before")};
   if (kind == "restore_spec") return RestoreSpec{uuid(json), text(json, "spec")};
+  if (kind == "commit") return Commit{uuid(json)};
+  if (kind == "trim_leases") return TrimLeases{uuid(json), text(json, "before")};
   if (kind == "make_directory") return MakeDirectory{path(json)};
   if (kind == "drop_directory") return DropDirectory{path(json)};
   if (kind == "make_volume") return make_volume(json);

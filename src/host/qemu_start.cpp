@@ -14,6 +14,8 @@
 #include <cstring>
 #include <utility>
 
+#include "host/files.hpp"
+#include "host/listen.hpp"
 #include "nutshell/error.hpp"
 
 namespace nutshell::host {
@@ -128,16 +130,20 @@ void verify_disks(Qmp& qmp, const QemuStart& start) {
 }
 
 void hand_display(Qmp& qmp, const QemuStart& start) {
-  if (start.vnc_socket < 0) return;
-  qmp.execute("getfd", Json::object({{"fdname", "vnc"}}), start.vnc_socket);
+  Fd made;
+  if (!start.vnc_unix.empty()) made = listen_unix(start.vnc_unix);
+  const int socket = made ? made.get() : start.vnc_socket;
+  if (socket < 0) return;
+  qmp.execute("getfd", Json::object({{"fdname", "vnc"}}), socket);
   const Json address = Json::object({{"type", "fd"}, {"str", "vnc"}});
-  qmp.execute("display-update",
-              Json::object({{"type", "vnc"}, {"addresses", Json::array({address})}}));
-  if (!start.vnc_password.empty())
-    qmp.execute("set_password",
-                Json::object({{"protocol", "vnc"}, {"password", start.vnc_password}}));
-  if (!qmp.execute("query-vnc").flag("enabled"))
-    throw Failed(fmt::format("{}: QEMU did not take the VNC socket", start.who));
+  qmp.execute("display-update", Json::object({{"type", "vnc"}, {"addresses", Json::array({address})}}));
+  if (!start.vnc_password_file.empty()) {
+    const std::string text = read_file(start.vnc_password_file).value_or("");
+    const std::string password = text.substr(0, text.find('\n'));
+    if (password.empty()) throw Failed(fmt::format("{}: its VNC password {} is gone; put one line of at most 8 bytes there", start.who, start.vnc_password_file));
+    qmp.execute("set_password", Json::object({{"protocol", "vnc"}, {"password", password}}));
+  }
+  if (!qmp.execute("query-vnc").flag("enabled")) throw Failed(fmt::format("{}: QEMU did not take the VNC socket", start.who));
 }
 
 }  // namespace

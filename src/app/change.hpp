@@ -1,0 +1,23 @@
+// A changed spec of a machine that exists: leases, volumes, the spec file, all with a way back.
+#pragma once
+#include "app/house.hpp"
+#include "nutshell/facts.hpp"
+
+namespace nutshell {
+
+/// What changes: `after` has its new NICs without MACs yet, its new volumes without paths checked; `removed` are volumes of ours to drop last.
+struct Change {
+  MachineSpec after;
+  std::vector<DiskSpec> removed;
+  bool boot_once_again = false;
+};
+/// Reserves what is new, journals, executes. In a dry run it prints the plan. `facts` as for a create.
+void change_machine(House& house, const MachineRow& before, Change change, const Facts& facts);
+/// Another ISO in the drive, or none; kept for the next starts.
+void change_cdrom(House& house, const MachineRow& row, const std::string& iso);
+/// Gives back what the spec `before` held and the present one does not.
+void trim_leases(House& house, const Uuid& uuid, const std::string& before);
+/// Puts an old spec back: registry, spec file, and the leases that it does not have.
+void restore_spec(House& house, const Uuid& uuid, const std::string& spec_json);
+
+}  // namespace nutshell

@@ -1,0 +1,41 @@
+// The functions behind the command table, one file each (cmd_NAME.cpp); what every command file needs.
+#pragma once
+#include "app/command.hpp"
+#include "app/house.hpp"
+
+namespace nutshell {
+
+Exit run_cdrom(const Parsed& args, House& house);
+Exit run_command(const Parsed& args, House& house);
+Exit run_completion(const Parsed& args, House& house);
+Exit run_console(const Parsed& args, House& house);
+Exit run_create(const Parsed& args, House& house);
+Exit run_doctor(const Parsed& args, House& house);
+Exit run_explain(const Parsed& args, House& house);
+Exit run_gc(const Parsed& args, House& house);
+Exit run_kill(const Parsed& args, House& house);
+Exit run_launch(const Parsed& args, House& house);
+Exit run_lease_ls(const Parsed& args, House& house);
+Exit run_lease_release(const Parsed& args, House& house);
+Exit run_lease_reserve(const Parsed& args, House& house);
+Exit run_log(const Parsed& args, House& house);
+Exit run_ls(const Parsed& args, House& house);
+Exit run_pause(const Parsed& args, House& house);
+Exit run_pool_ls(const Parsed& args, House& house);
+Exit run_qmp(const Parsed& args, House& house);
+Exit run_recover(const Parsed& args, House& house);
+Exit run_restart(const Parsed& args, House& house);
+Exit run_resume(const Parsed& args, House& house);
+Exit run_rm(const Parsed& args, House& house);
+Exit run_screenshot(const Parsed& args, House& house);
+Exit run_set(const Parsed& args, House& house);
+Exit run_show(const Parsed& args, House& house);
+Exit run_start(const Parsed& args, House& house);
+Exit run_stop(const Parsed& args, House& house);
+Exit run_supervise(const Parsed& args, House& house);
+Exit run_version(const Parsed& args, House& house);
+Exit run_vnc(const Parsed& args, House& house);
+Exit run_wait(const Parsed& args, House& house);
+Exit run_who(const Parsed& args, House& house);
+
+}  // namespace nutshell

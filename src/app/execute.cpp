@@ -1,0 +1,83 @@
+// The heart: one loop forward, one loop back. It knows nothing of what a step does.
+#include "app/execute.hpp"
+
+#include <fmt/format.h>
+
+#include "app/interrupt.hpp"
+#include "nutshell/error.hpp"
+
+namespace nutshell {
+namespace {
+
+// Records progress. A journal that cannot be written (the disk is full) must not stop an undo.
+void record(const JournalEntry& journal, void (Registry::*mark)(std::int64_t, std::size_t), std::size_t step) {
+  if (journal.registry) (journal.registry->*mark)(journal.id, step);
+}
+
+void undo(const std::vector<std::pair<std::size_t, Step>>& steps, const Perform& perform, const Progress& progress, const JournalEntry& journal, Outcome& outcome) {
+  for (auto it = steps.rbegin(); it != steps.rend(); ++it) {
+    try {
+      progress(it->second);
+      perform(it->second);
+      record(journal, &Registry::undone, it->first);
+    } catch (const std::exception& error) {
+      outcome.leftovers.push_back(fmt::format("{}: {}", describe(it->second), error.what()));
+    }
+  }
+}
+
+}  // namespace
+
+Outcome execute(const Plan& plan, const Perform& perform, const Progress& progress, const JournalEntry& journal) {
+  Outcome outcome;
+  std::vector<std::pair<std::size_t, Step>> back;
+  OnFailure on_failure = plan.on_failure;
+  for (std::size_t i = 0; i < plan.steps.size(); ++i) {
+    const Step& step = plan.steps[i];
+    try {
+      if (on_failure == OnFailure::undo) check_interrupt();
+      record(journal, &Registry::begun, i);
+      progress(step);
+      perform(step);
+      if (auto inverse_step = inverse(step)) back.emplace_back(i, *std::move(inverse_step));
+      record(journal, &Registry::done, i);
+      if (std::holds_alternative<Commit>(step)) on_failure = OnFailure::keep_going;
+    } catch (const std::exception& error) {
+      if (on_failure == OnFailure::keep_going) {
+        outcome.leftovers.push_back(fmt::format("{}: {}", describe(step), error.what()));
+        continue;
+      }
+      outcome.cause = std::current_exception();
+      undo(back, perform, progress, journal, outcome);
+      break;
+    }
+  }
+  if (outcome.leftovers.empty() && journal.registry) {
+    try {
+      journal.registry->finished(journal.id);
+    } catch (const std::exception&) {
+      if (!outcome.cause) outcome.cause = std::current_exception();
+    }
+  }
+  return outcome;
+}
+
+void rethrow(const Outcome& outcome) {
+  if (outcome.leftovers.empty()) {
+    if (outcome.cause) std::rethrow_exception(outcome.cause);
+    return;
+  }
+  std::string text;
+  if (outcome.cause) {
+    try {
+      std::rethrow_exception(outcome.cause);
+    } catch (const std::exception& error) {
+      text = std::string(error.what()) + "; and ";
+    }
+  }
+  text += fmt::format("{} thing{} left behind, run `nutshell gc`:", outcome.leftovers.size(), outcome.leftovers.size() == 1 ? " was" : "s were");
+  for (const std::string& leftover : outcome.leftovers) text += "\n  " + leftover;
+  throw Error(Exit::left_behind, text);
+}
+
+}  // namespace nutshell

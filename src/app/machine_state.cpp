@@ -1,0 +1,43 @@
+// The lock is the truth about being alive; the last traced state is the truth about everything else (DESIGN.md section 4).
+#include "app/machine_state.hpp"
+
+#include "host/lock.hpp"
+#include "host/qemu_start.hpp"
+
+namespace nutshell {
+namespace {
+constexpr std::size_t enough_log = 8192;
+
+Seen ended(const std::string& end, bool uncollected) {
+  Seen seen;
+  seen.state = end.starts_with("crashed") ? MachineState::crashed : MachineState::stopped;
+  seen.words = end;
+  seen.uncollected = uncollected;
+  seen.end = uncollected ? end : "";
+  return seen;
+}
+}  // namespace
+
+std::string to_string(MachineState state) {
+  switch (state) {
+    case MachineState::defined: return "defined";
+    case MachineState::running: return "running";
+    case MachineState::paused: return "paused";
+    case MachineState::stopped: return "stopped";
+    case MachineState::crashed: return "crashed";
+  }
+  return "";
+}
+
+bool is_alive(const House& house, const Uuid& uuid) { return host::is_held(house.paths.lock(uuid)); }
+
+Seen look_at(const House& house, const Uuid& uuid, const std::optional<RunRecord>& run, const std::string& last_end) {
+  if (!run) return last_end.empty() ? Seen{MachineState::defined, "defined", false, ""} : ended(last_end, false);
+  if (run->boot_id != house.boot_id) return ended("stopped (host restarted)", true);
+  const Ending ending = parse_ending(host::read_tail(house.paths.qemu_log(uuid, run->boot), enough_log));
+  if (!is_alive(house, uuid)) return ended(words_of_end(ending), true);
+  const bool paused = ending.state == RunState::paused;
+  return {paused ? MachineState::paused : MachineState::running, paused ? "paused" : "running", false, ""};
+}
+
+}  // namespace nutshell

@@ -1,0 +1,104 @@
+// Steps onto the host, one line each where the host room has the verb. The few that touch the registry say so.
+#include "app/perform.hpp"
+
+#include <fmt/format.h>
+#include <signal.h>
+
+#include <chrono>
+#include <thread>
+
+#include "app/change.hpp"
+#include "app/network.hpp"
+#include "app/secret.hpp"
+#include "host/files.hpp"
+#include "host/lock.hpp"
+#include "nutshell/error.hpp"
+
+namespace nutshell {
+namespace {
+
+constexpr auto kill_limit = std::chrono::seconds(20);
+
+std::optional<host::Identity> find_qemu(House& house, const Uuid& uuid) {
+  const auto row = house.registry().machine(uuid);
+  if (row && row->run && row->run->pid && row->run->boot_id == house.boot_id) return host::Identity{row->run->pid, row->run->start_time};
+  const auto pid = host::find_qemu_by_uuid(uuid);
+  if (!pid) return std::nullopt;
+  return host::Identity{*pid, host::start_time(*pid).value_or(0)};
+}
+
+}  // namespace
+
+void stop_qemu(House& house, const Uuid& uuid) {
+  const auto deadline = std::chrono::steady_clock::now() + kill_limit;
+  // A launcher killed between fork and exec leaves a child that is not QEMU yet: it either dies with its parent or becomes QEMU in a moment.
+  while (host::is_held(house.paths.lock(uuid))) {
+    if (const auto identity = find_qemu(house, uuid))
+      if (const auto pidfd = host::open_checked_pidfd(*identity, uuid)) {
+        host::send_signal(*pidfd, SIGKILL);
+        host::wait_until_gone(*pidfd, std::chrono::milliseconds(5000));
+      }
+    if (!host::is_held(house.paths.lock(uuid))) return;
+    if (std::chrono::steady_clock::now() > deadline) throw Failed(fmt::format("the lock {} is held by a process that is no QEMU of ours; end it and run `nutshell gc`", house.paths.lock(uuid)));
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+}
+
+void Performer::operator()(const Step& step) {
+  std::visit([this](const auto& one) { perform(one); }, step);
+}
+
+void Performer::perform(const ForgetMachine& step) {
+  Transaction transaction = house_.registry().begin();
+  transaction.remove_machine(step.uuid);
+  remove_unused_networks(house_, transaction);
+  transaction.commit();
+}
+
+void Performer::perform(const FreeRun& step) {
+  Transaction transaction = house_.registry().begin();
+  transaction.end_run(step.uuid, step.end);
+  transaction.commit();
+}
+
+void Performer::perform(const RestoreSpec& step) { restore_spec(house_, step.uuid, step.spec); }
+void Performer::perform(const TrimLeases& step) { trim_leases(house_, step.uuid, step.before); }
+
+void Performer::perform(const MakeDirectory& step) {
+  host::make_directories(step.path.substr(0, step.path.rfind('/')));
+  host::make_directory(step.path);
+}
+
+void Performer::perform(const DropDirectory& step) { host::drop_directory(step.path); }
+
+void Performer::perform(const MakeVolume& step) {
+  if (const auto warning = host::make_volume(step.path, step.size, step.format, step.backing)) house_.reporter.warn(*warning);
+}
+
+void Performer::perform(const DropVolume& step) { host::drop_volume(step.path); }
+void Performer::perform(const CopyFile& step) { host::copy_file(step.from, step.to); }
+void Performer::perform(const MakeSecret& step) { make_vnc_password(step.path, step.from); }
+void Performer::perform(const WriteFile& step) { host::write_file(step.path, step.text); }
+void Performer::perform(const DropFile& step) { host::drop_file(step.path); }
+void Performer::perform(const EnsureNetwork& step) { ensure_network(house_, step); }
+void Performer::perform(const LeaveNetwork& step) { leave_network(house_, step); }
+
+void Performer::perform(const StartQemu& step) {
+  if (!live_) throw Failed("a start cannot be repeated from the journal; run `nutshell start`");
+  live_->started.emplace(host::start_qemu(live_->start));
+  live_->vnc_socket.reset();
+  house_.registry().set_process(step.uuid, live_->started->identity.pid, live_->started->identity.start_time);
+}
+
+void Performer::perform(const StopQemu& step) {
+  if (live_) live_->started.reset();
+  stop_qemu(house_, step.uuid);
+}
+
+void Performer::perform(const Continue& step) {
+  if (!live_ || !live_->started) throw Failed("a machine that was not started cannot be continued; run `nutshell start`");
+  live_->started->qmp.execute("cont");
+  if (live_->consumes_boot_once) house_.registry().set_boot_once_consumed(step.uuid, true);
+}
+
+}  // namespace nutshell

@@ -1,0 +1,56 @@
+// One function for each step: the only place where plans meet the host and the registry.
+#pragma once
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "app/house.hpp"
+#include "host/qemu_start.hpp"
+#include "nutshell/step.hpp"
+
+namespace nutshell {
+
+/// What StartQemu and Continue need beyond their data: descriptors and secrets, which are in no journal.
+struct LiveStart {
+  host::QemuStart start;
+  host::Fd vnc_socket;                         ///< kept open until it is handed over
+  std::optional<host::StartedQemu> started;    ///< between StartQemu and Continue
+  bool consumes_boot_once = false;
+};
+
+class Performer {
+ public:
+  explicit Performer(House& house, LiveStart* live = nullptr) : house_(house), live_(live) {}
+  void operator()(const Step& step);
+
+ private:
+  void perform(const HoldMachine&) {}
+  void perform(const ForgetMachine& step);
+  void perform(const HoldRun&) {}
+  void perform(const FreeRun& step);
+  void perform(const HoldSpec&) {}
+  void perform(const RestoreSpec& step);
+  void perform(const Commit&) {}
+  void perform(const TrimLeases& step);
+  void perform(const MakeDirectory& step);
+  void perform(const DropDirectory& step);
+  void perform(const MakeVolume& step);
+  void perform(const DropVolume& step);
+  void perform(const CopyFile& step);
+  void perform(const MakeSecret& step);
+  void perform(const WriteFile& step);
+  void perform(const DropFile& step);
+  void perform(const EnsureNetwork& step);
+  void perform(const LeaveNetwork& step);
+  void perform(const StartQemu& step);
+  void perform(const StopQemu& step);
+  void perform(const Continue& step);
+
+  House& house_;
+  LiveStart* live_;
+};
+
+/// Kills the QEMU of a machine, wherever it is in its life, and waits until its lock is free; gone already is done.
+void stop_qemu(House& house, const Uuid& uuid);
+
+}  // namespace nutshell

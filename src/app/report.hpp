@@ -1,0 +1,48 @@
+// What people and programs read: aligned tables, colour on terminals only, one live line per step, JSON when asked.
+#pragma once
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "app/options.hpp"
+#include "nutshell/json.hpp"
+
+namespace nutshell {
+
+/// Rows of cells under headings, aligned by the widest cell; the last column is never padded.
+struct Table {
+  std::vector<std::string> headings;
+  std::vector<std::vector<std::string>> rows;
+  [[nodiscard]] std::string text(bool bold_headings) const;
+};
+
+class Reporter {
+ public:
+  explicit Reporter(const GlobalOptions& options);
+
+  /// To stdout: the answer of the command, as JSON or as text.
+  void answer(const Json& json, const std::string& text) const;
+  void answer(const Json& json, const Table& table) const;
+  /// To stderr: what goes on. A step is shown as a live line on a terminal, as a plain line with --verbose, else not at all.
+  void step(const std::string& what);
+  void steps_over();
+  /// To stderr, unless --quiet.
+  void note(const std::string& sentence);
+  void warn(const std::string& sentence);
+  /// To stderr, always.
+  void error(const std::string& sentence, int exit);
+
+  [[nodiscard]] bool json() const { return json_; }
+  [[nodiscard]] bool colour() const { return colour_; }
+  /// A state's word in its colour, where there is colour.
+  [[nodiscard]] std::string state(const std::string& word) const;
+
+ private:
+  bool json_, quiet_, verbose_, live_, colour_, errors_colour_;
+  bool line_open_ = false;
+};
+
+/// Writes all of `text` to stdout; a reader that went away (EPIPE) ends the process quietly, a full disk is an error.
+void print(const std::string& text);
+
+}  // namespace nutshell

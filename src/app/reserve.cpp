@@ -1,0 +1,148 @@
+// The wants of a machine, one list for its life and one for a run, and where the values go.
+#include "app/reserve.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "app/network.hpp"
+#include "host/listen.hpp"
+#include "host/probe.hpp"
+
+namespace nutshell {
+namespace {
+
+constexpr unsigned candidates_probed = 8;
+
+std::string address_pool(const NicSpec& nic) { return nic.kind == NicKind::network ? "ipv4:" + nic.network : "ipv4:bridge"; }
+
+bool wants_address(const NicSpec& nic) { return nic.kind == NicKind::network || (nic.kind == NicKind::bridge && nic.ip); }
+
+void say_skipped(House& house, const std::vector<Skipped>& skipped) {
+  for (const Skipped& one : skipped) house.reporter.note(fmt::format("{} {} is passed over: {} has it", one.pool, one.value, one.holder));
+}
+
+bool has_foreign_port(const Facts& facts, const std::string& bridge) {
+  const LinkFact* link = facts.link(bridge);
+  return link && facts.has_foreign_port(*link);
+}
+
+std::vector<Want> wants_for_life(const MachineSpec& spec, const Facts& facts) {
+  std::vector<Want> wants;
+  for (std::size_t i = 0; i < spec.nics.size(); ++i) {
+    const NicSpec& nic = spec.nics[i];
+    const int index = static_cast<int>(i);
+    wants.push_back({"mac", index, Lifetime::machine, nic.mac ? std::optional(to_string(*nic.mac)) : std::nullopt});
+    if (wants_address(nic)) wants.push_back({address_pool(nic), index, Lifetime::machine, nic.ip ? std::optional(to_string(*nic.ip)) : std::nullopt});
+  }
+  for (std::size_t i = 0; i < spec.disks.size(); ++i)
+    if (spec.disks[i].ours()) wants.push_back({"volume", static_cast<int>(i), Lifetime::machine, spec.disks[i].path});
+  wants.push_back({"cid", 0, Lifetime::machine, std::nullopt});
+  if (facts.root && !facts.qemu_user) wants.push_back({"uid", 0, Lifetime::machine, std::nullopt});
+  return wants;
+}
+
+void put_into_spec(MachineSpec& spec, const Want& want, const std::string& value) {
+  const auto index = static_cast<std::size_t>(want.index);
+  if (want.pool == "mac") {
+    if (!want.value) spec.origins[fmt::format("nic.{}.mac", index)] = "leased from the pool mac";
+    spec.nics[index].mac = parse_mac(value);
+  } else if (want.pool.starts_with("ipv4:")) {
+    spec.nics[index].ip = parse_ipv4(value);
+  } else if (want.pool == "cid") {
+    spec.vsock_cid = static_cast<unsigned>(std::stoul(value));
+  } else if (want.pool == "uid") {
+    spec.run_as_uid = static_cast<unsigned>(std::stoul(value));
+  }
+}
+
+// Lowest first; each candidate is proven by binding it, and what cannot be bound is marked with its holder.
+void reserve_display(House& house, Transaction& transaction, const MachineSpec& spec, Facts& facts, RunReservation& reservation) {
+  if (spec.vnc.mode != VncMode::automatic && spec.vnc.mode != VncMode::fixed) return;
+  const bool fixed = spec.vnc.mode == VncMode::fixed;
+  constexpr int tries = 1000;  // the pool is smaller; each round takes one display out of the question
+  for (int i = 0; i < tries; ++i) {
+    const Want want{"vnc", 0, Lifetime::run, fixed ? std::optional(fmt::format(":{}", spec.vnc.display)) : std::nullopt};
+    const Taken taken = transaction.allocator().take(spec.uuid, {want}, facts);
+    say_skipped(house, taken.skipped);
+    const std::string value = taken.leases.front().value;
+    const auto display = static_cast<unsigned>(std::stoul(value.substr(1)));
+    reservation.run.display = display;
+    reservation.run.vnc_listen = spec.vnc.listen;
+    if (house.dry()) return;
+    host::DisplaySocket socket = host::listen_display(spec.vnc.listen, display);
+    if (socket.socket) {
+      reservation.vnc_socket = std::move(socket.socket);
+      return;
+    }
+    if (fixed) throw Conflict(fmt::format("{}: display {} is held by {}; pick another, or --vnc auto", to_string(spec.name), value, socket.holder));
+    house.reporter.note(fmt::format("vnc {} is passed over: {} has it", value, socket.holder));
+    transaction.allocator().release_value("vnc", value);
+    transaction.allocator().mark_foreign("vnc", value, socket.holder);
+    facts.ports.push_back({static_cast<std::uint16_t>(5900 + display), socket.holder});
+  }
+  throw Exhausted(fmt::format("{}: no display is free", to_string(spec.name)));
+}
+
+}  // namespace
+
+void probe_wanted_addresses(House& house, const MachineSpec& spec, Facts& facts) {
+  if (house.dry()) return;
+  for (const NicSpec& nic : spec.nics) {
+    if (!wants_address(nic)) continue;
+    std::string bridge = nic.bridge;
+    if (nic.kind == NicKind::network) {
+      const auto network = house.registry().network(nic.network);
+      if (!network) continue;  // nothing of it exists, so nobody answers
+      bridge = network->bridge;
+    }
+    if (!has_foreign_port(facts, bridge)) continue;
+    std::vector<Ipv4> asked;
+    if (nic.ip) {
+      asked.push_back(*nic.ip);
+    } else {
+      Transaction look = house.registry().begin();  // rolled back: it only reads who would be next
+      for (const std::string& text : look.allocator().candidates(address_pool(nic), candidates_probed, facts))
+        if (const auto address = parse_ipv4(text)) asked.push_back(*address);
+    }
+    for (IpFact& answer : host::probe_addresses(bridge, asked)) facts.ips.push_back(std::move(answer));
+  }
+}
+
+void reserve_machine(House& house, Transaction& transaction, MachineSpec& spec, const Facts& facts) {
+  for (NicSpec& nic : spec.nics)
+    if (nic.kind == NicKind::network) nic.bridge = find_or_add_network(house, transaction, nic.network, facts).bridge;
+  const std::vector<Want> wants = wants_for_life(spec, facts);
+  const Taken taken = transaction.allocator().take(spec.uuid, wants, facts);
+  for (std::size_t i = 0; i < wants.size(); ++i) put_into_spec(spec, wants[i], taken.leases.at(i).value);
+  say_skipped(house, taken.skipped);
+}
+
+RunReservation reserve_run(House& house, Transaction& transaction, const MachineSpec& spec, unsigned boot, Facts& facts, bool kvm) {
+  RunReservation reservation;
+  RunRecord& run = reservation.run;
+  run.boot_id = house.boot_id;
+  run.boot = boot;
+  run.since = now_utc();
+  run.accel = kvm ? "kvm" : "tcg";
+  std::vector<Want> taps;
+  std::vector<std::size_t> nics;
+  for (std::size_t i = 0; i < spec.nics.size(); ++i) {
+    run.taps.emplace_back();
+    if (spec.nics[i].kind == NicKind::user || !facts.root) continue;
+    taps.push_back({"tap", static_cast<int>(i), Lifetime::run, std::nullopt});
+    nics.push_back(i);
+  }
+  const Taken taken = transaction.allocator().take(spec.uuid, taps, facts);
+  for (std::size_t i = 0; i < nics.size(); ++i) run.taps[nics[i]] = taken.leases.at(i).value;
+  for (const NicSpec& nic : spec.nics) {
+    if (nic.kind != NicKind::network) continue;
+    const NetworkRow row = find_or_add_network(house, transaction, nic.network, facts);
+    const EnsureNetwork ensure{spec.uuid, row.name, row.bridge, row.address, row.bridge_mac};
+    if (std::find(reservation.networks.begin(), reservation.networks.end(), ensure) == reservation.networks.end()) reservation.networks.push_back(ensure);
+  }
+  reserve_display(house, transaction, spec, facts, reservation);
+  return reservation;
+}
+
+}  // namespace nutshell

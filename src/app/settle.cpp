@@ -1,0 +1,139 @@
+// Recovery is the same executor with a plan made from what the journal says. A plan is taken over by a transaction, so that of two commands
+// that look at once only one puts things right.
+#include "app/settle.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+#include "app/execute.hpp"
+#include "app/interrupt.hpp"
+#include "app/machine_state.hpp"
+#include "app/perform.hpp"
+#include "nutshell/plan.hpp"
+
+namespace nutshell {
+namespace {
+
+constexpr auto longest_wait = std::chrono::seconds(60);
+
+bool is_about(const Unfinished& unfinished, const std::optional<Uuid>& only) { return !only || unfinished.plan.machine == *only; }
+
+std::vector<std::string> execute_quietly(House& house, const Plan& plan, const JournalEntry& journal) {
+  Performer perform(house);
+  return execute(plan, std::ref(perform), [](const Step&) {}, journal).leftovers;
+}
+
+// The steps of a recovery are not journaled one by one: each takes "already gone" for done, so it can be begun anew at any time.
+void recover_one(House& house, const Unfinished& dead, Settled& settled) {
+  {
+    Transaction transaction = house.registry().begin();
+    if (!transaction.adopt(dead.id, dead.owner_pid, dead.owner_start_time, house.self.pid, house.self.start_time, house.boot_id)) return;
+    transaction.commit();
+  }
+  const Plan plan = plan_recover(dead);
+  const auto leftovers = execute_quietly(house, plan, {});
+  settled.leftovers.insert(settled.leftovers.end(), leftovers.begin(), leftovers.end());
+  if (leftovers.empty()) house.registry().finished(dead.id);
+  if (!plan.steps.empty())
+    settled.done.push_back(fmt::format("a `{}` that was cut short is {}", dead.plan.verb, dead.plan.on_failure == OnFailure::undo ? "undone" : "finished"));
+}
+
+struct Ended {
+  MachineName name;
+  Uuid uuid;
+  std::string end;
+};
+
+std::vector<Ended> ended_runs(House& house, const std::optional<Uuid>& only, const std::vector<Uuid>& busy) {
+  std::vector<Ended> ended;
+  const auto look = [&](const Uuid& uuid, const MachineName& name, const std::optional<RunRecord>& run, const std::string& last_end) {
+    if (!run || std::find(busy.begin(), busy.end(), uuid) != busy.end()) return;
+    const Seen seen = look_at(house, uuid, run, last_end);
+    if (seen.uncollected) ended.push_back({name, uuid, seen.end});
+  };
+  if (only) {
+    if (const auto row = house.registry().machine(*only)) look(row->uuid, row->name, row->run, row->last_end);
+  } else {
+    for (const auto& row : house.registry().summaries()) look(row.uuid, row.name, row.run, row.last_end);
+  }
+  return ended;
+}
+
+void collect_one(House& house, const Ended& ended, Settled& settled) {
+  const auto row = house.registry().machine(ended.uuid);
+  if (!row || !row->run) return;
+  const Plan plan = plan_of("collect", ended.uuid, OnFailure::keep_going, steps_to_collect(row->spec, house.paths, ended.end));
+  const auto leftovers = run_teardown(house, plan, to_string(ended.name));
+  settled.leftovers.insert(settled.leftovers.end(), leftovers.begin(), leftovers.end());
+  settled.done.push_back(fmt::format("{}: {}; what its run had is given back", to_string(ended.name), ended.end));
+}
+
+bool may_write(const House& house) { return !house.dry() && access(house.paths.state.c_str(), W_OK) == 0; }
+
+}  // namespace
+
+bool owner_lives(const House& house, const Unfinished& unfinished) {
+  return unfinished.boot_id == house.boot_id && host::start_time(unfinished.owner_pid) == unfinished.owner_start_time;
+}
+
+void check_alone(House& house, const Uuid& uuid, const std::string& who) {
+  for (const Unfinished& unfinished : house.registry().unfinished()) {
+    if (unfinished.plan.machine != uuid) continue;
+    if (unfinished.owner_pid == house.self.pid && unfinished.owner_start_time == house.self.start_time) continue;
+    if (owner_lives(house, unfinished))
+      throw Conflict(fmt::format("{}: a `nutshell {}` (pid {}) is at work on it; try again when it is done", who, unfinished.plan.verb, unfinished.owner_pid));
+  }
+}
+
+void wait_for_others(House& house, const Uuid& uuid, const std::string& who) {
+  const auto deadline = std::chrono::steady_clock::now() + longest_wait;
+  for (bool said = false;;) {
+    try {
+      return check_alone(house, uuid, who);
+    } catch (const Conflict& conflict) {
+      if (std::chrono::steady_clock::now() > deadline) throw;
+      if (!std::exchange(said, true)) house.reporter.step(conflict.what());
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    check_interrupt();
+  }
+}
+
+std::vector<std::string> run_teardown(House& house, const Plan& plan, const std::string& who) {
+  Transaction transaction = house.registry().begin();
+  check_alone(house, plan.machine, who);
+  const auto id = transaction.journal(plan, house.self.pid, house.self.start_time, house.boot_id);
+  transaction.commit();
+  return execute_quietly(house, plan, {&house.registry(), id});
+}
+
+Settled settle(House& house, const std::optional<Uuid>& only) {
+  Settled settled;
+  std::vector<Unfinished> dead;
+  for (Unfinished& unfinished : house.registry().unfinished()) {
+    if (!is_about(unfinished, only)) continue;
+    if (owner_lives(house, unfinished))
+      settled.busy.push_back(unfinished.plan.machine);
+    else
+      dead.push_back(std::move(unfinished));
+  }
+  std::vector<Ended> ended = ended_runs(house, only, settled.busy);
+  if (dead.empty() && ended.empty()) return settled;
+  if (!may_write(house)) return settled;
+  house.open_for_change();
+  for (const Unfinished& unfinished : dead) recover_one(house, unfinished, settled);
+  for (const Ended& one : ended_runs(house, only, settled.busy)) {
+    try {
+      collect_one(house, one, settled);
+    } catch (const Conflict&) {
+      settled.busy.push_back(one.uuid);  // somebody else is doing just this
+    }
+  }
+  return settled;
+}
+
+}  // namespace nutshell
