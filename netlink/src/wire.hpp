@@ -40,6 +40,8 @@ class Wire {
     for (int attempt = 0; attempt < 100; ++attempt) {
       std::vector<T> out;
       const Answer answer = exchange(message, [&](nlmsghdr* part) { parse(part, out); });
+      if (answer.error == EAFNOSUPPORT)
+        return {};  // a kernel without IPv6 has nothing of it to show
       if (answer.error) throw Error(subject, "list", answer.error, answer.kernel_says);
       if (answer.consistent) return out;
     }

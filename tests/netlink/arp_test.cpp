@@ -2,6 +2,7 @@
 #include "nl/arp.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <thread>
 
@@ -106,17 +107,17 @@ TEST_CASE("somebody who probes for the same address at the same time is told of"
     nl::Socket socket;
     const netns::Handle there = netns::make();
     join(socket, there, 0);
-    std::vector<nl::ArpAnswer> near, far;
-    std::thread other([&] {
+    std::vector<nl::ArpAnswer> near;
+    std::atomic<bool> seen = false;
+    std::jthread other([&] {
       netns::in_netns(there, [&] {
-        nl::Socket mine;
-        for (int i = 0; i < 20 && far.empty(); ++i)
-          far = nl::probe_addresses(mine, "far", {0xc0000263}, 50ms);
+        nl::Socket far;
+        for (int i = 0; i < 200 && !seen; ++i) nl::probe_addresses(far, "far", {0xc0000263}, 50ms);
       });
     });
-    for (int i = 0; i < 20 && near.empty(); ++i)
-      near = nl::probe_addresses(socket, "near", {0xc0000263}, 50ms);
-    other.join();
+    for (int i = 0; i < 100 && near.empty(); ++i)
+      near = nl::probe_addresses(socket, "near", {0xc0000263}, 70ms);
+    seen = true;
     REQUIRE(near.size() == 1);
     CHECK(near[0].probing);
     CHECK(near[0].mac == far_mac);

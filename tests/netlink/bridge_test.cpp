@@ -1,6 +1,9 @@
 // Bridges against the real kernel, with `ip -d -j` and `bridge -j` as witnesses.
 #include "nl/bridge.hpp"
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "netns/namespace.hpp"
 #include "nl/tap.hpp"
 #include "witness.hpp"
@@ -103,6 +106,7 @@ TEST_CASE("ports are listed with their state") {
     nl::change_link(socket, "c", {.master = "br0"});
     nl::change_link(socket, "d", {.master = "br1"});
     witness::output_of("bridge link set dev c isolated on hairpin on learning off");
+    for (const char* link : {"a", "br0"}) witness::wait_running(socket, link);
     const auto ports = nl::list_ports(socket, "br0");
     REQUIRE(ports.size() == 2);
     const auto a = ports[0].link.name == "a" ? ports[0] : ports[1],
@@ -150,6 +154,32 @@ TEST_CASE("what is no bridge, and what is taken, is refused by name") {
     CHECK(refusal([&] { nl::make_bridge(socket, "br%d"); }).code == EINVAL);
     CHECK(nl::find_link(socket, "a"));
     CHECK(nl::list_links(socket).size() == 4);
+  });
+}
+
+TEST_CASE(
+    "without the right to make a bridge the sentence says what is needed, and listing still "
+    "works") {
+  in_new_netns([] {
+    nl::Socket mine;
+    nl::make_bridge(mine, "br0", {.mac = bridge_mac});
+    const pid_t child = ::fork();
+    if (child == 0) {
+      if (::setgid(65534) != 0 || ::setuid(65534) != 0) ::_exit(3);
+      nl::Socket socket;
+      const auto said = refusal([&] { nl::make_bridge(socket, "br1"); });
+      const bool clear =
+          said.words.find("link br1: cannot create bridge: not permitted (it needs root") == 0;
+      const bool taken = refusal([&] { nl::remove_bridge(socket, "br0"); }).code == EPERM;
+      const bool listed = nl::list_links(socket).size() == 2 &&
+                          nl::bridge_settings(socket, "br0").hello_time == 200;
+      ::_exit(said.code == EPERM && clear && taken && listed ? 0 : 1);
+    }
+    REQUIRE(child > 0);
+    int status = 0;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    REQUIRE(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == 0);
   });
 }
 

@@ -24,6 +24,9 @@ TEST_CASE("a rule is added, listed and removed") {
     REQUIRE(rules.size() == 4);
     CHECK(rules[1].priority == 100);
     CHECK(rules[1].table == 4711);
+    CHECK_FALSE(rules[1].suppress_prefix_length);
+    CHECK_FALSE(rules[1].source_ports);
+    CHECK_FALSE(rules[1].uids);
     CHECK(rules[1].source.text() == "10.0.0.0/8");
     CHECK(rules[1].text() == "100 from 10.0.0.0/8 table 4711");
     const auto said = refusal([&] { nl::add_rule(socket, rule); });

@@ -60,6 +60,20 @@ Refusal refusal(Act act) {
   return {};
 }
 
+/// Lets `look` happen at a moment in which `see` says the same before and after, and returns that:
+/// the kernel adds some things, IPv6 multicast above all, in its own time.
+template <class See, class Look>
+auto quiet_moment(See see, Look look) {
+  auto before = see();
+  for (int i = 0; i < 100; ++i) {
+    look();
+    auto after = see();
+    if (after == before) return after;
+    before = std::move(after);
+  }
+  throw std::runtime_error("the namespace never comes to rest");
+}
+
 /// Waits until packets can pass over `link`, which is up and has a carrier; the kernel's link watch
 /// may take a second to see it.
 inline void wait_running(nl::Socket& socket, const nl::LinkRef& link) {
