@@ -58,7 +58,7 @@ struct KvmFact {
   bool supported_nested =
       false;                ///< KVM_GET_SUPPORTED_CPUID has vmx or svm: nested is on in the module
   bool cpu_flag = false;    ///< vmx or svm in /proc/cpuinfo
-  bool runs_guest = false;  ///< a real-mode guest of one instruction ran to its HLT in time
+  bool runs_guest = false;  ///< a real-mode guest, a short loop, ran to its HLT in time
   std::string trouble;      ///< one sentence on the first layer that fails; empty: usable
   [[nodiscard]] bool usable() const { return trouble.empty(); }
 };

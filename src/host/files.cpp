@@ -34,7 +34,8 @@ bool is_known(std::string_view name) {
       "watch",        "serial",         "agent",     "vnc",          "qmp.lock",
       "dnsmasq.conf", "hosts",          "leases",    "dnsmasq.log",  "dnsmasq.pid"};
   if (std::find(names.begin(), names.end(), name) != names.end()) return true;
-  if (is_unique_name(name)) return true;  // a temporary file of a command that was killed
+  if (is_unique_name(name)) return true;   // a temporary file of a command that was killed
+  if (name.ends_with(".fd")) return true;  // a machine's UEFI variables
   const std::size_t dot = name.rfind('.');
   if (dot == std::string_view::npos) return false;
   const std::string_view end = name.substr(dot);
@@ -154,6 +155,23 @@ void copy_file(const std::string& from, const std::string& to) {
     left -= put;
   }
   made.keep();
+}
+
+void make_file(const std::string& path, std::string_view text) {
+  const Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!file) {
+    const int error = errno;
+    if (error == EEXIST) throw Conflict(fmt::format("file {}: is there already", path));
+    throw SystemError(error, fmt::format("file {}: cannot make it", path));
+  }
+  NewFile made(path);
+  write_all(file, text, path);
+  made.keep();
+}
+
+bool file_exists(const std::string& path) {
+  struct stat facts {};
+  return ::lstat(path.c_str(), &facts) == 0;
 }
 
 void write_file(const std::string& path, std::string_view text, unsigned mode) {

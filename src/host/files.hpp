@@ -40,6 +40,11 @@ void write_file(const std::string& path, std::string_view text, unsigned mode = 
 /// The content of a file up to `limit` bytes; nullopt when there is none. Throws SystemError, or
 /// Failed when it is larger.
 std::optional<std::string> read_file(const std::string& path, Bytes limit = mebi);
+/// Makes a file that was not there, 0600, with that content (a secret, say). Throws Conflict when
+/// `path` is taken.
+void make_file(const std::string& path, std::string_view text);
+/// True when there is something at `path`, a link that leads nowhere included.
+bool file_exists(const std::string& path);
 /// Unlinks a plain file or a socket; gone already is done. Throws Conflict for anything else.
 void drop_file(const std::string& path);
 
