@@ -2,13 +2,15 @@
 // works there works here.
 #include "core/spec_options.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
 namespace nutshell {
 
 std::string quoted(std::string_view text) {
-  return "\"" + printable(text.substr(0, 60)) + (text.size() > 60 ? "...\"" : "\"");
+  return fmt::format("\"{}{}\"", printable(text.substr(0, 60)), text.size() > 60 ? "..." : "");
 }
 
 std::string suggestion(std::string_view word, const std::vector<std::string>& known) {

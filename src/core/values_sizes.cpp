@@ -20,7 +20,7 @@ bool is_digit(char c) { return c >= '0' && c <= '9'; }
 char upper(char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; }
 
 std::string quoted(std::string_view text) {
-  return "\"" + printable(text.substr(0, 40)) + (text.size() > 40 ? "...\"" : "\"");
+  return fmt::format("\"{}{}\"", printable(text.substr(0, 40)), text.size() > 40 ? "..." : "");
 }
 
 /// What "1.5G" is in whole numbers of the next smaller unit ("1536M"), when that is exact.

@@ -11,6 +11,7 @@
 #include "nutshell/step.hpp"
 
 using namespace nutshell;
+using namespace std::string_literals;
 
 namespace {
 
@@ -32,8 +33,7 @@ class Noise {
     std::string text = seeds[below(seeds.size())];
     for (std::size_t changes = below(5); changes-- > 0 && !text.empty();) {
       const std::size_t at = below(text.size());
-      static const std::string telling =
-          std::string("\0\n\x1b,=:/.-\"[]{}#", 17) + "09gGzZ \xff\xc3";
+      static const std::string telling = "\0\n\x1b,=:/.-\"[]{}#09gGzZ \xff\xc3"s;
       const char c = telling[below(telling.size())];
       switch (below(5)) {
         case 0: text[at] = c; break;

@@ -20,6 +20,8 @@ std::vector<Step> all_steps() {
           FreeRun{uuid, "crashed: killed"},
           HoldSpec{uuid, "{}"},
           RestoreSpec{uuid, "{}"},
+          Commit{uuid},
+          TrimLeases{uuid, "{}"},
           MakeDirectory{"/d"},
           DropDirectory{"/d"},
           MakeVolume{"/v", 100 * gibi, DiskFormat::qcow2, {{"/b", DiskFormat::raw}}},
