@@ -34,10 +34,8 @@ struct Counters {
 struct Link {
   int index = 0;
   std::string name{};
-  std::string
-      kind;  ///< "bridge", "tun" (taps too), "veth", "dummy"...; "" for hardware and loopback
-  std::string port_kind{};   ///< what its master makes of it: "bridge" for a bridge's port, ""
-                             ///< without a master
+  std::string kind{};        ///< "bridge", "tun" (taps too), "veth"...; "" for hardware, loopback
+  std::string port_kind{};   ///< "bridge" for a bridge's port, "" without a master
   std::string alias{};       ///< ifalias, "" if none
   std::optional<Mac> mac{};  ///< none where the link has no Ethernet address (a tun, for instance)
   std::uint32_t mtu = 0;     ///< bytes
@@ -98,8 +96,7 @@ struct LinkChange {
   std::optional<LinkRef> master{};     ///< enslave to this bridge; LinkRef(0) sets free
   std::optional<std::string> alias{};  ///< at most 255 bytes; "" takes it away
   std::optional<Mac> mac{};
-  std::optional<std::string>
-      name{};  ///< rename; a link that is up may refuse (EBUSY) on older kernels
+  std::optional<std::string> name{};  ///< rename; older kernels refuse while it is up (EBUSY)
   std::optional<bool> promiscuous{};
   std::optional<int> netns_fd{};  ///< move into the network namespace of this descriptor
   /// False: no IPv6 link-local address when it is set up. The kernel applies it after `up`: send it
