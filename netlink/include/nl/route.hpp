@@ -46,8 +46,7 @@ struct Route {
   std::uint32_t priority =
       0;  ///< the metric; the lower one wins. The kernel makes an IPv6 0 into 1024
   Ip preferred_source{};
-  std::optional<std::uint8_t>
-      scope;  ///< RT_SCOPE_*; when adding without: link or host where there is no gateway
+  std::optional<std::uint8_t> scope{};  ///< RT_SCOPE_*; without, the natural one is added
   RouteType type = RouteType::unicast;
   std::uint8_t protocol =
       4;  ///< RTPROT_*: 2 kernel, 3 boot, 4 static, 9 router advertisement, 16 DHCP
@@ -56,8 +55,7 @@ struct Route {
   std::uint32_t expires = 0;                 ///< IPv6: seconds left, 0 for ever
   std::optional<std::uint8_t> preference{};  ///< IPv6: RFC 4191
   std::uint32_t nexthop_object = 0;          ///< RTA_NH_ID: the hops come from there
-  std::vector<std::uint8_t>
-      metrics;  ///< RTA_METRICS as the kernel has them (MTU, window...): kept to be given back
+  std::vector<std::uint8_t> metrics{};  ///< RTA_METRICS (MTU, window...), kept to be given back
 
   /// "10.0.0.0/8 table 100".
   std::string text() const;

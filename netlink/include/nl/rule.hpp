@@ -45,8 +45,8 @@ struct Rule {
   std::optional<std::pair<std::uint16_t, std::uint16_t>> source_ports{};
   std::optional<std::pair<std::uint16_t, std::uint16_t>> destination_ports{};
   std::optional<std::pair<std::uint32_t, std::uint32_t>> uids{};
-  std::optional<std::uint32_t>
-      suppress_prefix_length;                     ///< routes of this length or shorter do not count
+  /// Routes of this prefix length or shorter do not count.
+  std::optional<std::uint32_t> suppress_prefix_length{};
   std::optional<std::uint32_t> suppress_group{};  ///< routes over links of this group do not count
   std::uint8_t protocol = 4;                      ///< RTPROT_*, who made it
 
