@@ -1,7 +1,8 @@
 // Opening must cost next to nothing, as every command does it: one read of the file's header, no
-// schema work, no checkpoint at the end (the WAL stays for the next command). Looking must cost the
-// host nothing at all: the file is opened without the right to write, and the moment something is
-// to be tried out (a dry run takes leases like any other), it is tried on a copy in memory.
+// schema work, and seldom a checkpoint at the end (the log stays for the next command). Looking
+// must cost the host nothing at all: the file is opened without the right to write, and the moment
+// something is to be tried out (a dry run takes leases like any other), it is tried on a copy in
+// memory.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -65,7 +66,7 @@ Connection open_to_look(const Registry::Options& options, const Wait& wait, bool
   in_memory = !exists(options.path);
   if (in_memory) return Connection::in_memory(options.path);
   refuse_beheaded(options.path);
-  bool log = size_of(options.path + "-wal") > 0;
+  bool log = exists(options.path + "-wal");  // without one, opening would make one
   return Connection(options.path, log ? Connection::Access::read : Connection::Access::immutable,
                     wait);
 }

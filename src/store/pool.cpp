@@ -135,7 +135,7 @@ std::string Pool::render(const Interval& value) const {
   auto one = [this](std::int64_t v) -> std::string {
     switch (kind) {
       case PoolKind::mac: return to_string(Mac{static_cast<std::uint64_t>(v)});
-      case PoolKind::vnc: return ":" + std::to_string(v);
+      case PoolKind::vnc: return fmt::format(":{}", v);
       case PoolKind::ipv4: return to_string(address(v));
       case PoolKind::tap: return fmt::format("{}{:x}", tap_stem(*this), v);
       case PoolKind::cid:

@@ -19,9 +19,48 @@ namespace nutshell::store {
 
 namespace {
 using Clock = std::chrono::steady_clock;
-// A command opens the file afresh, and its first act is to read the WAL through; 1 MiB of it takes
-// well under a millisecond, and a checkpoint comes once in some twenty commands.
-constexpr int checkpoint_pages = 256;
+// A command opens the file afresh and reads the log through, at two to three microseconds a page.
+// So a log is folded into the file when it is longer than this, by the command that made it so, as
+// the last thing it does: only the process that checkpoints knows that the log can begin anew.
+constexpr int short_log_pages = 400;
+// While one process writes and writes: not to grow without end.
+constexpr int long_log_pages = 4000;
+
+int on_commit(void* pages, sqlite3* db, const char* name, int count) {
+  *static_cast<int*>(pages) = count;
+  if (count > long_log_pages) {
+    sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+  }
+  return SQLITE_OK;
+}
+}  // namespace
+
+namespace {
+// SQLite syncs the directory of a log that it may have made. A log that is there already needs no
+// such thing, and the sync would double what a commit costs: so it is opened without the right to
+// make it. All else is SQLite's own.
+int open_file(sqlite3_vfs* vfs, const char* name, sqlite3_file* file, int flags, int* out_flags) {
+  sqlite3_vfs* own = sqlite3_vfs_find(nullptr);
+  if (name && (flags & SQLITE_OPEN_WAL)) {
+    int exists = 0;
+    own->xAccess(own, name, SQLITE_ACCESS_EXISTS, &exists);
+    if (exists) flags &= ~SQLITE_OPEN_CREATE;
+  }
+  return own->xOpen(vfs, name, file, flags, out_flags);
+}
+
+const char* our_vfs() {
+  static sqlite3_vfs vfs = [] {
+    sqlite3_initialize();
+    sqlite3_vfs made = *sqlite3_vfs_find(nullptr);
+    made.zName = "nutshell";
+    made.pNext = nullptr;
+    made.xOpen = open_file;
+    return made;
+  }();
+  static const int registered = sqlite3_vfs_register(&vfs, 0);
+  return registered == SQLITE_OK ? vfs.zName : nullptr;
+}
 }  // namespace
 
 struct Connection::Waiting {
@@ -113,7 +152,7 @@ Connection::Connection(const std::string& path, Access access, Wait wait)
   }
   flags |= access == Access::write ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
   sqlite3* db = nullptr;
-  int code = sqlite3_open_v2(name.c_str(), &db, flags, nullptr);
+  int code = sqlite3_open_v2(name.c_str(), &db, flags, our_vfs());
   db_.reset(db);
   if (code) fail(code);
   sqlite3_extended_result_codes(db, 1);
@@ -123,7 +162,15 @@ Connection::Connection(const std::string& path, Access access, Wait wait)
   if (access != Access::write) return;
   int persist = 1;
   sqlite3_file_control(db, "main", SQLITE_FCNTL_PERSIST_WAL, &persist);
-  sqlite3_wal_autocheckpoint(db, checkpoint_pages);
+  log_pages_ = std::make_unique<int>(0);
+  sqlite3_wal_hook(db, on_commit, log_pages_.get());
+}
+
+Connection::~Connection() {
+  if (!db_ || !log_pages_ || *log_pages_ <= short_log_pages) return;
+  statements_.clear();
+  sqlite3_busy_handler(db_.get(), nullptr, nullptr);  // whoever is busy will do it
+  sqlite3_wal_checkpoint_v2(db_.get(), "main", SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
 }
 
 Connection Connection::in_memory(const std::string& path) {

@@ -57,9 +57,9 @@ struct Wait {
 class Connection {
  public:
   enum class Access {
-    write,      ///< the file exists; its WAL outlives us and is not checkpointed at close
+    write,      ///< the file exists; its log outlives us, and is folded into it when long
     read,       ///< nothing is written but locks in the -shm file
-    immutable,  ///< no lock at all: for a file that has no WAL
+    immutable,  ///< no lock at all: for a file that has no log
   };
   /// Opens an existing file. Throws as fail() does.
   Connection(const std::string& path, Access access, Wait wait);
@@ -67,7 +67,8 @@ class Connection {
   static Connection in_memory(const std::string& path);
   Connection(Connection&&) noexcept = default;
   Connection& operator=(Connection&&) noexcept = default;
-  ~Connection() = default;
+  /// Folds a long log into the file.
+  ~Connection();
 
   /// What this connection sees, copied into memory.
   [[nodiscard]] Connection copy();
@@ -116,6 +117,7 @@ class Connection {
 
   std::string path_;
   std::shared_ptr<Waiting> waiting_;
+  std::unique_ptr<int> log_pages_;  ///< of the write-ahead log, as of the last commit
   std::unique_ptr<sqlite3, Close> db_;
   std::map<const char*, std::unique_ptr<sqlite3_stmt, Finalize>> statements_;
 };

@@ -27,23 +27,26 @@ inline constexpr const char* extent_set_low =
 inline constexpr const char* extent_set_high =
     "UPDATE extent SET high = ?3 WHERE pool = ?1 AND low = ?2";
 
-#define NUTSHELL_LEASE                                                                       \
+// `use` names the index where the planner, which knows nothing of the numbers, would not take it.
+#define NUTSHELL_LEASE(use)                                                                  \
   "SELECT lease.low, lease.high, lease.text, lease.holder, lease.place, lease.lifetime, "    \
   "lease.reserved, lease.\"foreign\", lease.tried, lease.since, lease.note, machine.cloud, " \
-  "machine.name, lease.pool FROM lease LEFT JOIN machine ON machine.uuid = lease.holder "
+  "machine.name, lease.pool FROM lease " use " LEFT JOIN machine ON machine.uuid = lease.holder "
 inline constexpr const char* lease_at =
-    NUTSHELL_LEASE "WHERE lease.pool = ?1 AND lease.low <= ?2 ORDER BY lease.low DESC LIMIT 1";
+    NUTSHELL_LEASE("") "WHERE lease.pool = ?1 AND lease.low <= ?2 ORDER BY lease.low DESC LIMIT 1";
 inline constexpr const char* lease_text =
-    NUTSHELL_LEASE "WHERE lease.pool = ?1 AND lease.text = ?2";
+    NUTSHELL_LEASE("") "WHERE lease.pool = ?1 AND lease.text = ?2";
 inline constexpr const char* leases_foreign =
-    NUTSHELL_LEASE "WHERE lease.pool = ?1 AND lease.\"foreign\" <> ''";
+    NUTSHELL_LEASE("INDEXED BY lease_foreign") "WHERE lease.pool = ?1 AND lease.\"foreign\" <> ''";
 inline constexpr const char* leases_of =
-    NUTSHELL_LEASE "WHERE lease.holder = ?1 AND lease.holder <> '' ORDER BY lease.lifetime";
-inline constexpr const char* leases_in = NUTSHELL_LEASE "WHERE lease.pool = ?1 ORDER BY lease.low";
+    NUTSHELL_LEASE("INDEXED BY lease_holder") "WHERE lease.holder = ?1 AND lease.holder <> '' ORDER BY lease.lifetime";
+inline constexpr const char* leases_in =
+    NUTSHELL_LEASE("") "WHERE lease.pool = ?1 ORDER BY lease.low";
 inline constexpr const char* leases_between =
     "SELECT low, high FROM lease WHERE pool = ?1 AND low BETWEEN ?2 AND ?3 ORDER BY low";
 #undef NUTSHELL_LEASE
-inline constexpr const char* lease_last = "SELECT max(low) FROM lease WHERE pool = ?1";
+inline constexpr const char* lease_last =
+    "SELECT low FROM lease WHERE pool = ?1 ORDER BY low DESC LIMIT 1";
 inline constexpr const char* lease_add =
     "INSERT INTO lease (pool, low, high, text, holder, place, lifetime, reserved, \"foreign\", "
     "tried, since, note) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";

@@ -59,7 +59,7 @@ TEST_CASE("looking at a registry leaves every byte of it and its log as it was")
   dry_run(options(room, Registry::Mode::look), 2);
 }
 
-TEST_CASE("looking at a registry without a log makes none") {
+TEST_CASE("looking at a registry with an empty log, or none, makes none") {
   Room room;
   Room copy;
   {
@@ -72,6 +72,13 @@ TEST_CASE("looking at a registry without a log makes none") {
     nutshell::store::Connection db(room.file(), nutshell::store::Connection::Access::write, {});
     db.use("PRAGMA wal_checkpoint(TRUNCATE)").step();
   }
+  REQUIRE(std::filesystem::file_size(room.file() + "-wal") == 0);
+  auto file = content(room.file());
+  auto listed = names(room);
+  dry_run(options(room, Registry::Mode::look), 1);
+  CHECK(content(room.file()) == file);
+  CHECK(content(room.file() + "-wal").empty());
+  CHECK(names(room) == listed);
   std::filesystem::copy_file(room.file(), copy.file());
   auto before = content(copy.file());
   dry_run(options(copy, Registry::Mode::look), 1);
