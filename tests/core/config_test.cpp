@@ -75,3 +75,14 @@ TEST_CASE("what is no TOML is refused with its line") {
   CHECK(contains(refused(std::string(2000000, '#')), "larger than 1M"));
   CHECK(contains(refused("\"a\\u001b\" = 1"), "unknown key \"a\\x1b\""));
 }
+
+TEST_CASE("letters of every script may stand in comments and texts, and nowhere else") {
+  const std::string letters = "caf\xc3\xa9 \xe2\xb3\x9f \xef\xb0\xab \xe3\x81\x82 \xf0\x9f\x98\x80";
+  CHECK(parse_config("# " + letters + "\nqemu = \"/opt/" + letters + "\"\n", "n.toml").qemu ==
+        "/opt/" + letters);
+  for (const char* letter : {"\xc3\xa9", "\xe2\xb3\x9f", "\xef\xb0\xab", "\xe3\x81\x82"}) {
+    CHECK(contains(refused(std::string(letter) + " = 1"), "n.toml:1: this is not TOML"));
+    CHECK(contains(refused("[" + std::string(letter) + "]"), "n.toml:1: this is not TOML"));
+    CHECK(contains(refused("cpu = " + std::string(letter)), "n.toml:1: this is not TOML"));
+  }
+}
