@@ -82,7 +82,8 @@ TEST_CASE("letters of every script may stand in comments and texts, and nowhere 
         "/opt/" + letters);
   for (const char* letter : {"\xc3\xa9", "\xe2\xb3\x9f", "\xef\xb0\xab", "\xe3\x81\x82"}) {
     CHECK(contains(refused(std::string(letter) + " = 1"), "n.toml:1: this is not TOML"));
-    CHECK(contains(refused("[" + std::string(letter) + "]"), "n.toml:1: this is not TOML"));
-    CHECK(contains(refused("cpu = " + std::string(letter)), "n.toml:1: this is not TOML"));
+    CHECK(contains(refused(std::string("[").append(letter).append("]")),
+                   "n.toml:1: this is not TOML"));
+    CHECK(contains(refused(std::string("cpu = ").append(letter)), "n.toml:1: this is not TOML"));
   }
 }
