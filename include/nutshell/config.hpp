@@ -33,13 +33,16 @@ struct Config {
   Origins origins;
 };
 
-/// Parses nutshell.toml; unknown keys are refused. Throws ConfigError with every mistake as
-/// FILE:LINE.
+/// Parses nutshell.toml: qemu, cpu, vg, memory, network, and [[pool]] with name, kind, range
+/// ("low-high", one value, or a network a.b.c.d/n), exclude (a list of the same) and prefix (kind
+/// subnet). A network as a range of kind ipv4 leaves its first and last address out. Unknown keys
+/// are refused. Throws ConfigError with every mistake as FILE:LINE.
 Config parse_config(std::string_view text, const std::string& file);
 /// The pools of a host with that config: the built-in ones, changed or joined by the file's.
 std::vector<PoolRange> effective_pools(const Config& config);
-/// One machine as TOML (keys as the options of `launch`, disks and nics as arrays of strings).
-/// Throws ConfigError with every mistake.
+/// One machine as TOML (keys as the options of `launch`, disks and nics as arrays of strings), with
+/// check() applied. Paths stay as given; origins are "FILE:LINE". Throws ConfigError with every
+/// mistake.
 MachineSpec parse_machine(std::string_view text, const std::string& file);
 
 }  // namespace nutshell
