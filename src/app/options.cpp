@@ -184,6 +184,10 @@ CommandLine parse_command_line(const std::vector<std::string>& given) {
     words.erase(found, words.end());
     dashes = true;
   }
+  for (std::string& word : words) {
+    if (word == "-h") word = "--help";
+    if (word == "-f") word = "--follow";  // as tail(1) has it
+  }
   CommandLine line;
   // `help COMMAND` is `COMMAND --help`.
   if (!words.empty() && words[0] == "help") {

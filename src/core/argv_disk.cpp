@@ -106,9 +106,8 @@ Json device_of(LineBuilder& line, const MachineSpec& spec, const DiskSpec& disk,
     case DiskBus::ide:
     case DiskBus::sata: {
       Json device = Json::object({{"driver", "ide-hd"}});
-      for (const auto& [key, value] :
-           (disk.bus == DiskBus::ide ? ide_place(seen) : sata_place(line, spec, seen)).as_object())
-        device.set(key, value);
+      const Json place = disk.bus == DiskBus::ide ? ide_place(seen) : sata_place(line, spec, seen);
+      for (const auto& [key, value] : place.as_object()) device.set(key, value);
       return device;
     }
   }

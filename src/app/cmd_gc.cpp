@@ -1,0 +1,43 @@
+// gc: first what the journal and the runs say, then what only marks say; each with its evidence. Never a volume, unless told.
+#include <fmt/format.h>
+
+#include "app/cmd.hpp"
+#include "app/leftovers.hpp"
+#include "app/settle.hpp"
+
+namespace nutshell {
+
+Exit run_gc(const Parsed& args, House& house) {
+  const std::vector<Leftover> before = house.dry() ? find_leftovers(house) : std::vector<Leftover>{};
+  const Settled settled = settle(house);
+  Json done = Json::array(), left = Json::array();
+  std::string text;
+  for (const std::string& words : settled.done) {
+    done.push(Json::object({{"thing", words}, {"evidence", "the journal"}}));
+    text += words + "\n";
+  }
+  std::vector<std::string> failed = settled.leftovers;
+  for (const Leftover& leftover : house.dry() ? before : find_leftovers(house)) {
+    const Json item = Json::object({{"thing", leftover.thing}, {"evidence", leftover.evidence}});
+    if (leftover.has_volumes && !args.has("volumes")) {
+      left.push(item);
+      text += fmt::format("kept: {} ({}); it holds volumes: `nutshell gc --volumes` deletes them\n", leftover.thing, leftover.evidence);
+      continue;
+    }
+    try {
+      if (!house.dry()) drop_leftover(house, leftover);
+      done.push(item);
+      text += fmt::format("{} {} ({})\n", house.dry() ? "would remove" : "removed", leftover.thing, leftover.evidence);
+    } catch (const Error& error) {
+      failed.push_back(fmt::format("{}: {}", leftover.thing, error.what()));
+    }
+  }
+  if (text.empty() && failed.empty()) text = "nothing was left behind\n";
+  house.reporter.answer(Json::object({{"removed", done}, {"kept", left}}), text);
+  if (failed.empty()) return Exit::done;
+  std::string sentence = "not everything could be put right:";
+  for (const std::string& words : failed) sentence += "\n  " + words;
+  throw Error(Exit::left_behind, sentence);
+}
+
+}  // namespace nutshell

@@ -1,0 +1,161 @@
+// recover: a registry that is lost, broken or behind is made anew from what proves itself: the specs beside the disks, the locks, the
+// QEMUs that hold them, the marks on their taps. It adds what is missing and takes nothing away.
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <filesystem>
+
+#include "app/cmd.hpp"
+#include "app/network.hpp"
+#include "app/qmp_access.hpp"
+#include "app/machine_state.hpp"
+#include "app/settle.hpp"
+#include "host/files.hpp"
+#include "host/observe.hpp"
+
+namespace nutshell {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Found {
+  MachineSpec spec;
+  unsigned boots = 0;
+  std::optional<RunRecord> run;
+};
+
+/// Names in a folder; none when it cannot be read.
+std::vector<std::string> names_in(const std::string& folder) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder, error)) names.push_back(entry.path().filename().string());
+  return names;
+}
+
+unsigned latest_boot(const House& house, const Uuid& uuid) {
+  unsigned latest = 0;
+  for (const std::string& name : names_in(house.paths.log_dir(uuid)))
+    if (name.ends_with(".log")) latest = std::max(latest, static_cast<unsigned>(std::strtoul(name.c_str(), nullptr, 10)));
+  return latest;
+}
+
+// What a living QEMU says of itself, and what its taps say by their marks.
+RunRecord read_run(const House& house, const MachineSpec& spec, int pid, const Facts& facts) {
+  RunRecord run;
+  run.boot_id = house.boot_id;
+  run.pid = pid;
+  run.start_time = host::start_time(pid).value_or(0);
+  run.boot = latest_boot(house, spec.uuid);
+  run.since = now_utc();
+  for (std::size_t i = 0; i < spec.nics.size(); ++i) {
+    run.taps.emplace_back();
+    for (const LinkFact& link : facts.links)
+      if (link.alias == tap_mark(spec.name, static_cast<unsigned>(i))) run.taps.back() = link.name;
+  }
+  host::Qmp qmp = host::Qmp::connect(qmp_place(house, spec.uuid, spec.name));
+  run.accel = qmp.execute("query-kvm").flag("enabled") ? "kvm" : "tcg";
+  const Json vnc = qmp.execute("query-vnc");
+  if (spec.vnc.mode != VncMode::unix_socket && vnc.flag("enabled")) {
+    const unsigned port = static_cast<unsigned>(std::strtoul(vnc.text("service").c_str(), nullptr, 10));
+    if (port >= 5900) run.display = port - 5900;
+    run.vnc_listen = vnc.text("host", spec.vnc.listen);
+  }
+  return run;
+}
+
+std::vector<Found> find_machines(House& house, const Facts& facts, std::vector<std::string>& unreadable) {
+  std::vector<Found> found;
+  for (const std::string& folder : names_in(house.paths.machines())) {
+    const auto uuid = parse_uuid(folder);
+    if (!uuid || house.registry().machine(*uuid)) continue;
+    try {
+      const auto text = host::read_file(house.paths.spec_file(*uuid));
+      if (!text) continue;
+      Found one{spec_from_json(Json::parse(*text)), latest_boot(house, *uuid), std::nullopt};
+      if (one.spec.uuid != *uuid) throw Failed("the spec is of another machine");
+      if (const auto pid = host::find_qemu_by_uuid(*uuid); pid && is_alive(house, *uuid)) one.run = read_run(house, one.spec, *pid, facts);
+      found.push_back(std::move(one));
+    } catch (const Error& error) {
+      unreadable.push_back(fmt::format("{}: {}", house.paths.machine(*uuid), error.what()));
+    }
+  }
+  return found;
+}
+
+std::vector<Want> wants_again(const Found& found) {
+  std::vector<Want> wants;
+  for (std::size_t i = 0; i < found.spec.nics.size(); ++i) {
+    const NicSpec& nic = found.spec.nics[i];
+    const int index = static_cast<int>(i);
+    if (nic.mac) wants.push_back({"mac", index, Lifetime::machine, to_string(*nic.mac)});
+    if (nic.ip) wants.push_back({nic.kind == NicKind::network ? "ipv4:" + nic.network : "ipv4:bridge", index, Lifetime::machine, to_string(*nic.ip)});
+    if (found.run && !found.run->taps[i].empty()) wants.push_back({"tap", index, Lifetime::run, found.run->taps[i]});
+  }
+  for (std::size_t i = 0; i < found.spec.disks.size(); ++i)
+    if (found.spec.disks[i].ours()) wants.push_back({"volume", static_cast<int>(i), Lifetime::machine, found.spec.disks[i].path});
+  if (found.spec.vsock_cid) wants.push_back({"cid", 0, Lifetime::machine, std::to_string(*found.spec.vsock_cid)});
+  if (found.spec.run_as_uid) wants.push_back({"uid", 0, Lifetime::machine, std::to_string(*found.spec.run_as_uid)});
+  if (found.run && found.run->display) wants.push_back({"vnc", 0, Lifetime::run, fmt::format(":{}", *found.run->display)});
+  return wants;
+}
+
+void add_again(House& house, const Found& found) {
+  Transaction transaction = house.registry().begin();
+  MachineRow row;
+  row.uuid = found.spec.uuid;
+  row.name = found.spec.name;
+  row.spec = found.spec;
+  row.created = now_utc();
+  transaction.add_machine(row);
+  for (const NicSpec& nic : found.spec.nics)
+    if (nic.kind == NicKind::network) restore_network(house, transaction, nic.network);
+  // Nothing is foreign here: what the host shows are these very machines.
+  transaction.allocator().take(found.spec.uuid, wants_again(found), Facts{});
+  if (found.run) transaction.begin_run(found.spec.uuid, *found.run);
+  transaction.commit();
+}
+
+// A registry that cannot be opened is put aside, never deleted.
+std::string open_or_put_aside(House& house) {
+  house.access = Access::change;
+  try {
+    house.registry();
+    return "";
+  } catch (const Conflict&) {
+    throw;  // locked, or of a newer version: it is not broken
+  } catch (const Error& error) {
+    if (house.dry() || !host::read_file(house.paths.registry(), ~Bytes{0} >> 1)) throw;
+    const std::string aside = fmt::format("{}.broken-{}", house.paths.registry(), now_utc());
+    for (const char* suffix : {"", "-wal", "-shm"}) std::rename((house.paths.registry() + suffix).c_str(), (aside + suffix).c_str());
+    house.registry();
+    return fmt::format("the old registry ({}) is kept as {}\n", error.what(), aside);
+  }
+}
+
+}  // namespace
+
+Exit run_recover(const Parsed&, House& house) {
+  std::string text = open_or_put_aside(house);
+  settle(house);
+  const Facts facts = host::observe({.parts = host::links, .paths = &house.paths});
+  std::vector<std::string> failed;
+  Json list = Json::array();
+  for (const Found& found : find_machines(house, facts, failed)) {
+    const std::string who = to_string(found.spec.name);
+    try {
+      if (!house.dry()) add_again(house, found);
+      list.push(Json::object({{"name", found.spec.name.name}, {"cloud", found.spec.name.cloud}, {"uuid", found.spec.uuid.text}, {"running", found.run.has_value()}}));
+      text += fmt::format("{}{}{}\n", house.dry() ? "would find again: " : "found again: ", who, found.run ? fmt::format(", running (pid {})", found.run->pid) : "");
+    } catch (const Error& error) {
+      failed.push_back(fmt::format("{}: {}", who, error.what()));
+    }
+  }
+  if (text.empty()) text = "the registry knows every machine that has its spec beside its disks\n";
+  house.reporter.answer(Json::object({{"recovered", list}}), text);
+  if (failed.empty()) return Exit::done;
+  std::string sentence = "not everything could be recovered:";
+  for (const std::string& words : failed) sentence += "\n  " + words;
+  throw Error(Exit::left_behind, sentence);
+}
+
+}  // namespace nutshell

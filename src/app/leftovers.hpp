@@ -1,0 +1,24 @@
+// What is ours by its mark and held by nobody: found with its evidence, taken away by `gc`.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "app/house.hpp"
+
+namespace nutshell {
+
+struct Leftover {
+  enum class Kind { plan, run, process, bridge, dhcp, run_folder, machine_folder };
+  Kind kind;
+  std::string thing;      ///< "bridge nutshell0", "the folder /var/..."
+  std::string evidence;   ///< the two proofs: our mark, and that nobody holds it
+  std::string key;        ///< name, path or pid
+  bool has_volumes = false;
+};
+
+/// Looks and changes nothing.
+std::vector<Leftover> find_leftovers(House& house);
+/// Takes one away. Throws what went wrong.
+void drop_leftover(House& house, const Leftover& leftover);
+
+}  // namespace nutshell
