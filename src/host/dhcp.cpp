@@ -1,0 +1,203 @@
+// dnsmasq runs as an ordinary user from its first instruction (dhcp_start.cpp), with the network's
+// folder as its working directory: every name in its configuration is relative to that, so it can
+// read the hosts again although the folders above are closed to it. Its --pid-file, an absolute
+// path, is what proves a process to be this network's; dnsmasq in the foreground does not write
+// that file, so we do.
+#include "host/dhcp.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <map>
+#include <sstream>
+#include <thread>
+
+#include "host/dhcp_start.hpp"
+#include "host/files.hpp"
+#include "nutshell/error.hpp"
+
+namespace nutshell::host {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds start_wait{10'000}, reload_wait{3'000}, end_wait{5'000};
+constexpr const char* lease_time = "1h";
+
+std::string pid_file(const std::string& folder) { return folder + "/dnsmasq.pid"; }
+std::string log_file(const std::string& folder) { return folder + "/dnsmasq.log"; }
+std::string proof(const std::string& folder) { return "--pid-file=" + pid_file(folder); }
+
+std::string render_config(const DhcpNetwork& network) {
+  return fmt::format(
+      "# Written by nutshell. DHCP only, for the hosts in `hosts` only.\n"
+      "port=0\n"
+      "interface={}\nexcept-interface=lo\nbind-interfaces\n"
+      "no-hosts\nno-resolv\nno-poll\n"
+      "log-facility=-\nquiet-dhcp\n"
+      "dhcp-range={},static,{},{}\n"
+      "dhcp-authoritative\ndhcp-ignore-clid\nno-ping\n"
+      "dhcp-hostsfile=hosts\ndhcp-leasefile=leases\n",
+      network.bridge, to_string(network.address.first()), to_string(network.address.netmask()),
+      lease_time);
+}
+
+std::string render_hosts(std::vector<DhcpHost> hosts) {
+  std::sort(hosts.begin(), hosts.end(),
+            [](const DhcpHost& a, const DhcpHost& b) { return a.ip < b.ip; });
+  std::string text;
+  for (const DhcpHost& host : hosts)
+    text += fmt::format("{},{}\n", to_string(host.mac), to_string(host.ip));
+  return text;
+}
+
+/// What dnsmasq has said after `offset`, as far as one cares to look.
+std::string log_from(const std::string& folder, std::size_t offset) {
+  const Fd file(::open(log_file(folder).c_str(), O_RDONLY | O_CLOEXEC));
+  std::string text(65536, '\0');
+  const ssize_t got =
+      file ? ::pread(file.get(), text.data(), text.size(), static_cast<off_t>(offset)) : -1;
+  text.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+  return text;
+}
+
+std::size_t log_size(const std::string& folder) {
+  struct stat facts {};
+  return ::stat(log_file(folder).c_str(), &facts) == 0 ? static_cast<std::size_t>(facts.st_size)
+                                                       : 0;
+}
+
+/// Waits until the log has `words` after `offset`. False when the process has ended before.
+bool wait_for_log(const std::string& folder, const Fd& process, std::size_t offset,
+                  const std::string& words, milliseconds wait) {
+  const auto end = std::chrono::steady_clock::now() + wait;
+  do {
+    if (log_from(folder, offset).find(words) != std::string::npos) return true;
+    if (wait_until_gone(process, milliseconds(2))) return false;
+  } while (std::chrono::steady_clock::now() < end);
+  throw Failed(
+      fmt::format("dnsmasq in {} runs, but does not do what it was told within {} s; see {}",
+                  folder, wait.count() / 1000, log_file(folder)));
+}
+
+std::optional<Fd> open_dhcp(const std::string& folder) {
+  const auto identity = find_dhcp(folder);
+  return identity ? open_checked_pidfd(*identity, proof(folder)) : std::nullopt;
+}
+
+void end(const std::string& folder, const Fd& process) {
+  send_signal(process, SIGTERM);
+  if (wait_until_gone(process, end_wait)) return;
+  send_signal(process, SIGKILL);
+  if (!wait_until_gone(process, end_wait))
+    throw Failed(fmt::format("dnsmasq in {} does not end, not even by SIGKILL", folder));
+}
+
+void make_folder(const std::string& folder) {
+  make_directories(folder.substr(0, folder.rfind('/')));
+  if (::mkdir(folder.c_str(), 0711) != 0 && errno != EEXIST)
+    throw SystemError(errno, fmt::format("folder {}: cannot make it", folder));
+  const Fd opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!opened || ::fchmod(opened.get(), 0711) != 0)
+    throw SystemError(errno, fmt::format("folder {}: cannot open", folder));
+}
+
+void start(const DhcpNetwork& network) {
+  const std::string& folder = network.folder;
+  write_file(folder + "/dnsmasq.conf", render_config(network), 0644);
+  const std::size_t offset = log_size(folder);
+  const Identity identity = start_dnsmasq({folder, log_file(folder), proof(folder)});
+  write_file(pid_file(folder), fmt::format("{} {}\n", identity.pid, identity.start_time));
+  std::optional<Fd> process;
+  // For an instant after exec a process has no arguments yet.
+  for (int i = 0; i < 1000 && !process && start_time(identity.pid) == identity.start_time; ++i) {
+    process = open_checked_pidfd(identity, proof(folder));
+    if (!process) std::this_thread::sleep_for(milliseconds(1));
+  }
+  if (process && wait_for_log(folder, *process, offset, "started, version", start_wait)) return;
+  std::string said = log_from(folder, offset);
+  while (!said.empty() && said.back() == '\n') said.pop_back();
+  throw Failed(fmt::format("dnsmasq for bridge {} died at its start: {}", network.bridge,
+                           said.empty() ? "it said nothing" : printable(said)));
+}
+
+}  // namespace
+
+std::optional<std::string> without_stale_leases(const std::string& leases,
+                                                const std::vector<DhcpHost>& hosts) {
+  std::map<std::string, std::string> mac_of;
+  for (const DhcpHost& host : hosts) mac_of[to_string(host.ip)] = to_string(host.mac);
+  std::string kept;
+  bool stale = false;
+  std::istringstream lines(leases);
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    std::string expiry, mac, ip;
+    words >> expiry >> mac >> ip;
+    const auto wanted = mac_of.find(ip);
+    if (wanted != mac_of.end() && wanted->second != mac)
+      stale = true;
+    else
+      kept += line + "\n";
+  }
+  return stale ? std::optional(kept) : std::nullopt;
+}
+
+std::optional<Identity> find_dhcp(const std::string& folder) {
+  const std::string argument = proof(folder);
+  const auto serves = [&](const Identity& identity) {
+    return open_checked_pidfd(identity, argument).has_value();
+  };
+  Identity noted;
+  const std::string note = read_file(pid_file(folder)).value_or("");
+  unsigned long long ticks = 0;
+  if (std::sscanf(note.c_str(), "%d %llu", &noted.pid, &ticks) == 2) {
+    noted.start_time = ticks;
+    if (serves(noted)) return noted;
+  }
+  struct stat facts {};
+  if (::stat(folder.c_str(), &facts) != 0) return std::nullopt;
+  for (const int pid : pids()) {
+    const std::vector<std::string> argv = command_line(pid);
+    if (std::find(argv.begin(), argv.end(), argument) == argv.end()) continue;
+    const auto ticks_of_pid = start_time(pid);
+    if (ticks_of_pid && serves({pid, *ticks_of_pid})) return Identity{pid, *ticks_of_pid};
+  }
+  return std::nullopt;
+}
+
+void start_dhcp(const DhcpNetwork& network, const std::vector<DhcpHost>& hosts) {
+  const std::string& folder = network.folder;
+  const std::string hosts_file = folder + "/hosts", leases_file = folder + "/leases";
+  make_folder(folder);
+  std::optional<Fd> process = open_dhcp(folder);
+  const auto leases = read_file(leases_file, 64 * mebi);
+  if (leases && without_stale_leases(*leases, hosts)) {
+    if (process) end(folder, *process);
+    process.reset();
+    // Read again: it may have written its last word at its end.
+    const std::string last = read_file(leases_file, 64 * mebi).value_or("");
+    write_file(leases_file, without_stale_leases(last, hosts).value_or(last));
+  }
+  write_file(hosts_file, render_hosts(hosts), 0644);
+  if (!process) return start(network);
+  // Told again even if nothing has changed: whoever wrote the file may have been killed before he
+  // told it.
+  const std::size_t offset = log_size(folder);
+  if (!send_signal(*process, SIGHUP) ||
+      !wait_for_log(folder, *process, offset, "read hosts", reload_wait))
+    start(network);
+}
+
+void stop_dhcp(const std::string& folder) {
+  if (const auto process = open_dhcp(folder)) end(folder, *process);
+  drop_directory(folder);
+}
+
+}  // namespace nutshell::host

@@ -1,0 +1,42 @@
+// The dnsmasq of a managed network: the only thing of ours that stays while machines run. It hands
+// each MAC the address that the registry leased to it, and nobody else anything.
+#pragma once
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "host/proc.hpp"
+#include "nutshell/values.hpp"
+
+namespace nutshell::host {
+
+struct DhcpHost {
+  Mac mac;
+  Ipv4 ip;
+  bool operator==(const DhcpHost&) const = default;
+};
+
+struct DhcpNetwork {
+  std::string folder;  ///< paths.network_dir(name); made (0711) where missing
+  std::string bridge;
+  Ipv4Net address;  ///< the bridge's own: the addresses that are served, and the guests' gateway
+};
+
+/// From here on dnsmasq answers on the bridge for exactly these hosts. Starts it, or tells the one
+/// that runs; an address that it has leased to another MAC is taken back (which restarts it: a few
+/// milliseconds). Call it under the network's lock. Throws Failed: dnsmasq is not installed (which
+/// package), or died at its start (with what it said).
+void start_dhcp(const DhcpNetwork& network, const std::vector<DhcpHost>& hosts);
+/// Ends it and removes its files and folder; gone already is done. Throws Failed when it does not
+/// end.
+void stop_dhcp(const std::string& folder);
+/// The dnsmasq that serves from that folder; nullopt when none runs. Found even when its launcher
+/// was killed before it could note the pid.
+std::optional<Identity> find_dhcp(const std::string& folder);
+
+/// The lines of a dnsmasq lease file without those that give an address to another MAC than `hosts`
+/// does; nullopt when there is none to be left out. Pure.
+std::optional<std::string> without_stale_leases(const std::string& leases,
+                                                const std::vector<DhcpHost>& hosts);
+
+}  // namespace nutshell::host

@@ -1,0 +1,109 @@
+// A name proves nothing: a bridge is ours by its mark, or, in the moment between its making and its
+// marking, by the MAC that was recorded before it was made.
+#include "host/network.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <string>
+#include <vector>
+
+#include "nl/address.hpp"
+#include "nl/bridge.hpp"
+#include "nl/error.hpp"
+#include "nl/link.hpp"
+#include "nl/neighbour.hpp"
+#include "nutshell/error.hpp"
+
+namespace nutshell::host {
+namespace {
+
+nl::Mac to_bytes(Mac mac) {
+  nl::Mac bytes{};
+  for (std::size_t i = 0; i < bytes.size(); ++i)
+    bytes[i] = static_cast<std::uint8_t>(mac.value >> (40 - 8 * i));
+  return bytes;
+}
+
+bool is_ours(const nl::Link& link, const BridgeWish& wish) {
+  if (link.kind != "bridge") return false;
+  return link.alias == wish.mark || (link.alias.empty() && link.mac == to_bytes(wish.mac));
+}
+
+/// Runs `act`, its errors told as ours.
+template <typename Act>
+auto told(Act act) {
+  try {
+    return act();
+  } catch (const nl::Error& error) {
+    throw Failed(error.what());
+  }
+}
+
+void add_own_address(nl::Socket& socket, const BridgeWish& wish) {
+  nl::Address address;
+  address.ip = nl::Ip::v4(wish.address.address.value);
+  address.prefix = static_cast<std::uint8_t>(wish.address.prefix);
+  address.broadcast = nl::Ip::v4(wish.address.last().value);
+  try {
+    nl::add_address(socket, wish.name, address);
+  } catch (const nl::Error& error) {
+    if (error.code() != EEXIST) throw;
+  }
+}
+
+}  // namespace
+
+void ensure_bridge(const BridgeWish& wish) {
+  told([&] {
+    nl::Socket socket;
+    if (const auto link = nl::find_link(socket, wish.name)) {
+      if (!is_ours(*link, wish)) {
+        throw Conflict(fmt::format(
+            "bridge {}: there is a {} of that name which is not nutshell's (it carries no mark)",
+            wish.name, link->kind.empty() ? "link" : link->kind));
+      }
+      if (link->alias.empty()) nl::set_alias(socket, *link, wish.mark);
+    } else {
+      nl::make_bridge(socket, wish.name, {.mac = to_bytes(wish.mac), .alias = wish.mark});
+    }
+    add_own_address(socket, wish);
+    nl::set_up(socket, wish.name);
+  });
+}
+
+void drop_bridge(const BridgeWish& wish) {
+  told([&] {
+    nl::Socket socket;
+    const auto link = nl::find_link(socket, wish.name);
+    if (!link) return;
+    if (!is_ours(*link, wish)) {
+      throw Conflict(fmt::format(
+          "bridge {}: is not nutshell's (it carries no mark), and is left alone", wish.name));
+    }
+    const std::vector<nl::Link> ports =
+        nl::list_links(socket, {.master = link->index, .counters = false});
+    if (!ports.empty()) {
+      throw Conflict(fmt::format("bridge {}: {} is still a port of it, so it is left alone",
+                                 wish.name, ports.front().name));
+    }
+    nl::remove_bridge(socket, *link);
+  });
+}
+
+void forget_neighbours(Mac mac) {
+  told([&] {
+    nl::Socket socket;
+    for (const nl::Neighbour& each : nl::list_neighbours(socket)) {
+      if (each.mac != to_bytes(mac) || each.permanent()) continue;
+      try {
+        nl::remove_neighbour(socket, each.index, each.ip);
+      } catch (const nl::Error&) {
+        // It went by itself, or we may not: then it is a stranger's a little longer.
+      }
+    }
+  });
+}
+
+}  // namespace nutshell::host
