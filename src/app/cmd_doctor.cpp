@@ -7,6 +7,7 @@
 
 #include "app/cmd.hpp"
 #include "app/leftovers.hpp"
+#include "app/start.hpp"
 #include "host/fd.hpp"
 #include "host/observe.hpp"
 
@@ -84,7 +85,7 @@ std::vector<Check> all_checks(House& house, const Facts& facts) {
 }  // namespace
 
 Exit run_doctor(const Parsed&, House& house) {
-  const Facts facts = host::observe({.parts = host::everything, .paths = &house.paths, .qemu = house.config.qemu});
+  const Facts facts = observe_parts(house, host::part::all);
   Json list = Json::array();
   Table table{{"CHECK", "STATE", "DETAIL"}, {}};
   bool bad = false;

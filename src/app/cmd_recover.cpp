@@ -10,6 +10,7 @@
 #include "app/qmp_access.hpp"
 #include "app/machine_state.hpp"
 #include "app/settle.hpp"
+#include "app/start.hpp"
 #include "host/files.hpp"
 #include "host/observe.hpp"
 
@@ -137,7 +138,7 @@ std::string open_or_put_aside(House& house) {
 Exit run_recover(const Parsed&, House& house) {
   std::string text = open_or_put_aside(house);
   settle(house);
-  const Facts facts = host::observe({.parts = host::links, .paths = &house.paths});
+  const Facts facts = observe_parts(house, host::part::links);
   std::vector<std::string> failed;
   Json list = Json::array();
   for (const Found& found : find_machines(house, facts, failed)) {

@@ -7,6 +7,8 @@
 #include "app/cmd.hpp"
 #include "app/machine_state.hpp"
 #include "app/settle.hpp"
+#include "app/start.hpp"
+#include "host/listen.hpp"
 #include "host/observe.hpp"
 
 namespace nutshell {
@@ -47,7 +49,7 @@ Owner foreign(const std::string& what, const std::string& holder) { return {what
 std::vector<Owner> who_mac(House& house, Mac mac) {
   auto owners = by_lease(house, "MAC", "mac", to_string(mac));
   if (!owners.empty()) return owners;
-  const Facts facts = host::observe({.parts = host::links | host::macs, .paths = &house.paths});
+  const Facts facts = observe_parts(house, host::part::links | host::part::macs);
   for (const LinkFact& link : facts.links)
     if (link.mac == mac) owners.push_back(foreign("MAC", fmt::format("link {} of this host{}", link.name, link.alias.empty() ? "" : " (" + link.alias + ")")));
   for (const MacFact& fact : facts.macs)
@@ -57,7 +59,7 @@ std::vector<Owner> who_mac(House& house, Mac mac) {
 
 std::vector<Owner> who_address(House& house, Ipv4 address) {
   auto owners = by_lease(house, "address", "ipv4", to_string(address));
-  const Facts facts = host::observe({.parts = host::links | host::addresses | host::ips, .paths = &house.paths});
+  const Facts facts = observe_parts(house, host::part::links | host::part::addresses | host::part::ips);
   for (const AddressFact& fact : facts.addresses)
     if (fact.net.address == address) {
       const auto link = std::find_if(facts.links.begin(), facts.links.end(), [&](const LinkFact& l) { return l.index == fact.link; });
@@ -107,7 +109,7 @@ std::vector<Owner> who_link(House& house, const std::string& name) {
   if (!owners.empty()) return owners;
   for (const NetworkRow& network : house.registry().networks())
     if (network.bridge == name) owners.push_back({"bridge", "", "", fmt::format("the network {}, {}", network.name, to_string(network.address)), "", ""});
-  const Facts facts = host::observe({.parts = host::links, .paths = &house.paths});
+  const Facts facts = observe_parts(house, host::part::links);
   if (const LinkFact* link = facts.link(name); link && owners.empty())
     owners.push_back(foreign("link", link->alias.empty() ? fmt::format("a {} of this host, not nutshell's", link->kind.empty() ? "device" : link->kind) : link->alias));
   return owners;

@@ -151,7 +151,7 @@ void check_before_start(const House&, const Facts& facts, const MachineSpec& spe
     if (!link || link->kind != "bridge") throw NotFound(fmt::format("{}: bridge {} {}; bring it back, or use `nutshell set`", to_string(spec.name), nic.bridge, link ? "is no bridge any more" : "does not exist any more"));
   }
   for (const DiskSpec& disk : spec.disks) {
-    const auto holder = host::disk_holder(disk.path, disk.read_only);
+    const auto holder = host::disk_holder(disk.path, disk.read_only, disk.ours() ? host::Search::quick : host::Search::thorough);
     if (holder) throw Conflict(fmt::format("{}: disk {} is in use: {}; stop that first, or give another disk", to_string(spec.name), printable(disk.path), *holder));
   }
 }

@@ -15,6 +15,8 @@ Uuid network_holder(const std::string& name);
 void ensure_network(House& house, const EnsureNetwork& step);
 /// Takes both down when no other machine runs on it.
 void leave_network(House& house, const LeaveNetwork& step);
+/// Puts a network back into the registry from the note beside it (for `recover`). Throws NotFound without one.
+void restore_network(House& house, Transaction& transaction, const std::string& name);
 /// Forgets networks in which no machine has an address any more.
 void remove_unused_networks(House& house, Transaction& transaction);
 

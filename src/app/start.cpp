@@ -50,6 +50,37 @@ void drop_old_logs(const House& house, const Uuid& uuid, unsigned boot) {
 
 }  // namespace
 
+Facts observe_parts(const House& house, unsigned parts, const std::string& qemu) {
+  host::ObserveOptions options;
+  options.parts = parts;
+  options.cache = house.paths.cache;
+  options.notes = house.dry() ? host::Notes::nothing : host::Notes::keep;
+  options.qemu = qemu.empty() ? house.config.qemu : qemu;
+  return host::observe(options);
+}
+
+Facts observe_for_start(House& house, const MachineSpec& spec) {
+  namespace part = host::part;
+  unsigned parts = part::links | part::qemu | part::qemu_user;
+  if (spec.accel != Accel::tcg) parts |= part::kvm;
+  if (spec.firmware == Firmware::uefi) parts |= part::firmware;
+  if (!house.root) parts |= part::helper;
+  if (house.dry()) parts |= part::ports;  // otherwise the display is proven by binding it
+  return observe_parts(house, parts, spec.qemu);
+}
+
+Facts observe_for_create(House& house, const MachineSpec& spec) {
+  namespace part = host::part;
+  host::ObserveOptions options;
+  options.parts = house.dry() ? part::all : part::all & ~part::ports;
+  options.cache = house.paths.cache;
+  options.notes = house.dry() ? host::Notes::nothing : host::Notes::keep;
+  options.qemu = spec.qemu.empty() ? house.config.qemu : spec.qemu;
+  // Our own machines are no strangers: what they have is in the registry.
+  for (const MachineSummary& summary : house.registry().summaries()) options.our_uuids.push_back(summary.uuid.text);
+  return host::observe(options);
+}
+
 Places places_of(const House& house, const MachineSpec& spec, const Facts& facts, unsigned boot, const std::vector<std::string>& taps) {
   Places places;
   places.qemu = facts.qemu ? facts.qemu->path : "qemu-system-x86_64";

@@ -11,9 +11,11 @@
 
 namespace nutshell {
 
-/// The host as it is now, as much of it as a create or a start needs (a start reads little: it has milliseconds).
-Facts observe_for_create(const House& house, const MachineSpec& spec);
-Facts observe_for_start(const House& house, const MachineSpec& spec);
+/// The parts of the host that are asked for (host::part bits), with this house's cache; a dry run leaves no note of what it learns.
+Facts observe_parts(const House& house, unsigned parts, const std::string& qemu = "");
+/// As much of the host as a create or a start needs; a start reads little, it has milliseconds.
+Facts observe_for_create(House& house, const MachineSpec& spec);
+Facts observe_for_start(House& house, const MachineSpec& spec);
 
 /// What shows in the line of this machine.
 Places places_of(const House& house, const MachineSpec& spec, const Facts& facts, unsigned boot, const std::vector<std::string>& taps);

@@ -15,6 +15,7 @@
 #include <cstring>
 
 #include "host/observe.hpp"
+#include "nl/socket_diag.hpp"
 #include "nutshell/error.hpp"
 #include "nutshell/paths.hpp"
 
@@ -73,6 +74,11 @@ bool wildcard_is_free(const char* wildcard, std::uint16_t port, Reuse reuse) {
 }
 
 }  // namespace
+
+std::string port_holder(std::uint16_t port) {
+  for (const nl::TcpSocket& socket : nl::list_tcp_sockets(port, port)) return socket_holder(socket.inode);
+  return "";
+}
 
 Fd listen_unix(const std::string& path) {
   Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
