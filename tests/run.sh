@@ -14,6 +14,7 @@ cd "$root"
 
 die() { echo "tests/run.sh: $*" >&2; exit 1; }
 
+given=("$@")
 asan=yes
 select=()
 while [[ $# -gt 0 ]]; do
@@ -30,6 +31,18 @@ done
 [[ $EUID -eq 0 ]] || die 'the tests need root, for network namespaces and taps: sudo tests/run.sh'
 "$root/cmake/packages.sh" build run demo test
 export PATH="$PATH:/usr/sbin:/sbin"
+
+# Tests with a mount namespace make / private in it, which only a mount point can be. In a plain chroot / is none: then all
+# of this runs again in the same tree bound to a place of its own, in a mount namespace that ends with it.
+if ! unshare --mount --propagation unchanged mount --make-private / 2>/dev/null && [[ -z ${NUTSHELL_BOUND_ROOT:-} ]]; then
+  place="$(mktemp -d)"
+  status=0
+  # shellcheck disable=SC2016  # the inner shell's own words
+  NUTSHELL_BOUND_ROOT=yes unshare --mount --propagation unchanged bash -c \
+    'place=$1 && shift && mount --rbind / "$place" && exec chroot "$place" bash "$@"' bash "$place" "$root/tests/run.sh" "${given[@]}" || status=$?
+  rmdir "$place" 2>/dev/null || true
+  exit "$status"
+fi
 
 # Without these rights the tests that need them count as skipped.
 # shellcheck source=cmake/rights.sh
