@@ -265,9 +265,10 @@ void LeaseBook::refuse(const Pool& pool, const std::string& value, const LeaseRo
                    "; name another, or give it back with `nutshell lease release`");
   }
   MachineName name{row.lease.cloud, row.lease.machine};
-  std::string owner = !row.lease.machine.empty()       ? to_string(name)
-                      : !row.lease.holder.text.empty() ? "machine " + row.lease.holder.text
-                                                       : "a network";
+  bool is_network = row.lease.lifetime == Lifetime::network || row.lease.holder.text.empty();
+  std::string owner = !row.lease.machine.empty() ? to_string(name)
+                      : is_network               ? "a network"
+                                                 : "machine " + row.lease.holder.text;
   throw Conflict(thing + " is leased to " + owner +
                  "; name another, or none to be given a free one");
 }

@@ -143,3 +143,13 @@ TEST_CASE("pools() counts what is leased, reserved and foreign") {
   CHECK(pools[4].range.name == "subnet");
   CHECK(pools[4].size == 16);
 }
+
+TEST_CASE("a subnet that a network has is refused in a network's name") {
+  Room room;
+  Registry registry = Registry::open(options(room));
+  Transaction t = registry.begin();
+  t.allocator().take(uuid(9), {any("subnet", 0, Lifetime::network)}, {});
+  auto again = certain("subnet", "10.75.0.0/24", 0, Lifetime::network);
+  CHECK(has(error_of<Conflict>([&] { t.allocator().take(uuid(8), {again}, {}); }),
+            "subnet 10.75.0.0/24 is leased to a network; "));
+}
