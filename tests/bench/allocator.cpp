@@ -1,6 +1,8 @@
 // Is taking one more lease as cheap with a million of them as with a thousand? Each take is a cold
 // command: a new process that opens the file, takes, commits, and leaves. Both registries have
-// random holes, the order of the two alternates, and the ratio of the medians is checked.
+// random holes, the order of the two alternates, and the ratio of the medians is checked. They lie
+// in memory where that can be had, because the one sync of a commit is the same in both and a busy
+// disk would drown the rest.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -58,21 +60,23 @@ double median(std::vector<double> times) {
 }  // namespace
 
 TEST_CASE("one more lease costs as much with a million as with a thousand") {
-  Room thousand, million;
+  const std::string where = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+  Room thousand(where), million(where);
   fill(thousand, 1'000);
   auto start = Clock::now();
   fill(million, 1'000'000);
   std::printf("a million leases made in %.1f s\n", milliseconds_since(start) / 1000);
   std::vector<double> few, many;
-  for (unsigned i = 0; i < 60; ++i) {
+  for (unsigned i = 0; i < 150; ++i) {
     bool few_first = i % 2 == 0;
     if (few_first) few.push_back(take_one(thousand, i));
     many.push_back(take_one(million, i));
     if (!few_first) few.push_back(take_one(thousand, i));
   }
   double ratio = median(many) / median(few);
-  std::printf("one more, cold: %.3f ms with a thousand, %.3f ms with a million, ratio %.2f\n",
-              median(few), median(many), ratio);
+  std::printf(
+      "one more, cold, in %s: %.3f ms with a thousand, %.3f ms with a million, ratio %.2f\n",
+      where.c_str(), median(few), median(many), ratio);
   CHECK(ratio <= 1.2);
 }
 

@@ -21,10 +21,8 @@ using namespace nutshell;
 
 class Room {
  public:
-  Room() {
-    char name[] = "/tmp/nutshell-store-XXXXXX";
-    if (!mkdtemp(name)) throw std::runtime_error("cannot make a directory for the test");
-    path_ = name;
+  explicit Room(const std::string& where = "/tmp") : path_(where + "/nutshell-store-XXXXXX") {
+    if (!mkdtemp(path_.data())) throw std::runtime_error("cannot make a directory for the test");
   }
   ~Room() {
     std::error_code ignored;
