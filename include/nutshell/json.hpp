@@ -53,9 +53,13 @@ class Json {
   [[nodiscard]] bool as_bool() const;
   [[nodiscard]] std::int64_t as_integer() const;
   [[nodiscard]] double as_double() const;
-  [[nodiscard]] const std::string& as_string() const;
-  [[nodiscard]] const Array& as_array() const;
-  [[nodiscard]] const Object& as_object() const;
+  [[nodiscard]] const std::string& as_string() const&;
+  [[nodiscard]] const Array& as_array() const&;
+  [[nodiscard]] const Object& as_object() const&;
+  /// Of a temporary, by value: a reference would not outlive `for (... : f().as_array())`.
+  [[nodiscard]] std::string as_string() &&;
+  [[nodiscard]] Array as_array() &&;
+  [[nodiscard]] Object as_object() &&;
 
   /// The member of that name, or nullptr (also when this is no object).
   [[nodiscard]] const Json* find(std::string_view name) const;

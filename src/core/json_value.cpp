@@ -5,6 +5,8 @@
 
 #include "nutshell/error.hpp"
 #include "nutshell/json.hpp"
+
+#include <utility>
 #include "nutshell/values.hpp"
 
 namespace nutshell {
@@ -32,20 +34,24 @@ double Json::as_double() const {
   not_a("a number");
 }
 
-const std::string& Json::as_string() const {
+const std::string& Json::as_string() const& {
   if (const auto* value = std::get_if<std::string>(&value_)) return *value;
   not_a("a text");
 }
 
-const Json::Array& Json::as_array() const {
+const Json::Array& Json::as_array() const& {
   if (const auto* value = std::get_if<Array>(&value_)) return *value;
   not_a("an array");
 }
 
-const Json::Object& Json::as_object() const {
+const Json::Object& Json::as_object() const& {
   if (const auto* value = std::get_if<Object>(&value_)) return *value;
   not_a("an object");
 }
+
+std::string Json::as_string() && { return std::as_const(*this).as_string(); }
+Json::Array Json::as_array() && { return std::as_const(*this).as_array(); }
+Json::Object Json::as_object() && { return std::as_const(*this).as_object(); }
 
 const Json* Json::find(std::string_view name) const {
   const auto* members = std::get_if<Object>(&value_);
