@@ -74,7 +74,7 @@ TEST_CASE("the trial ends in time, leaves no process, and its outcome is remembe
   REQUIRE(read_note(cache, "kvm").has_value());
   const auto again = std::chrono::steady_clock::now();
   const KvmFact second = observe_kvm(cache, Notes::keep);
-  CHECK(scratch::seconds_since(again) < 0.05);
+  CHECK(scratch::seconds_since(again) < 0.2);
   CHECK(second.runs_guest == first.runs_guest);
   CHECK(second.trouble == first.trouble);
 
