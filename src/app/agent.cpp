@@ -1,4 +1,5 @@
-// guest-sync with a number of our own: an answer with that number can only be to us (QEMU guest agent protocol, guest-sync).
+// guest-sync with a number of our own: an answer with that number can only be to us (QEMU guest
+// agent protocol, guest-sync).
 #include "app/agent.hpp"
 
 #include <fmt/format.h>
@@ -22,14 +23,20 @@ bool agent_answers(const std::string& socket_path) {
   address.sun_family = AF_UNIX;
   if (socket_path.size() >= sizeof address.sun_path) return false;
   std::memcpy(address.sun_path, socket_path.c_str(), socket_path.size() + 1);
-  if (connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return false;
+  if (connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+    return false;
   const auto number = static_cast<std::int64_t>(draw_random() >> 12);
-  const std::string request = fmt::format("{{\"execute\":\"guest-sync\",\"arguments\":{{\"id\":{}}}}}\n", number);
-  if (send(socket.get(), request.data(), request.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(request.size())) return false;
+  const std::string request =
+      fmt::format("{{\"execute\":\"guest-sync\",\"arguments\":{{\"id\":{}}}}}\n", number);
+  if (send(socket.get(), request.data(), request.size(), MSG_NOSIGNAL) !=
+      static_cast<ssize_t>(request.size()))
+    return false;
   std::string text;
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(1);
   while (text.size() < 65536) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+                          deadline - std::chrono::steady_clock::now())
+                          .count();
     pollfd waiting{socket.get(), POLLIN, 0};
     if (left <= 0 || poll(&waiting, 1, static_cast<int>(left)) != 1) return false;
     char buffer[4096];

@@ -4,7 +4,8 @@
 
 namespace nutshell {
 
-/// True when the agent behind the socket answers `guest-sync` within a second. False when it does not, or nobody listens.
+/// True when the agent behind the socket answers `guest-sync` within a second. False when it does
+/// not, or nobody listens.
 bool agent_answers(const std::string& socket_path);
 
 }  // namespace nutshell

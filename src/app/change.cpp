@@ -21,7 +21,9 @@ std::vector<std::pair<std::string, std::string>> values_of(const MachineSpec& sp
   std::vector<std::pair<std::string, std::string>> values;
   for (const NicSpec& nic : spec.nics) {
     if (nic.mac) values.emplace_back("mac", to_string(*nic.mac));
-    if (nic.ip && nic.kind != NicKind::user) values.emplace_back(nic.kind == NicKind::network ? "ipv4:" + nic.network : "ipv4:bridge", to_string(*nic.ip));
+    if (nic.ip && nic.kind != NicKind::user)
+      values.emplace_back(nic.kind == NicKind::network ? "ipv4:" + nic.network : "ipv4:bridge",
+                          to_string(*nic.ip));
   }
   for (const DiskSpec& disk : spec.disks)
     if (disk.ours()) values.emplace_back("volume", disk.path);
@@ -32,41 +34,59 @@ std::vector<std::pair<std::string, std::string>> values_of(const MachineSpec& sp
 void release_difference(Allocator& allocator, const MachineSpec& from, const MachineSpec& to) {
   const auto kept = values_of(to);
   for (const auto& [pool, value] : values_of(from))
-    if (std::find(kept.begin(), kept.end(), std::pair{pool, value}) == kept.end()) allocator.release_value(pool, value);
+    if (std::find(kept.begin(), kept.end(), std::pair{pool, value}) == kept.end())
+      allocator.release_value(pool, value);
 }
 
 // The wants of what is new, and where their values go.
-void reserve_new(House& house, Transaction& transaction, const MachineSpec& before, MachineSpec& after, const Facts& facts) {
+void reserve_new(House& house, Transaction& transaction, const MachineSpec& before,
+                 MachineSpec& after, const Facts& facts) {
   const auto held = values_of(before);
-  const auto is_held = [&](const std::string& pool, const std::string& value) { return std::find(held.begin(), held.end(), std::pair{pool, value}) != held.end(); };
+  const auto is_held = [&](const std::string& pool, const std::string& value) {
+    return std::find(held.begin(), held.end(), std::pair{pool, value}) != held.end();
+  };
   for (std::size_t i = 0; i < after.nics.size(); ++i) {
     NicSpec& nic = after.nics[i];
     const int index = static_cast<int>(i);
-    if (nic.kind == NicKind::network) nic.bridge = find_or_add_network(house, transaction, nic.network, facts).bridge;
+    if (nic.kind == NicKind::network)
+      nic.bridge = find_or_add_network(house, transaction, nic.network, facts).bridge;
     std::vector<Want> wants;
-    if (!nic.mac || !is_held("mac", to_string(*nic.mac))) wants.push_back({"mac", index, Lifetime::machine, nic.mac ? std::optional(to_string(*nic.mac)) : std::nullopt});
+    if (!nic.mac || !is_held("mac", to_string(*nic.mac)))
+      wants.push_back({"mac", index, Lifetime::machine,
+                       nic.mac ? std::optional(to_string(*nic.mac)) : std::nullopt});
     const std::string pool = nic.kind == NicKind::network ? "ipv4:" + nic.network : "ipv4:bridge";
-    const bool wants_address = nic.kind == NicKind::network || (nic.kind == NicKind::bridge && nic.ip);
-    if (wants_address && (!nic.ip || !is_held(pool, to_string(*nic.ip)))) wants.push_back({pool, index, Lifetime::machine, nic.ip ? std::optional(to_string(*nic.ip)) : std::nullopt});
+    const bool wants_address =
+        nic.kind == NicKind::network || (nic.kind == NicKind::bridge && nic.ip);
+    if (wants_address && (!nic.ip || !is_held(pool, to_string(*nic.ip))))
+      wants.push_back({pool, index, Lifetime::machine,
+                       nic.ip ? std::optional(to_string(*nic.ip)) : std::nullopt});
     for (const Lease& lease : transaction.allocator().take(after.uuid, wants, facts).leases) {
-      if (lease.pool == "mac") nic.mac = parse_mac(lease.value);
-      else nic.ip = parse_ipv4(lease.value);
+      if (lease.pool == "mac")
+        nic.mac = parse_mac(lease.value);
+      else
+        nic.ip = parse_ipv4(lease.value);
     }
   }
   std::vector<Want> volumes;
   for (std::size_t i = 0; i < after.disks.size(); ++i)
-    if (after.disks[i].ours() && !is_held("volume", after.disks[i].path)) volumes.push_back({"volume", static_cast<int>(i), Lifetime::machine, after.disks[i].path});
+    if (after.disks[i].ours() && !is_held("volume", after.disks[i].path))
+      volumes.push_back({"volume", static_cast<int>(i), Lifetime::machine, after.disks[i].path});
   transaction.allocator().take(after.uuid, volumes, facts);
 }
 
-std::vector<Step> steps_of_change(const House& house, const MachineSpec& before, const Change& change) {
+std::vector<Step> steps_of_change(const House& house, const MachineSpec& before,
+                                  const Change& change) {
   std::vector<Step> steps{HoldSpec{before.uuid, to_json(before).dump()}};
   const auto existed = [&](const DiskSpec& disk) {
-    return std::any_of(before.disks.begin(), before.disks.end(), [&](const DiskSpec& old) { return old.path == disk.path; });
+    return std::any_of(before.disks.begin(), before.disks.end(),
+                       [&](const DiskSpec& old) { return old.path == disk.path; });
   };
   for (const DiskSpec& disk : change.after.disks)
-    if (disk.ours() && !existed(disk)) steps.push_back(MakeVolume{disk.path, *disk.size, disk.format, disk.backing});
-  if (change.after.vnc.password && !before.vnc.password) steps.push_back(MakeSecret{house.paths.vnc_password(before.uuid), change.after.vnc.password_file});
+    if (disk.ours() && !existed(disk))
+      steps.push_back(MakeVolume{disk.path, *disk.size, disk.format, disk.backing});
+  if (change.after.vnc.password && !before.vnc.password)
+    steps.push_back(
+        MakeSecret{house.paths.vnc_password(before.uuid), change.after.vnc.password_file});
   steps.push_back(WriteFile{house.paths.spec_file(before.uuid), spec_text(change.after)});
   steps.push_back(Commit{before.uuid});
   for (const DiskSpec& disk : change.removed) steps.push_back(DropVolume{disk.path});
@@ -81,7 +101,8 @@ void change_machine(House& house, const MachineRow& before, Change change, const
   Transaction transaction = house.registry().begin();
   check_alone(house, before.uuid, to_string(before.name));
   reserve_new(house, transaction, before.spec, change.after, facts);
-  const Plan plan = plan_of("set", before.uuid, OnFailure::undo, steps_of_change(house, before.spec, change));
+  const Plan plan =
+      plan_of("set", before.uuid, OnFailure::undo, steps_of_change(house, before.spec, change));
   if (house.dry()) return report_dry_run(house, plan.steps, {});
   transaction.change_spec(before.uuid, change.after);
   const auto id = transaction.journal(plan, house.self.pid, house.self.start_time, house.boot_id);

@@ -5,13 +5,15 @@
 
 namespace nutshell {
 
-/// What changes: `after` has its new NICs without MACs yet, its new volumes without paths checked; `removed` are volumes of ours to drop last.
+/// What changes: `after` has its new NICs without MACs yet, its new volumes without paths checked;
+/// `removed` are volumes of ours to drop last.
 struct Change {
   MachineSpec after;
   std::vector<DiskSpec> removed;
   bool boot_once_again = false;
 };
-/// Reserves what is new, journals, executes. In a dry run it prints the plan. `facts` as for a create.
+/// Reserves what is new, journals, executes. In a dry run it prints the plan. `facts` as for a
+/// create.
 void change_machine(House& house, const MachineRow& before, Change change, const Facts& facts);
 /// Another ISO in the drive, or none; kept for the next starts.
 void change_cdrom(House& house, const MachineRow& row, const std::string& iso);

@@ -1,4 +1,5 @@
-// The functions behind the command table, one file each (cmd_NAME.cpp); what every command file needs.
+// The functions behind the command table, one file each (cmd_NAME.cpp); what every command file
+// needs.
 #pragma once
 #include "app/command.hpp"
 #include "app/house.hpp"

@@ -1,4 +1,5 @@
-// command and explain: the QEMU line of a machine, exact or for a shell, and why each part of it is there.
+// command and explain: the QEMU line of a machine, exact or for a shell, and why each part of it is
+// there.
 #include <fmt/format.h>
 
 #include "app/cmd.hpp"
@@ -14,7 +15,9 @@ namespace {
 std::string short_program(const std::string& path) {
   const auto slash = path.rfind('/');
   const std::string folder = path.substr(0, slash == std::string::npos ? 0 : slash);
-  return folder == "/usr/bin" || folder == "/bin" || folder == "/usr/local/bin" ? path.substr(slash + 1) : path;
+  return folder == "/usr/bin" || folder == "/bin" || folder == "/usr/local/bin"
+             ? path.substr(slash + 1)
+             : path;
 }
 
 struct Rendered {
@@ -29,7 +32,8 @@ Rendered render(const Parsed& args, House& house) {
   if (!facts.qemu) throw Failed(facts.qemu_trouble);
   Decision decision = decide(spec, facts);
   const bool runs = row.run && is_alive(house, row.uuid);
-  Places places = places_of(house, spec, facts, row.run ? row.run->boot : row.boots + 1, row.run ? row.run->taps : std::vector<std::string>(spec.nics.size()));
+  Places places = places_of(house, spec, facts, row.run ? row.run->boot : row.boots + 1,
+                            row.run ? row.run->taps : std::vector<std::string>(spec.nics.size()));
   if (args.has("by-hand")) {
     places.qemu = short_program(places.qemu);
     return {row, render_by_hand(spec, decision, places, row.run ? row.run->display : std::nullopt)};
@@ -56,8 +60,12 @@ Exit run_explain(const Parsed& args, House& house) {
   const Rendered rendered = render(args, house);
   Json parts = Json::array();
   for (const Arg& arg : rendered.line.args)
-    parts.push(Json::object({{"option", arg.option}, {"value", arg.value}, {"meaning", arg.meaning}, {"origin", arg.origin}}));
-  house.reporter.answer(Json::object({{"program", rendered.line.program}, {"parts", parts}}), explain(rendered.line));
+    parts.push(Json::object({{"option", arg.option},
+                             {"value", arg.value},
+                             {"meaning", arg.meaning},
+                             {"origin", arg.origin}}));
+  house.reporter.answer(Json::object({{"program", rendered.line.program}, {"parts", parts}}),
+                        explain(rendered.line));
   return Exit::done;
 }
 

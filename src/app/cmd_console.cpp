@@ -1,4 +1,5 @@
-// console: the machine's serial line on this terminal, until Ctrl-]. Without a terminal, stdin goes to the guest and what it writes to stdout.
+// console: the machine's serial line on this terminal, until Ctrl-]. Without a terminal, stdin goes
+// to the guest and what it writes to stdout.
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
@@ -83,8 +84,10 @@ Why talk(const host::Fd& socket, bool terminal) {
       if (terminal) return Why::left;
       continue;
     }
-    const auto* end = static_cast<const char*>(terminal ? std::memchr(buffer, leave_key, static_cast<std::size_t>(n)) : nullptr);
-    send_all(socket, buffer, end ? static_cast<std::size_t>(end - buffer) : static_cast<std::size_t>(n));
+    const auto* end = static_cast<const char*>(
+        terminal ? std::memchr(buffer, leave_key, static_cast<std::size_t>(n)) : nullptr);
+    send_all(socket, buffer,
+             end ? static_cast<std::size_t>(end - buffer) : static_cast<std::size_t>(n));
     if (end) return Why::left;
   }
   return Why::left;
@@ -97,11 +100,17 @@ Exit run_console(const Parsed& args, House& house) {
   const host::Fd socket = connect_serial(house.paths.serial(row.uuid), to_string(row.name));
   Why why;
   {
-    if (isatty(STDIN_FILENO)) house.reporter.note(fmt::format("connected to {}; leave with Ctrl-], press Enter for a prompt", to_string(row.name)));
+    if (isatty(STDIN_FILENO))
+      house.reporter.note(fmt::format(
+          "connected to {}; leave with Ctrl-], press Enter for a prompt", to_string(row.name)));
     const RawTerminal terminal;
     why = talk(socket, terminal.is_terminal());
   }
-  house.reporter.note(why == Why::machine_ended ? fmt::format("\n{} closed its serial line (another console was opened, or it has ended)", to_string(row.name)) : "\nleft the console");
+  house.reporter.note(
+      why == Why::machine_ended
+          ? fmt::format("\n{} closed its serial line (another console was opened, or it has ended)",
+                        to_string(row.name))
+          : "\nleft the console");
   return Exit::done;
 }
 

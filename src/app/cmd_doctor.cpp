@@ -32,53 +32,88 @@ const char* words(Verdict verdict) {
 }
 
 Check check_qemu(const Facts& facts) {
-  if (facts.qemu) return {"qemu", Verdict::good, fmt::format("{} {}", facts.qemu->path, facts.qemu->version)};
+  if (facts.qemu)
+    return {"qemu", Verdict::good, fmt::format("{} {}", facts.qemu->path, facts.qemu->version)};
   return {"qemu", Verdict::bad, facts.qemu_trouble};
 }
 
 Check check_kvm(const Facts& facts) {
   if (facts.kvm.usable()) return {"kvm", Verdict::good, "/dev/kvm runs a guest"};
-  return {"kvm", Verdict::note, facts.kvm.trouble + "; machines are emulated by TCG, which is slow"};
+  return {"kvm", Verdict::note,
+          facts.kvm.trouble + "; machines are emulated by TCG, which is slow"};
 }
 
 Check check_nested(const Facts& facts) {
-  if (!facts.kvm.usable()) return {"nested", Verdict::note, "without KVM, nesting is SVM emulated by TCG"};
-  if (facts.kvm.supported_nested) return {"nested", Verdict::good, facts.cpu_vendor == CpuVendor::intel ? "kvm_intel gives vmx to guests" : "kvm_amd gives svm to guests"};
+  if (!facts.kvm.usable())
+    return {"nested", Verdict::note, "without KVM, nesting is SVM emulated by TCG"};
+  if (facts.kvm.supported_nested)
+    return {"nested", Verdict::good,
+            facts.cpu_vendor == CpuVendor::intel ? "kvm_intel gives vmx to guests"
+                                                 : "kvm_amd gives svm to guests"};
   const std::string module = facts.cpu_vendor == CpuVendor::intel ? "kvm_intel" : "kvm_amd";
-  return {"nested", Verdict::note, fmt::format("off in the host's module; put `options {} nested=1` in /etc/modprobe.d/kvm.conf and reload {}", module, module)};
+  return {"nested", Verdict::note,
+          fmt::format("off in the host's module; put `options {} nested=1` in "
+                      "/etc/modprobe.d/kvm.conf and reload {}",
+                      module, module)};
 }
 
 Check check_tun(const Facts& facts) {
   const host::Fd tun(open("/dev/net/tun", O_RDWR | O_CLOEXEC));
-  if (tun) return {"taps", Verdict::good, facts.root ? "/dev/net/tun opens" : "/dev/net/tun opens; taps themselves need root or the bridge helper"};
-  return {"taps", facts.root ? Verdict::bad : Verdict::note, fmt::format("/dev/net/tun: {}; load the module tun with `modprobe tun`", std::strerror(errno))};
+  if (tun)
+    return {"taps", Verdict::good,
+            facts.root ? "/dev/net/tun opens"
+                       : "/dev/net/tun opens; taps themselves need root or the bridge helper"};
+  return {"taps", facts.root ? Verdict::bad : Verdict::note,
+          fmt::format("/dev/net/tun: {}; load the module tun with `modprobe tun`",
+                      std::strerror(errno))};
 }
 
 Check check_helper(const Facts& facts) {
   if (facts.root) return {"bridge helper", Verdict::good, "not needed by root"};
-  if (facts.bridge_helper.empty()) return {"bridge helper", Verdict::note, "not here or not setuid; ordinary users have user-mode networking alone"};
-  if (facts.helper_bridges.empty()) return {"bridge helper", Verdict::note, fmt::format("{} allows no bridge; root may write `allow br0` to /etc/qemu/bridge.conf", facts.bridge_helper)};
+  if (facts.bridge_helper.empty())
+    return {"bridge helper", Verdict::note,
+            "not here or not setuid; ordinary users have user-mode networking alone"};
+  if (facts.helper_bridges.empty())
+    return {"bridge helper", Verdict::note,
+            fmt::format("{} allows no bridge; root may write `allow br0` to /etc/qemu/bridge.conf",
+                        facts.bridge_helper)};
   std::string bridges;
-  for (const std::string& bridge : facts.helper_bridges) bridges += (bridges.empty() ? "" : ", ") + bridge;
+  for (const std::string& bridge : facts.helper_bridges)
+    bridges += (bridges.empty() ? "" : ", ") + bridge;
   return {"bridge helper", Verdict::good, "allows " + bridges};
 }
 
 Check check_identity(const Facts& facts) {
   if (!facts.root) return {"identity", Verdict::good, "QEMU runs as you"};
   if (facts.qemu_user) return {"identity", Verdict::good, "QEMU runs as the user nutshell-qemu"};
-  return {"identity", Verdict::good, "each QEMU runs as a user id of its own, with no name and no rights"};
+  return {"identity", Verdict::good,
+          "each QEMU runs as a user id of its own, with no name and no rights"};
 }
 
 std::vector<Check> all_checks(House& house, const Facts& facts) {
-  std::vector<Check> checks{check_qemu(facts), check_kvm(facts), check_nested(facts), check_tun(facts), check_helper(facts), check_identity(facts)};
-  checks.push_back(facts.vhost_net ? Check{"vhost", Verdict::good, "/dev/vhost-net opens"} : Check{"vhost", Verdict::note, "no /dev/vhost-net; networking works, more slowly"});
-  checks.push_back(facts.dnsmasq ? Check{"dnsmasq", Verdict::good, "there, for the managed network"}
-                                 : Check{"dnsmasq", facts.root ? Verdict::bad : Verdict::note, "not here; the managed network needs it: install the package dnsmasq-base"});
-  checks.push_back(facts.ovmf_code.empty() ? Check{"uefi", Verdict::note, "no firmware found; install the package ovmf for --firmware uefi"} : Check{"uefi", Verdict::good, facts.ovmf_code});
-  checks.push_back({"memory", Verdict::good, fmt::format("{} free of {}", format_size_roughly(facts.memory_available), format_size_roughly(facts.memory_total))});
+  std::vector<Check> checks{check_qemu(facts), check_kvm(facts),    check_nested(facts),
+                            check_tun(facts),  check_helper(facts), check_identity(facts)};
+  checks.push_back(facts.vhost_net ? Check{"vhost", Verdict::good, "/dev/vhost-net opens"}
+                                   : Check{"vhost", Verdict::note,
+                                           "no /dev/vhost-net; networking works, more slowly"});
+  checks.push_back(
+      facts.dnsmasq
+          ? Check{"dnsmasq", Verdict::good, "there, for the managed network"}
+          : Check{"dnsmasq", facts.root ? Verdict::bad : Verdict::note,
+                  "not here; the managed network needs it: install the package dnsmasq-base"});
+  checks.push_back(facts.ovmf_code.empty()
+                       ? Check{"uefi", Verdict::note,
+                               "no firmware found; install the package ovmf for --firmware uefi"}
+                       : Check{"uefi", Verdict::good, facts.ovmf_code});
+  checks.push_back({"memory", Verdict::good,
+                    fmt::format("{} free of {}", format_size_roughly(facts.memory_available),
+                                format_size_roughly(facts.memory_total))});
   const std::vector<Leftover> leftovers = find_leftovers(house);
   if (leftovers.empty()) checks.push_back({"leftovers", Verdict::good, "none"});
-  for (const Leftover& leftover : leftovers) checks.push_back({"leftover", Verdict::note, fmt::format("{} ({}); run `nutshell gc`", leftover.thing, leftover.evidence)});
+  for (const Leftover& leftover : leftovers)
+    checks.push_back(
+        {"leftover", Verdict::note,
+         fmt::format("{} ({}); run `nutshell gc`", leftover.thing, leftover.evidence)});
   return checks;
 }
 
@@ -90,7 +125,8 @@ Exit run_doctor(const Parsed&, House& house) {
   Table table{{"CHECK", "STATE", "DETAIL"}, {}};
   bool bad = false;
   for (const Check& check : all_checks(house, facts)) {
-    list.push(Json::object({{"name", check.name}, {"state", words(check.verdict)}, {"detail", check.detail}}));
+    list.push(Json::object(
+        {{"name", check.name}, {"state", words(check.verdict)}, {"detail", check.detail}}));
     table.rows.push_back({check.name, words(check.verdict), check.detail});
     bad = bad || check.verdict == Verdict::bad;
   }

@@ -1,4 +1,5 @@
-// gc: first what the journal and the runs say, then what only marks say; each with its evidence. Never a volume, unless told.
+// gc: first what the journal and the runs say, then what only marks say; each with its evidence.
+// Never a volume, unless told.
 #include <fmt/format.h>
 
 #include "app/cmd.hpp"
@@ -8,7 +9,8 @@
 namespace nutshell {
 
 Exit run_gc(const Parsed& args, House& house) {
-  const std::vector<Leftover> before = house.dry() ? find_leftovers(house) : std::vector<Leftover>{};
+  const std::vector<Leftover> before =
+      house.dry() ? find_leftovers(house) : std::vector<Leftover>{};
   const Settled settled = settle(house);
   Json done = Json::array(), left = Json::array();
   std::string text;
@@ -21,13 +23,15 @@ Exit run_gc(const Parsed& args, House& house) {
     const Json item = Json::object({{"thing", leftover.thing}, {"evidence", leftover.evidence}});
     if (leftover.has_volumes && !args.has("volumes")) {
       left.push(item);
-      text += fmt::format("kept: {} ({}); it holds volumes: `nutshell gc --volumes` deletes them\n", leftover.thing, leftover.evidence);
+      text += fmt::format("kept: {} ({}); it holds volumes: `nutshell gc --volumes` deletes them\n",
+                          leftover.thing, leftover.evidence);
       continue;
     }
     try {
       if (!house.dry()) drop_leftover(house, leftover);
       done.push(item);
-      text += fmt::format("{} {} ({})\n", house.dry() ? "would remove" : "removed", leftover.thing, leftover.evidence);
+      text += fmt::format("{} {} ({})\n", house.dry() ? "would remove" : "removed", leftover.thing,
+                          leftover.evidence);
     } catch (const Error& error) {
       failed.push_back(fmt::format("{}: {}", leftover.thing, error.what()));
     }

@@ -19,7 +19,8 @@ struct NewMachine {
   std::vector<std::string> warnings;
 };
 
-// Text to values, then a look at the host: every mistake is reported at once, and nothing has been changed.
+// Text to values, then a look at the host: every mistake is reported at once, and nothing has been
+// changed.
 NewMachine describe_machine(const Parsed& args, House& house) {
   NewMachine machine;
   MachineSpec& spec = machine.spec;
@@ -52,7 +53,9 @@ void make_room(House& house, const MachineName& name) {
 void take_name(House& house, Transaction& transaction, const MachineSpec& spec) {
   if (const auto taken = house.registry().machine(spec.name)) {
     const Seen seen = look_at(house, taken->uuid, taken->run, taken->last_end);
-    throw Conflict(fmt::format("there is a machine {} already ({}); choose another name, or `nutshell rm {}`", to_string(spec.name), seen.words, to_string(spec.name)));
+    throw Conflict(
+        fmt::format("there is a machine {} already ({}); choose another name, or `nutshell rm {}`",
+                    to_string(spec.name), seen.words, to_string(spec.name)));
   }
   transaction.add_machine(row_of(spec));
 }
@@ -72,11 +75,14 @@ Exit run_launch(const Parsed& args, House& house) {
   Transaction transaction = house.registry().begin();
   take_name(house, transaction, spec);
   reserve_machine(house, transaction, spec, machine.facts);
-  RunReservation reservation = reserve_run(house, transaction, spec, 1, machine.facts, decision.kvm);
+  RunReservation reservation =
+      reserve_run(house, transaction, spec, 1, machine.facts, decision.kvm);
   // From here MACs, addresses, display and names are ours, if we commit.
   LiveStart live = prepare_start(house, spec, decision, machine.facts, reservation);
-  Plan plan = plan_of("launch", spec.uuid, OnFailure::undo, steps_to_create(spec, house.paths, machine.facts.ovmf_vars));
-  for (Step& step : steps_to_start(spec, house.paths, 1, reservation.networks)) plan.steps.push_back(std::move(step));
+  Plan plan = plan_of("launch", spec.uuid, OnFailure::undo,
+                      steps_to_create(spec, house.paths, machine.facts.ovmf_vars));
+  for (Step& step : steps_to_start(spec, house.paths, 1, reservation.networks))
+    plan.steps.push_back(std::move(step));
   for (const std::string& warning : machine.warnings) house.reporter.warn(warning);
   for (const std::string& warning : decision.warnings) house.reporter.warn(warning);
   if (house.dry()) {
@@ -104,7 +110,8 @@ Exit run_create(const Parsed& args, House& house) {
   Transaction transaction = house.registry().begin();
   take_name(house, transaction, spec);
   reserve_machine(house, transaction, spec, machine.facts);
-  const Plan plan = plan_of("create", spec.uuid, OnFailure::undo, steps_to_create(spec, house.paths, machine.facts.ovmf_vars));
+  const Plan plan = plan_of("create", spec.uuid, OnFailure::undo,
+                            steps_to_create(spec, house.paths, machine.facts.ovmf_vars));
   for (const std::string& warning : machine.warnings) house.reporter.warn(warning);
   if (house.dry()) {
     report_dry_run(house, plan.steps, {});
@@ -116,8 +123,11 @@ Exit run_create(const Parsed& args, House& house) {
   LiveStart none;
   none.start.who = to_string(spec.name);
   execute_start(house, plan, id, none);
-  house.reporter.answer(Json::object({{"name", spec.name.name}, {"cloud", spec.name.cloud}, {"uuid", spec.uuid.text}}),
-                        fmt::format("{} is defined; `nutshell start {}` starts it\n", to_string(spec.name), to_string(spec.name)));
+  house.reporter.answer(
+      Json::object(
+          {{"name", spec.name.name}, {"cloud", spec.name.cloud}, {"uuid", spec.uuid.text}}),
+      fmt::format("{} is defined; `nutshell start {}` starts it\n", to_string(spec.name),
+                  to_string(spec.name)));
   return Exit::done;
 }
 

@@ -19,7 +19,8 @@ namespace {
 
 void copy_all(const host::Fd& file) {
   char buffer[65536];
-  for (ssize_t n; (n = read(file.get(), buffer, sizeof buffer)) > 0;) print(std::string(buffer, static_cast<std::size_t>(n)));
+  for (ssize_t n; (n = read(file.get(), buffer, sizeof buffer)) > 0;)
+    print(std::string(buffer, static_cast<std::size_t>(n)));
 }
 
 unsigned chosen_boot(const Parsed& args, const MachineRow& row) {
@@ -37,11 +38,17 @@ unsigned chosen_boot(const Parsed& args, const MachineRow& row) {
 Exit run_log(const Parsed& args, House& house) {
   const MachineRow row = find_machine(house, args.word(0, "NAME"));
   const unsigned boot = chosen_boot(args, row);
-  if (boot == 0) throw NotFound(fmt::format("{} has not run yet, so it has no log; `nutshell start {}` starts it", to_string(row.name), to_string(row.name)));
-  const std::string path = args.has("serial") ? house.paths.serial_log(row.uuid, boot) : house.paths.qemu_log(row.uuid, boot);
+  if (boot == 0)
+    throw NotFound(
+        fmt::format("{} has not run yet, so it has no log; `nutshell start {}` starts it",
+                    to_string(row.name), to_string(row.name)));
+  const std::string path = args.has("serial") ? house.paths.serial_log(row.uuid, boot)
+                                              : house.paths.qemu_log(row.uuid, boot);
   const host::Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file) {
-    if (errno == ENOENT) throw NotFound(fmt::format("{} has no log of boot {}; the last five are kept", to_string(row.name), boot));
+    if (errno == ENOENT)
+      throw NotFound(fmt::format("{} has no log of boot {}; the last five are kept",
+                                 to_string(row.name), boot));
     throw SystemError(errno, fmt::format("{}: cannot be read", path));
   }
   copy_all(file);

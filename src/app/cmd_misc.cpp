@@ -7,13 +7,16 @@
 namespace nutshell {
 
 Exit run_version(const Parsed&, House& house) {
-  house.reporter.answer(Json::object({{"version", version()}}), fmt::format("nutshell {}\n", version()));
+  house.reporter.answer(Json::object({{"version", version()}}),
+                        fmt::format("nutshell {}\n", version()));
   return Exit::done;
 }
 
 Exit run_completion(const Parsed& args, House&) {
   const std::string& shell = args.word(0, "SHELL");
-  if (shell != "bash") throw UsageError(fmt::format("there is no completion for '{}'; there is one for bash", printable(shell)));
+  if (shell != "bash")
+    throw UsageError(
+        fmt::format("there is no completion for '{}'; there is one for bash", printable(shell)));
   print(completion_script());
   return Exit::done;
 }

@@ -18,7 +18,8 @@ std::string holder_of(const Lease& lease) {
   if (!lease.foreign.empty()) return "foreign: " + lease.foreign;
   if (!lease.machine.empty()) return to_string(MachineName{lease.cloud, lease.machine});
   if (!lease.note.empty()) return "reserved: " + lease.note;
-  return lease.holder.text.starts_with("network:") ? "network " + lease.holder.text.substr(8) : "reserved";
+  return lease.holder.text.starts_with("network:") ? "network " + lease.holder.text.substr(8)
+                                                   : "reserved";
 }
 
 }  // namespace
@@ -27,11 +28,20 @@ Exit run_pool_ls(const Parsed&, House& house) {
   Json list = Json::array();
   Table table{{"POOL", "RANGE", "SIZE", "LEASED", "RESERVED", "FOREIGN", "FROM"}, {}};
   for (const Registry::PoolState& pool : house.registry().pools()) {
-    const std::string low = value_of(pool.range.kind, pool.range.low), high = value_of(pool.range.kind, pool.range.high);
-    list.push(Json::object({{"name", pool.range.name}, {"kind", pool.range.kind}, {"low", low}, {"high", high}, {"size", pool.size}, {"leased", pool.leased},
-                            {"reserved", pool.reserved}, {"foreign", pool.foreign}, {"origin", pool.range.origin}}));
-    table.rows.push_back({pool.range.name, low + " to " + high, std::to_string(pool.size), std::to_string(pool.leased), std::to_string(pool.reserved), std::to_string(pool.foreign),
-                          pool.range.origin});
+    const std::string low = value_of(pool.range.kind, pool.range.low),
+                      high = value_of(pool.range.kind, pool.range.high);
+    list.push(Json::object({{"name", pool.range.name},
+                            {"kind", pool.range.kind},
+                            {"low", low},
+                            {"high", high},
+                            {"size", pool.size},
+                            {"leased", pool.leased},
+                            {"reserved", pool.reserved},
+                            {"foreign", pool.foreign},
+                            {"origin", pool.range.origin}}));
+    table.rows.push_back({pool.range.name, low + " to " + high, std::to_string(pool.size),
+                          std::to_string(pool.leased), std::to_string(pool.reserved),
+                          std::to_string(pool.foreign), pool.range.origin});
   }
   house.reporter.answer(Json::object({{"pools", list}}), table);
   return Exit::done;
@@ -44,13 +54,19 @@ Exit run_lease_ls(const Parsed& args, House& house) {
   Table table{{"POOL", "VALUE", "HOLDER", "SINCE"}, {}};
   for (const Lease& lease : house.registry().leases()) {
     if (only && lease.pool != *only) continue;
-    list.push(Json::object({{"pool", lease.pool}, {"value", lease.value}, {"cloud", lease.cloud.empty() ? Json() : Json(lease.cloud)},
-                            {"machine", lease.machine.empty() ? Json() : Json(lease.machine)}, {"since", lease.since},
-                            {"foreign", lease.foreign.empty() ? Json() : Json(lease.foreign)}, {"note", lease.note.empty() ? Json() : Json(lease.note)}}));
+    list.push(Json::object({{"pool", lease.pool},
+                            {"value", lease.value},
+                            {"cloud", lease.cloud.empty() ? Json() : Json(lease.cloud)},
+                            {"machine", lease.machine.empty() ? Json() : Json(lease.machine)},
+                            {"since", lease.since},
+                            {"foreign", lease.foreign.empty() ? Json() : Json(lease.foreign)},
+                            {"note", lease.note.empty() ? Json() : Json(lease.note)}}));
     table.rows.push_back({lease.pool, lease.value, holder_of(lease), lease.since});
   }
-  if (table.rows.empty() && !house.reporter.json()) house.reporter.note("nothing is leased");
-  else house.reporter.answer(Json::object({{"leases", list}}), table);
+  if (table.rows.empty() && !house.reporter.json())
+    house.reporter.note("nothing is leased");
+  else
+    house.reporter.answer(Json::object({{"leases", list}}), table);
   return Exit::done;
 }
 
@@ -60,7 +76,8 @@ Exit run_lease_reserve(const Parsed& args, House& house) {
   Transaction transaction = house.registry().begin();
   transaction.allocator().reserve(pool, value, args.value("note").value_or("by hand"));
   if (!house.dry()) transaction.commit();
-  house.reporter.note(fmt::format("{} of pool {} is {}reserved; nobody is given it", printable(value), pool, house.dry() ? "free and would be " : ""));
+  house.reporter.note(fmt::format("{} of pool {} is {}reserved; nobody is given it",
+                                  printable(value), pool, house.dry() ? "free and would be " : ""));
   return Exit::done;
 }
 
@@ -69,13 +86,20 @@ Exit run_lease_release(const Parsed& args, House& house) {
   const std::string& value = args.word(1, "VALUE");
   Transaction transaction = house.registry().begin();
   const auto lease = transaction.allocator().who(pool, value);
-  if (!lease) throw NotFound(fmt::format("{} of pool {} is not leased; `nutshell lease ls` lists what is", printable(value), printable(pool)));
+  if (!lease)
+    throw NotFound(fmt::format("{} of pool {} is not leased; `nutshell lease ls` lists what is",
+                               printable(value), printable(pool)));
   if (!lease->machine.empty())
-    throw Conflict(fmt::format("{} belongs to the machine {}; it goes back with `nutshell rm {}`", value, to_string(MachineName{lease->cloud, lease->machine}), lease->machine));
-  if (lease->holder.text.starts_with("network:")) throw Conflict(fmt::format("{} belongs to the network {}; it goes back with its last machine", value, lease->holder.text.substr(8)));
+    throw Conflict(fmt::format("{} belongs to the machine {}; it goes back with `nutshell rm {}`",
+                               value, to_string(MachineName{lease->cloud, lease->machine}),
+                               lease->machine));
+  if (lease->holder.text.starts_with("network:"))
+    throw Conflict(fmt::format("{} belongs to the network {}; it goes back with its last machine",
+                               value, lease->holder.text.substr(8)));
   transaction.allocator().release_value(pool, value);
   if (!house.dry()) transaction.commit();
-  house.reporter.note(fmt::format("{} of pool {} {}free again", value, pool, house.dry() ? "would be " : "is "));
+  house.reporter.note(
+      fmt::format("{} of pool {} {}free again", value, pool, house.dry() ? "would be " : "is "));
   return Exit::done;
 }
 

@@ -1,14 +1,15 @@
-// recover: a registry that is lost, broken or behind is made anew from what proves itself: the specs beside the disks, the locks, the
-// QEMUs that hold them, the marks on their taps. It adds what is missing and takes nothing away.
+// recover: a registry that is lost, broken or behind is made anew from what proves itself: the
+// specs beside the disks, the locks, the QEMUs that hold them, the marks on their taps. It adds
+// what is missing and takes nothing away.
 #include <fmt/format.h>
 
 #include <cstdio>
 #include <filesystem>
 
 #include "app/cmd.hpp"
+#include "app/machine_state.hpp"
 #include "app/network.hpp"
 #include "app/qmp_access.hpp"
-#include "app/machine_state.hpp"
 #include "app/settle.hpp"
 #include "app/start.hpp"
 #include "host/files.hpp"
@@ -29,14 +30,16 @@ struct Found {
 std::vector<std::string> names_in(const std::string& folder) {
   std::vector<std::string> names;
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder, error)) names.push_back(entry.path().filename().string());
+  for (const auto& entry : fs::directory_iterator(folder, error))
+    names.push_back(entry.path().filename().string());
   return names;
 }
 
 unsigned latest_boot(const House& house, const Uuid& uuid) {
   unsigned latest = 0;
   for (const std::string& name : names_in(house.paths.log_dir(uuid)))
-    if (name.ends_with(".log")) latest = std::max(latest, static_cast<unsigned>(std::strtoul(name.c_str(), nullptr, 10)));
+    if (name.ends_with(".log"))
+      latest = std::max(latest, static_cast<unsigned>(std::strtoul(name.c_str(), nullptr, 10)));
   return latest;
 }
 
@@ -57,14 +60,16 @@ RunRecord read_run(const House& house, const MachineSpec& spec, int pid, const F
   run.accel = qmp.execute("query-kvm").flag("enabled") ? "kvm" : "tcg";
   const Json vnc = qmp.execute("query-vnc");
   if (spec.vnc.mode != VncMode::unix_socket && vnc.flag("enabled")) {
-    const unsigned port = static_cast<unsigned>(std::strtoul(vnc.text("service").c_str(), nullptr, 10));
+    const unsigned port =
+        static_cast<unsigned>(std::strtoul(vnc.text("service").c_str(), nullptr, 10));
     if (port >= 5900) run.display = port - 5900;
     run.vnc_listen = vnc.text("host", spec.vnc.listen);
   }
   return run;
 }
 
-std::vector<Found> find_machines(House& house, const Facts& facts, std::vector<std::string>& unreadable) {
+std::vector<Found> find_machines(House& house, const Facts& facts,
+                                 std::vector<std::string>& unreadable) {
   std::vector<Found> found;
   for (const std::string& folder : names_in(house.paths.machines())) {
     const auto uuid = parse_uuid(folder);
@@ -74,7 +79,8 @@ std::vector<Found> find_machines(House& house, const Facts& facts, std::vector<s
       if (!text) continue;
       Found one{spec_from_json(Json::parse(*text)), latest_boot(house, *uuid), std::nullopt};
       if (one.spec.uuid != *uuid) throw Failed("the spec is of another machine");
-      if (const auto pid = host::find_qemu_by_uuid(*uuid); pid && is_alive(house, *uuid)) one.run = read_run(house, one.spec, *pid, facts);
+      if (const auto pid = host::find_qemu_by_uuid(*uuid); pid && is_alive(house, *uuid))
+        one.run = read_run(house, one.spec, *pid, facts);
       found.push_back(std::move(one));
     } catch (const Error& error) {
       unreadable.push_back(fmt::format("{}: {}", house.paths.machine(*uuid), error.what()));
@@ -89,14 +95,21 @@ std::vector<Want> wants_again(const Found& found) {
     const NicSpec& nic = found.spec.nics[i];
     const int index = static_cast<int>(i);
     if (nic.mac) wants.push_back({"mac", index, Lifetime::machine, to_string(*nic.mac)});
-    if (nic.ip) wants.push_back({nic.kind == NicKind::network ? "ipv4:" + nic.network : "ipv4:bridge", index, Lifetime::machine, to_string(*nic.ip)});
-    if (found.run && !found.run->taps[i].empty()) wants.push_back({"tap", index, Lifetime::run, found.run->taps[i]});
+    if (nic.ip)
+      wants.push_back({nic.kind == NicKind::network ? "ipv4:" + nic.network : "ipv4:bridge", index,
+                       Lifetime::machine, to_string(*nic.ip)});
+    if (found.run && !found.run->taps[i].empty())
+      wants.push_back({"tap", index, Lifetime::run, found.run->taps[i]});
   }
   for (std::size_t i = 0; i < found.spec.disks.size(); ++i)
-    if (found.spec.disks[i].ours()) wants.push_back({"volume", static_cast<int>(i), Lifetime::machine, found.spec.disks[i].path});
-  if (found.spec.vsock_cid) wants.push_back({"cid", 0, Lifetime::machine, std::to_string(*found.spec.vsock_cid)});
-  if (found.spec.run_as_uid) wants.push_back({"uid", 0, Lifetime::machine, std::to_string(*found.spec.run_as_uid)});
-  if (found.run && found.run->display) wants.push_back({"vnc", 0, Lifetime::run, fmt::format(":{}", *found.run->display)});
+    if (found.spec.disks[i].ours())
+      wants.push_back({"volume", static_cast<int>(i), Lifetime::machine, found.spec.disks[i].path});
+  if (found.spec.vsock_cid)
+    wants.push_back({"cid", 0, Lifetime::machine, std::to_string(*found.spec.vsock_cid)});
+  if (found.spec.run_as_uid)
+    wants.push_back({"uid", 0, Lifetime::machine, std::to_string(*found.spec.run_as_uid)});
+  if (found.run && found.run->display)
+    wants.push_back({"vnc", 0, Lifetime::run, fmt::format(":{}", *found.run->display)});
   return wants;
 }
 
@@ -127,7 +140,8 @@ std::string open_or_put_aside(House& house) {
   } catch (const Error& error) {
     if (house.dry() || !host::read_file(house.paths.registry(), ~Bytes{0} >> 1)) throw;
     const std::string aside = fmt::format("{}.broken-{}", house.paths.registry(), now_utc());
-    for (const char* suffix : {"", "-wal", "-shm"}) std::rename((house.paths.registry() + suffix).c_str(), (aside + suffix).c_str());
+    for (const char* suffix : {"", "-wal", "-shm"})
+      std::rename((house.paths.registry() + suffix).c_str(), (aside + suffix).c_str());
     house.registry();
     return fmt::format("the old registry ({}) is kept as {}\n", error.what(), aside);
   }
@@ -145,8 +159,12 @@ Exit run_recover(const Parsed&, House& house) {
     const std::string who = to_string(found.spec.name);
     try {
       if (!house.dry()) add_again(house, found);
-      list.push(Json::object({{"name", found.spec.name.name}, {"cloud", found.spec.name.cloud}, {"uuid", found.spec.uuid.text}, {"running", found.run.has_value()}}));
-      text += fmt::format("{}{}{}\n", house.dry() ? "would find again: " : "found again: ", who, found.run ? fmt::format(", running (pid {})", found.run->pid) : "");
+      list.push(Json::object({{"name", found.spec.name.name},
+                              {"cloud", found.spec.name.cloud},
+                              {"uuid", found.spec.uuid.text},
+                              {"running", found.run.has_value()}}));
+      text += fmt::format("{}{}{}\n", house.dry() ? "would find again: " : "found again: ", who,
+                          found.run ? fmt::format(", running (pid {})", found.run->pid) : "");
     } catch (const Error& error) {
       failed.push_back(fmt::format("{}: {}", who, error.what()));
     }

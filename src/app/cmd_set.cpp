@@ -15,12 +15,16 @@ namespace nutshell {
 namespace {
 
 // Origins are keyed by index, so they move down with what comes after.
-void shift_origins(Origins& origins, const std::string& kind, std::size_t removed, std::size_t count) {
+void shift_origins(Origins& origins, const std::string& kind, std::size_t removed,
+                   std::size_t count) {
   for (std::size_t i = removed; i < count; ++i) {
     for (const char* suffix : {"", ".mac"}) {
-      const std::string here = fmt::format("{}.{}{}", kind, i, suffix), next = fmt::format("{}.{}{}", kind, i + 1, suffix);
-      if (const auto found = origins.find(next); found != origins.end()) origins[here] = found->second;
-      else origins.erase(here);
+      const std::string here = fmt::format("{}.{}{}", kind, i, suffix),
+                        next = fmt::format("{}.{}{}", kind, i + 1, suffix);
+      if (const auto found = origins.find(next); found != origins.end())
+        origins[here] = found->second;
+      else
+        origins.erase(here);
     }
   }
 }
@@ -28,16 +32,22 @@ void shift_origins(Origins& origins, const std::string& kind, std::size_t remove
 void drop_indexed(Change& change, const Parsed& args, Problems& problems) {
   MachineSpec& spec = change.after;
   if (const auto text = args.value("drop-disk")) {
-    if (spec.disks.empty()) problems.push_back({"--drop-disk", "the machine has no disk"});
-    else if (const unsigned index = parse_number(*text, "--drop-disk", 0, static_cast<unsigned>(spec.disks.size() - 1), problems); problems.empty()) {
+    if (spec.disks.empty())
+      problems.push_back({"--drop-disk", "the machine has no disk"});
+    else if (const unsigned index = parse_number(
+                 *text, "--drop-disk", 0, static_cast<unsigned>(spec.disks.size() - 1), problems);
+             problems.empty()) {
       if (spec.disks[index].ours()) change.removed.push_back(spec.disks[index]);
       shift_origins(spec.origins, "disk", index, spec.disks.size());
       spec.disks.erase(spec.disks.begin() + index);
     }
   }
   if (const auto text = args.value("drop-nic")) {
-    if (spec.nics.empty()) problems.push_back({"--drop-nic", "the machine has no NIC"});
-    else if (const unsigned index = parse_number(*text, "--drop-nic", 0, static_cast<unsigned>(spec.nics.size() - 1), problems); problems.empty()) {
+    if (spec.nics.empty())
+      problems.push_back({"--drop-nic", "the machine has no NIC"});
+    else if (const unsigned index = parse_number(
+                 *text, "--drop-nic", 0, static_cast<unsigned>(spec.nics.size() - 1), problems);
+             problems.empty()) {
       shift_origins(spec.origins, "nic", index, spec.nics.size());
       spec.nics.erase(spec.nics.begin() + index);
       spec.origins["nic"] = "option --drop-nic";  // no NIC at all is then what was asked for
@@ -50,12 +60,15 @@ void name_new_volumes(const House& house, const MachineSpec& before, MachineSpec
   unsigned number = 0;
   const auto taken = [&](const std::string& path) {
     const auto has_it = [&](const DiskSpec& disk) { return disk.path == path; };
-    return std::any_of(before.disks.begin(), before.disks.end(), has_it) || std::any_of(after.disks.begin(), after.disks.end(), has_it);
+    return std::any_of(before.disks.begin(), before.disks.end(), has_it) ||
+           std::any_of(after.disks.begin(), after.disks.end(), has_it);
   };
   for (DiskSpec& disk : after.disks) {
     if (!disk.ours() || !disk.path.empty()) continue;
     std::string path;
-    do path = fmt::format("{}/disk{}.{}", house.paths.machine(after.uuid), number++, disk.format == DiskFormat::qcow2 ? "qcow2" : "img");
+    do
+      path = fmt::format("{}/disk{}.{}", house.paths.machine(after.uuid), number++,
+                         disk.format == DiskFormat::qcow2 ? "qcow2" : "img");
     while (taken(path));
     disk.path = path;
   }
@@ -67,10 +80,14 @@ Exit run_set(const Parsed& args, House& house) {
   const MachineRow found = find_machine(house, args.word(0, "NAME"));
   settle(house, found.uuid);
   const auto row = house.registry().machine(found.uuid);
-  if (!row) throw NotFound(fmt::format("{} is gone: its launch had been cut short, and is undone now", to_string(found.name)));
-  if (args.options.empty() && args.rest.empty()) throw UsageError("`nutshell set` wants at least one option; see `nutshell set --help`");
+  if (!row)
+    throw NotFound(fmt::format("{} is gone: its launch had been cut short, and is undone now",
+                               to_string(found.name)));
+  if (args.options.empty() && args.rest.empty())
+    throw UsageError("`nutshell set` wants at least one option; see `nutshell set --help`");
   for (const char* fixed : {"cloud", "firmware"})
-    if (args.has(fixed)) throw UsageError(fmt::format("--{} cannot be changed afterwards; make a new machine", fixed));
+    if (args.has(fixed))
+      throw UsageError(fmt::format("--{} cannot be changed afterwards; make a new machine", fixed));
   Change change{row->spec, {}, args.has("boot")};
   Problems problems;
   drop_indexed(change, args, problems);
@@ -84,10 +101,15 @@ Exit run_set(const Parsed& args, House& house) {
   for (const std::string& warning : warnings) house.reporter.warn(warning);
   const bool running = is_alive(house, row->uuid);
   for (const DiskSpec& disk : change.removed)
-    if (running) throw Conflict(fmt::format("{} is running and uses {}; stop it before you take the disk away", to_string(row->name), printable(disk.path)));
+    if (running)
+      throw Conflict(fmt::format("{} is running and uses {}; stop it before you take the disk away",
+                                 to_string(row->name), printable(disk.path)));
   change_machine(house, *row, std::move(change), facts);
   if (!house.dry())
-    house.reporter.note(fmt::format("{} is changed; {}", to_string(row->name), running ? "it takes effect at its next start (`nutshell restart` makes one)" : "it takes effect at its next start"));
+    house.reporter.note(
+        fmt::format("{} is changed; {}", to_string(row->name),
+                    running ? "it takes effect at its next start (`nutshell restart` makes one)"
+                            : "it takes effect at its next start"));
   return Exit::done;
 }
 

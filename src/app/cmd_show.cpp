@@ -10,13 +10,18 @@ namespace {
 
 std::string boot_words(const MachineRow& row) {
   if (row.spec.boot != BootOrder::once_cdrom) return to_string(row.spec.boot);
-  return row.boot_once_consumed ? "disk (the one boot from the CD-ROM is done; `start --boot once=cdrom` asks again)" : "once=cdrom (not yet done)";
+  return row.boot_once_consumed
+             ? "disk (the one boot from the CD-ROM is done; `start --boot once=cdrom` asks again)"
+             : "once=cdrom (not yet done)";
 }
 
 std::string describe_nic(const NicSpec& nic, const std::string& tap) {
-  std::string words = fmt::format("{}  {}", nic.mac ? to_string(*nic.mac) : "no MAC yet", to_string(nic.model));
+  std::string words =
+      fmt::format("{}  {}", nic.mac ? to_string(*nic.mac) : "no MAC yet", to_string(nic.model));
   if (nic.kind == NicKind::user) return words + "  user-mode networking";
-  words += nic.kind == NicKind::network ? fmt::format("  network {} (bridge {})", nic.network, nic.bridge) : fmt::format("  bridge {}", nic.bridge);
+  words += nic.kind == NicKind::network
+               ? fmt::format("  network {} (bridge {})", nic.network, nic.bridge)
+               : fmt::format("  bridge {}", nic.bridge);
   if (nic.ip) words += "  " + to_string(*nic.ip);
   if (!tap.empty()) words += "  tap " + tap;
   return words;
@@ -25,9 +30,15 @@ std::string describe_nic(const NicSpec& nic, const std::string& tap) {
 std::string text_of(House& house, const MachineRow& row, const Seen& seen) {
   const MachineSpec& spec = row.spec;
   std::string text;
-  const auto line = [&](const std::string& key, const std::string& value) { text += fmt::format("{:<10} {}\n", key, value); };
+  const auto line = [&](const std::string& key, const std::string& value) {
+    text += fmt::format("{:<10} {}\n", key, value);
+  };
   line("name", to_string(row.name));
-  line("state", house.reporter.state(seen.words) + (row.run && seen.state == MachineState::running ? fmt::format(" since {} (pid {}, {})", row.run->since, row.run->pid, row.run->accel) : ""));
+  line("state", house.reporter.state(seen.words) +
+                    (row.run && seen.state == MachineState::running
+                         ? fmt::format(" since {} (pid {}, {})", row.run->since, row.run->pid,
+                                       row.run->accel)
+                         : ""));
   line("uuid", row.uuid.text);
   line("cpus", fmt::format("{} ({})", spec.cpus, spec.cpu));
   line("memory", format_size(spec.memory));
@@ -35,14 +46,21 @@ std::string text_of(House& house, const MachineRow& row, const Seen& seen) {
   line("nested", to_string(spec.nested));
   for (std::size_t i = 0; i < spec.disks.size(); ++i) {
     const DiskSpec& disk = spec.disks[i];
-    line(fmt::format("disk {}", i), fmt::format("{}  {}{} on {}{}", printable(disk.path), disk.size ? format_size(*disk.size) + " " : "", to_string(disk.format), to_string(disk.bus),
-                                                disk.read_only ? ", read-only" : ""));
+    line(fmt::format("disk {}", i),
+         fmt::format("{}  {}{} on {}{}", printable(disk.path),
+                     disk.size ? format_size(*disk.size) + " " : "", to_string(disk.format),
+                     to_string(disk.bus), disk.read_only ? ", read-only" : ""));
   }
   if (spec.has_cdrom_drive()) line("cdrom", spec.cdrom.empty() ? "empty" : printable(spec.cdrom));
   line("boot", spec.kernel.empty() ? boot_words(row) : "kernel " + printable(spec.kernel));
-  for (std::size_t i = 0; i < spec.nics.size(); ++i) line(fmt::format("nic {}", i), describe_nic(spec.nics[i], row.run && i < row.run->taps.size() ? row.run->taps[i] : ""));
+  for (std::size_t i = 0; i < spec.nics.size(); ++i)
+    line(fmt::format("nic {}", i),
+         describe_nic(spec.nics[i], row.run && i < row.run->taps.size() ? row.run->taps[i] : ""));
   const std::string vnc = vnc_words(house, row.uuid, spec.vnc.mode, row.run);
-  line("vnc", vnc.empty() ? (spec.vnc.mode == VncMode::off ? "off" : to_string(spec.vnc.mode) + " (while it runs)") : vnc);
+  line("vnc",
+       vnc.empty()
+           ? (spec.vnc.mode == VncMode::off ? "off" : to_string(spec.vnc.mode) + " (while it runs)")
+           : vnc);
   line("created", row.created);
   line("boots", std::to_string(row.boots));
   line("folder", house.paths.machine(row.uuid));
@@ -55,7 +73,9 @@ Exit run_show(const Parsed& args, House& house) {
   const MachineRow found = find_machine(house, args.word(0, "NAME"));
   settle(house, found.uuid);
   const auto row = house.registry().machine(found.uuid);
-  if (!row) throw NotFound(fmt::format("{} is gone: its launch had been cut short, and is undone now", to_string(found.name)));
+  if (!row)
+    throw NotFound(fmt::format("{} is gone: its launch had been cut short, and is undone now",
+                               to_string(found.name)));
   Seen seen = look_at(house, row->uuid, row->run, row->last_end);
   if (seen.uncollected) seen.words += " (not yet collected)";
   house.reporter.answer(machine_details(house, *row, seen), text_of(house, *row, seen));

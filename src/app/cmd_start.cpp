@@ -12,7 +12,9 @@ Exit run_start(const Parsed& args, House& house) {
   std::optional<BootOrder> boot;
   if (const auto text = args.value("boot")) {
     BootOrder order{};
-    if (!from_word(*text, order)) throw ConfigError("--boot", fmt::format("'{}' is not known; give {}", printable(*text), words_of(order)));
+    if (!from_word(*text, order))
+      throw ConfigError(
+          "--boot", fmt::format("'{}' is not known; give {}", printable(*text), words_of(order)));
     boot = order;
   }
   const MachineRow row = find_machine(house, args.word(0, "NAME"));

@@ -1,4 +1,5 @@
-// stop, kill, restart, rm: the ways to an end. Pressing the button is a request; everything after it is a teardown that keeps going.
+// stop, kill, restart, rm: the ways to an end. Pressing the button is a request; everything after
+// it is a teardown that keeps going.
 #include <fmt/format.h>
 #include <signal.h>
 
@@ -38,7 +39,8 @@ bool runs(const House& house, const MachineRow& row) {
 bool press_and_wait(House& house, const MachineRow& row, std::chrono::seconds patience) {
   const auto deadline = Clock::now() + patience;
   auto next_press = Clock::now();
-  house.reporter.step(fmt::format("{}: the power button is pressed; waiting for the guest", to_string(row.name)));
+  house.reporter.step(
+      fmt::format("{}: the power button is pressed; waiting for the guest", to_string(row.name)));
   while (is_alive(house, row.uuid)) {
     if (Clock::now() >= deadline) return false;
     if (Clock::now() >= next_press) {
@@ -52,7 +54,9 @@ bool press_and_wait(House& house, const MachineRow& row, std::chrono::seconds pa
       next_press = Clock::now() + press_every;
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    if (interrupted()) throw Interrupted(fmt::format("interrupted; {} may still power off, or run on", to_string(row.name)));
+    if (interrupted())
+      throw Interrupted(
+          fmt::format("interrupted; {} may still power off, or run on", to_string(row.name)));
   }
   return true;
 }
@@ -60,7 +64,8 @@ bool press_and_wait(House& house, const MachineRow& row, std::chrono::seconds pa
 void kill_machine(House& house, const MachineRow& row, const std::string& end) {
   std::vector<Step> steps{StopQemu{row.uuid}};
   for (Step& step : steps_to_collect(row.spec, house.paths, end)) steps.push_back(std::move(step));
-  finish(house, plan_of("kill", row.uuid, OnFailure::keep_going, std::move(steps)), to_string(row.name));
+  finish(house, plan_of("kill", row.uuid, OnFailure::keep_going, std::move(steps)),
+         to_string(row.name));
 }
 
 /// The machine stands still when this returns.
@@ -70,8 +75,12 @@ void stop_machine(House& house, const MachineRow& row, const Parsed& args) {
   if (!press_and_wait(house, row, patience)) {
     house.reporter.steps_over();
     if (!args.has("force"))
-      throw Failed(fmt::format("{} did not power off in {} s and runs on; wait longer with --timeout, or insist with --force", who, patience.count()));
-    house.reporter.note(fmt::format("{} did not power off in {} s; it is killed", who, patience.count()));
+      throw Failed(
+          fmt::format("{} did not power off in {} s and runs on; wait longer with --timeout, or "
+                      "insist with --force",
+                      who, patience.count()));
+    house.reporter.note(
+        fmt::format("{} did not power off in {} s; it is killed", who, patience.count()));
     return kill_machine(house, row, "stopped: killed when it did not power off");
   }
   house.reporter.steps_over();
@@ -83,11 +92,14 @@ MachineRow find_settled(House& house, const Parsed& args) {
   if (!house.dry()) wait_for_others(house, found.uuid, to_string(found.name));
   settle(house, found.uuid);
   auto row = house.registry().machine(found.uuid);
-  if (!row) throw NotFound(fmt::format("{} is gone: its launch had been cut short, and is undone now", to_string(found.name)));
+  if (!row)
+    throw NotFound(fmt::format("{} is gone: its launch had been cut short, and is undone now",
+                               to_string(found.name)));
   return *row;
 }
 
-bool said_dry(House& house, const MachineRow& row, const std::string& first, const std::vector<Step>& steps) {
+bool said_dry(House& house, const MachineRow& row, const std::string& first,
+              const std::vector<Step>& steps) {
   if (!house.dry()) return false;
   Json plan = Json::array();
   std::string text;
@@ -109,7 +121,9 @@ bool said_dry(House& house, const MachineRow& row, const std::string& first, con
 Exit run_stop(const Parsed& args, House& house) {
   const MachineRow row = find_settled(house, args);
   const bool alive = runs(house, row);
-  if (said_dry(house, row, alive ? "press the power button and wait" : "", alive ? steps_to_collect(row.spec, house.paths, "stopped") : std::vector<Step>{})) return Exit::done;
+  if (said_dry(house, row, alive ? "press the power button and wait" : "",
+               alive ? steps_to_collect(row.spec, house.paths, "stopped") : std::vector<Step>{}))
+    return Exit::done;
   if (!alive) {
     house.reporter.note(fmt::format("{} does not run", to_string(row.name)));
     return Exit::done;
@@ -125,11 +139,13 @@ Exit run_kill(const Parsed& args, House& house) {
   std::vector<Step> steps;
   if (alive) {
     steps.push_back(StopQemu{row.uuid});
-    for (Step& step : steps_to_collect(row.spec, house.paths, "stopped: killed")) steps.push_back(std::move(step));
+    for (Step& step : steps_to_collect(row.spec, house.paths, "stopped: killed"))
+      steps.push_back(std::move(step));
   }
   if (said_dry(house, row, "", steps)) return Exit::done;
   if (alive) kill_machine(house, row, "stopped: killed");
-  house.reporter.note(fmt::format("{} {}", to_string(row.name), alive ? "is killed" : "does not run"));
+  house.reporter.note(
+      fmt::format("{} {}", to_string(row.name), alive ? "is killed" : "does not run"));
   return Exit::done;
 }
 
@@ -137,7 +153,9 @@ Exit run_restart(const Parsed& args, House& house) {
   std::optional<BootOrder> boot;
   if (const auto text = args.value("boot")) {
     BootOrder order{};
-    if (!from_word(*text, order)) throw ConfigError("--boot", fmt::format("'{}' is not known; give {}", printable(*text), words_of(order)));
+    if (!from_word(*text, order))
+      throw ConfigError(
+          "--boot", fmt::format("'{}' is not known; give {}", printable(*text), words_of(order)));
     boot = order;
   }
   const MachineRow row = find_settled(house, args);
@@ -152,17 +170,25 @@ Exit run_rm(const Parsed& args, House& house) {
   const MachineRow row = find_settled(house, args);
   const std::string who = to_string(row.name);
   const bool alive = runs(house, row);
-  if (alive && !args.has("force")) throw Conflict(fmt::format("{} is running; stop it with `nutshell stop {}`, or insist with --force", who, who));
+  if (alive && !args.has("force"))
+    throw Conflict(fmt::format(
+        "{} is running; stop it with `nutshell stop {}`, or insist with --force", who, who));
   std::vector<Step> steps;
   if (alive) {
     steps.push_back(StopQemu{row.uuid});
-    for (Step& step : steps_to_collect(row.spec, house.paths, "stopped: removed")) steps.push_back(std::move(step));
+    for (Step& step : steps_to_collect(row.spec, house.paths, "stopped: removed"))
+      steps.push_back(std::move(step));
   }
   const Volumes volumes = args.has("keep-volumes") ? Volumes::keep : Volumes::drop;
-  for (Step& step : steps_to_remove(row.spec, house.paths, volumes)) steps.push_back(std::move(step));
+  for (Step& step : steps_to_remove(row.spec, house.paths, volumes))
+    steps.push_back(std::move(step));
   if (said_dry(house, row, "", steps)) return Exit::done;
   finish(house, plan_of("rm", row.uuid, OnFailure::keep_going, std::move(steps)), who);
-  house.reporter.note(fmt::format("{} is removed{}", who, volumes == Volumes::keep ? fmt::format("; its volumes stay in {}", house.paths.machine(row.uuid)) : ""));
+  house.reporter.note(
+      fmt::format("{} is removed{}", who,
+                  volumes == Volumes::keep
+                      ? fmt::format("; its volumes stay in {}", house.paths.machine(row.uuid))
+                      : ""));
   return Exit::done;
 }
 

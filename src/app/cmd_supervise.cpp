@@ -1,5 +1,6 @@
-// supervise: the foreground form for service managers. It starts the machine (or stays with one that runs), tells systemd, sleeps until it
-// ends, and gives back at once what the run had. It is needed by nothing: a machine lives without it.
+// supervise: the foreground form for service managers. It starts the machine (or stays with one
+// that runs), tells systemd, sleeps until it ends, and gives back at once what the run had. It is
+// needed by nothing: a machine lives without it.
 #include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
@@ -43,7 +44,8 @@ void notify(const std::string& state) {
   if (path[0] == '@') address.sun_path[0] = '\0';
   const host::Fd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + length);
-  sendto(socket.get(), state.data(), state.size(), MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&address), size);
+  sendto(socket.get(), state.data(), state.size(), MSG_NOSIGNAL,
+         reinterpret_cast<const sockaddr*>(&address), size);
 }
 
 Again parse_again(const Parsed& args) {
@@ -51,14 +53,16 @@ Again parse_again(const Parsed& args) {
   if (text == "no") return Again::no;
   if (text == "on-crash") return Again::on_crash;
   if (text == "always") return Again::always;
-  throw ConfigError("--restart", fmt::format("'{}' is not known; give no, on-crash or always", printable(text)));
+  throw ConfigError("--restart",
+                    fmt::format("'{}' is not known; give no, on-crash or always", printable(text)));
 }
 
 /// Sleeps until QEMU ends, or somebody wants us to stop.
 void sleep_until_end(House& house, const Uuid& uuid) {
   const auto row = house.registry().machine(uuid);
   if (!row || !row->run) return;
-  const auto pidfd = host::open_checked_pidfd(host::Identity{row->run->pid, row->run->start_time}, uuid);
+  const auto pidfd =
+      host::open_checked_pidfd(host::Identity{row->run->pid, row->run->start_time}, uuid);
   if (!pidfd) return;
   pollfd waiting{pidfd->get(), POLLIN, 0};
   while (!interrupted() && poll(&waiting, 1, 60000) <= 0) continue;
@@ -112,7 +116,10 @@ Exit run_supervise(const Parsed& args, House& house) {
       window_start = std::chrono::steady_clock::now();
       restarts = 0;
     }
-    if (++restarts > most_restarts) throw Failed(fmt::format("{} ended {} times within a minute and is not started again; see `nutshell log {}`", who, restarts, who));
+    if (++restarts > most_restarts)
+      throw Failed(fmt::format(
+          "{} ended {} times within a minute and is not started again; see `nutshell log {}`", who,
+          restarts, who));
   }
 }
 

@@ -15,9 +15,9 @@ namespace nutshell {
 namespace {
 
 struct Owner {
-  std::string what;      ///< "MAC", "address", "display", "tap", "file", "process"
+  std::string what;  ///< "MAC", "address", "display", "tap", "file", "process"
   std::string cloud, machine;
-  std::string detail;    ///< "NIC 0 on bridge br0"
+  std::string detail;  ///< "NIC 0 on bridge br0"
   std::string since, foreign;
 };
 
@@ -31,27 +31,36 @@ std::optional<unsigned> number(std::string_view text) {
 Owner owner_by_lease(const std::string& what, const Lease& lease) {
   Owner owner{what, lease.cloud, lease.machine, "", lease.since, lease.foreign};
   if (lease.machine.empty() && lease.foreign.empty())
-    owner.detail = lease.holder.text.starts_with("network:") ? "the network " + lease.holder.text.substr(8) : "reserved by hand" + (lease.note.empty() ? "" : ": " + lease.note);
+    owner.detail = lease.holder.text.starts_with("network:")
+                       ? "the network " + lease.holder.text.substr(8)
+                       : "reserved by hand" + (lease.note.empty() ? "" : ": " + lease.note);
   else if (lease.pool == "mac" || lease.pool == "tap" || lease.pool.starts_with("ipv4"))
     owner.detail = fmt::format("NIC {}", lease.index);
   return owner;
 }
 
-std::vector<Owner> by_lease(House& house, const std::string& what, std::string_view pool_prefix, const std::string& value) {
+std::vector<Owner> by_lease(House& house, const std::string& what, std::string_view pool_prefix,
+                            const std::string& value) {
   std::vector<Owner> owners;
   for (const Lease& lease : house.registry().leases())
-    if (lease.value == value && lease.pool.starts_with(pool_prefix)) owners.push_back(owner_by_lease(what, lease));
+    if (lease.value == value && lease.pool.starts_with(pool_prefix))
+      owners.push_back(owner_by_lease(what, lease));
   return owners;
 }
 
-Owner foreign(const std::string& what, const std::string& holder) { return {what, "", "", "", "", holder}; }
+Owner foreign(const std::string& what, const std::string& holder) {
+  return {what, "", "", "", "", holder};
+}
 
 std::vector<Owner> who_mac(House& house, Mac mac) {
   auto owners = by_lease(house, "MAC", "mac", to_string(mac));
   if (!owners.empty()) return owners;
   const Facts facts = observe_parts(house, host::part::links | host::part::macs);
   for (const LinkFact& link : facts.links)
-    if (link.mac == mac) owners.push_back(foreign("MAC", fmt::format("link {} of this host{}", link.name, link.alias.empty() ? "" : " (" + link.alias + ")")));
+    if (link.mac == mac)
+      owners.push_back(
+          foreign("MAC", fmt::format("link {} of this host{}", link.name,
+                                     link.alias.empty() ? "" : " (" + link.alias + ")")));
   for (const MacFact& fact : facts.macs)
     if (fact.mac == mac) owners.push_back(foreign("MAC", fact.holder));
   return owners;
@@ -59,11 +68,15 @@ std::vector<Owner> who_mac(House& house, Mac mac) {
 
 std::vector<Owner> who_address(House& house, Ipv4 address) {
   auto owners = by_lease(house, "address", "ipv4", to_string(address));
-  const Facts facts = observe_parts(house, host::part::links | host::part::addresses | host::part::ips);
+  const Facts facts =
+      observe_parts(house, host::part::links | host::part::addresses | host::part::ips);
   for (const AddressFact& fact : facts.addresses)
     if (fact.net.address == address) {
-      const auto link = std::find_if(facts.links.begin(), facts.links.end(), [&](const LinkFact& l) { return l.index == fact.link; });
-      owners.push_back(foreign("address", fmt::format("this host, on {}", link == facts.links.end() ? "a link" : link->name)));
+      const auto link = std::find_if(facts.links.begin(), facts.links.end(),
+                                     [&](const LinkFact& l) { return l.index == fact.link; });
+      owners.push_back(foreign(
+          "address",
+          fmt::format("this host, on {}", link == facts.links.end() ? "a link" : link->name)));
     }
   if (!owners.empty()) return owners;
   for (const IpFact& fact : facts.ips)
@@ -74,14 +87,19 @@ std::vector<Owner> who_address(House& house, Ipv4 address) {
 std::vector<Owner> who_display(House& house, unsigned display) {
   auto owners = by_lease(house, "display", "vnc", fmt::format(":{}", display));
   if (!owners.empty()) return owners;
-  if (const std::string holder = host::port_holder(static_cast<std::uint16_t>(5900 + display)); !holder.empty()) owners.push_back(foreign("display", holder));
+  if (const std::string holder = host::port_holder(static_cast<std::uint16_t>(5900 + display));
+      !holder.empty())
+    owners.push_back(foreign("display", holder));
   return owners;
 }
 
-std::vector<Owner> who_machine_has(House& house, const std::string& what, const std::function<std::string(const MachineRow&)>& detail) {
+std::vector<Owner> who_machine_has(House& house, const std::string& what,
+                                   const std::function<std::string(const MachineRow&)>& detail) {
   std::vector<Owner> owners;
   for (const MachineRow& row : house.registry().machines())
-    if (const std::string words = detail(row); !words.empty()) owners.push_back({what, row.name.cloud, row.name.name, words, row.run ? row.run->since : row.created, ""});
+    if (const std::string words = detail(row); !words.empty())
+      owners.push_back(
+          {what, row.name.cloud, row.name.name, words, row.run ? row.run->since : row.created, ""});
   return owners;
 }
 
@@ -98,9 +116,12 @@ std::vector<Owner> who_file(House& house, const std::string& path) {
 }
 
 std::vector<Owner> who_pid(House& house, int pid) {
-  auto owners = who_machine_has(house, "process", [&](const MachineRow& row) -> std::string { return row.run && row.run->pid == pid && is_alive(house, row.uuid) ? "its QEMU" : ""; });
+  auto owners = who_machine_has(house, "process", [&](const MachineRow& row) -> std::string {
+    return row.run && row.run->pid == pid && is_alive(house, row.uuid) ? "its QEMU" : "";
+  });
   if (owners.empty())
-    if (const std::string name = host::process_name(pid); !name.empty()) owners.push_back(foreign("process", fmt::format("{} (pid {})", name, pid)));
+    if (const std::string name = host::process_name(pid); !name.empty())
+      owners.push_back(foreign("process", fmt::format("{} (pid {})", name, pid)));
   return owners;
 }
 
@@ -108,10 +129,16 @@ std::vector<Owner> who_link(House& house, const std::string& name) {
   auto owners = by_lease(house, "tap", "tap", name);
   if (!owners.empty()) return owners;
   for (const NetworkRow& network : house.registry().networks())
-    if (network.bridge == name) owners.push_back({"bridge", "", "", fmt::format("the network {}, {}", network.name, to_string(network.address)), "", ""});
+    if (network.bridge == name)
+      owners.push_back({"bridge", "", "",
+                        fmt::format("the network {}, {}", network.name, to_string(network.address)),
+                        "", ""});
   const Facts facts = observe_parts(house, host::part::links);
   if (const LinkFact* link = facts.link(name); link && owners.empty())
-    owners.push_back(foreign("link", link->alias.empty() ? fmt::format("a {} of this host, not nutshell's", link->kind.empty() ? "device" : link->kind) : link->alias));
+    owners.push_back(foreign("link", link->alias.empty()
+                                         ? fmt::format("a {} of this host, not nutshell's",
+                                                       link->kind.empty() ? "device" : link->kind)
+                                         : link->alias));
   return owners;
 }
 
@@ -120,13 +147,16 @@ std::vector<Owner> find_owners(House& house, const std::string& value) {
   if (const auto address = parse_ipv4(value)) return who_address(house, *address);
   if (value.starts_with(":")) {
     const auto display = number(std::string_view(value).substr(1));
-    if (!display || *display > 65535) throw UsageError(fmt::format("'{}' is no display or port; give :1 or :5901", printable(value)));
+    if (!display || *display > 65535)
+      throw UsageError(
+          fmt::format("'{}' is no display or port; give :1 or :5901", printable(value)));
     return who_display(house, *display >= 5900 ? *display - 5900 : *display);
   }
   if (value.find('/') != std::string::npos) return who_file(house, absolute(value));
   if (const auto pid = number(value)) return who_pid(house, static_cast<int>(*pid));
   if (is_interface_name(value)) return who_link(house, value);
-  throw UsageError(fmt::format("'{}' is no MAC, address, display (:N), tap, path or pid", printable(value)));
+  throw UsageError(
+      fmt::format("'{}' is no MAC, address, display (:N), tap, path or pid", printable(value)));
 }
 
 }  // namespace
@@ -135,16 +165,30 @@ Exit run_who(const Parsed& args, House& house) {
   const std::string& value = args.word(0, "VALUE");
   settle(house);
   const std::vector<Owner> owners = find_owners(house, value);
-  if (owners.empty()) throw NotFound(fmt::format("nobody is known to have {}; `nutshell lease ls` lists what is leased", printable(value)));
+  if (owners.empty())
+    throw NotFound(fmt::format(
+        "nobody is known to have {}; `nutshell lease ls` lists what is leased", printable(value)));
   Json list = Json::array();
   std::string text;
-  const auto or_null = [](const std::string& words) { return words.empty() ? Json() : Json(words); };
+  const auto or_null = [](const std::string& words) {
+    return words.empty() ? Json() : Json(words);
+  };
   for (const Owner& owner : owners) {
-    list.push(Json::object({{"what", owner.what}, {"value", value}, {"cloud", or_null(owner.cloud)}, {"machine", or_null(owner.machine)}, {"detail", or_null(owner.detail)},
-                            {"since", or_null(owner.since)}, {"foreign", or_null(owner.foreign)}}));
-    text += owner.foreign.empty() ? fmt::format("{}: {}{}{}{}\n", printable(value), owner.machine.empty() ? "" : to_string(MachineName{owner.cloud, owner.machine}),
-                                                owner.machine.empty() || owner.detail.empty() ? "" : ", ", owner.detail, owner.since.empty() ? "" : ", since " + owner.since)
-                                  : fmt::format("{}: not nutshell's: {}\n", printable(value), owner.foreign);
+    list.push(Json::object({{"what", owner.what},
+                            {"value", value},
+                            {"cloud", or_null(owner.cloud)},
+                            {"machine", or_null(owner.machine)},
+                            {"detail", or_null(owner.detail)},
+                            {"since", or_null(owner.since)},
+                            {"foreign", or_null(owner.foreign)}}));
+    text +=
+        owner.foreign.empty()
+            ? fmt::format(
+                  "{}: {}{}{}{}\n", printable(value),
+                  owner.machine.empty() ? "" : to_string(MachineName{owner.cloud, owner.machine}),
+                  owner.machine.empty() || owner.detail.empty() ? "" : ", ", owner.detail,
+                  owner.since.empty() ? "" : ", since " + owner.since)
+            : fmt::format("{}: not nutshell's: {}\n", printable(value), owner.foreign);
   }
   house.reporter.answer(Json::object({{"owners", list}}), text);
   return Exit::done;

@@ -1,4 +1,5 @@
-// A command is data: its words for --help, the man page's check and the completion, and one function. The table is commands.cpp.
+// A command is data: its words for --help, the man page's check and the completion, and one
+// function. The table is commands.cpp.
 #pragma once
 #include <map>
 #include <optional>
@@ -15,7 +16,7 @@ struct House;
 
 /// One option of a command. `value` names its argument in the help; empty: a switch.
 struct Option {
-  std::string_view name;   ///< without the dashes
+  std::string_view name;  ///< without the dashes
   std::string_view value;
   std::string_view help;
   bool repeated = false;
@@ -23,9 +24,9 @@ struct Option {
 
 /// What the command line said, after parsing: words are still text.
 struct Parsed {
-  std::vector<std::string> words;                             ///< positional arguments
-  std::map<std::string, std::vector<std::string>> options;    ///< by name; a switch has no values
-  std::vector<std::string> rest;                              ///< after "--"
+  std::vector<std::string> words;                           ///< positional arguments
+  std::map<std::string, std::vector<std::string>> options;  ///< by name; a switch has no values
+  std::vector<std::string> rest;                            ///< after "--"
 
   [[nodiscard]] bool has(const std::string& name) const { return options.contains(name); }
   /// The last value given, or nullopt.
@@ -39,11 +40,11 @@ struct Parsed {
 enum class Access { none, look, change };
 
 struct Command {
-  std::string_view name;      ///< "launch", or "lease reserve"
-  std::string_view group;     ///< heading in --help
+  std::string_view name;   ///< "launch", or "lease reserve"
+  std::string_view group;  ///< heading in --help
   std::string_view summary;
-  std::string_view arguments; ///< "NAME [FILE.png]"
-  std::size_t fewest, most;   ///< positional arguments
+  std::string_view arguments;  ///< "NAME [FILE.png]"
+  std::size_t fewest, most;    ///< positional arguments
   std::span<const Option> options;
   std::string_view examples;  ///< lines
   Access access;

@@ -1,4 +1,5 @@
-// The table: every command, its words, its options. Help, completion and the man page's check are made from it.
+// The table: every command, its words, its options. Help, completion and the man page's check are
+// made from it.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -12,25 +13,34 @@
 namespace nutshell {
 namespace {
 
-constexpr Option wait_option{"wait", "CONDITION", "then wait for running, stopped, serial=REGEX, port=N or agent"};
+constexpr Option wait_option{"wait", "CONDITION",
+                             "then wait for running, stopped, serial=REGEX, port=N or agent"};
 constexpr Option timeout_option{"timeout", "SECONDS", "how long to wait"};
 constexpr Option force_option{"force", "", "kill it when it does not power off, or runs"};
-constexpr Option boot_option{"boot", "WHERE", "where this one run boots from: disk, cdrom, once=cdrom or net"};
-constexpr Option by_hand_option{"by-hand", "", "a line for any shell, without nutshell, in its shortest form"};
+constexpr Option boot_option{"boot", "WHERE",
+                             "where this one run boots from: disk, cdrom, once=cdrom or net"};
+constexpr Option by_hand_option{"by-hand", "",
+                                "a line for any shell, without nutshell, in its shortest form"};
 
 constexpr Option stop_options[] = {force_option, timeout_option};
 constexpr Option restart_options[] = {boot_option, force_option, timeout_option};
 constexpr Option start_options[] = {boot_option, wait_option, timeout_option};
-constexpr Option rm_options[] = {{"force", "", "kill it first if it runs"}, {"keep-volumes", "", "leave its disks where they are"}};
+constexpr Option rm_options[] = {{"force", "", "kill it first if it runs"},
+                                 {"keep-volumes", "", "leave its disks where they are"}};
 constexpr Option by_hand_options[] = {by_hand_option};
 constexpr Option wait_options[] = {{"timeout", "SECONDS", "how long to wait (default: 120)"}};
-constexpr Option log_options[] = {{"follow", "", "go on until the machine stops (also -f)"}, {"serial", "", "what the guest wrote to its serial line"}, {"boot", "N", "of boot N, counted from 1 (default: the last)"}};
+constexpr Option log_options[] = {{"follow", "", "go on until the machine stops (also -f)"},
+                                  {"serial", "", "what the guest wrote to its serial line"},
+                                  {"boot", "N", "of boot N, counted from 1 (default: the last)"}};
 constexpr Option vnc_options[] = {{"view", "", "start a VNC viewer"}};
 constexpr Option cdrom_options[] = {{"eject", "", "leave the drive empty"}};
 constexpr Option lease_ls_options[] = {{"pool", "POOL", "only this pool"}};
 constexpr Option reserve_options[] = {{"note", "TEXT", "why, for `lease ls`"}};
-constexpr Option gc_options[] = {{"volumes", "", "also delete volumes of machines that nobody knows"}};
-constexpr Option supervise_options[] = {{"restart", "no|on-crash|always", "what to do when it ends (default: no)"}, {"timeout", "SECONDS", "how long a stop may take (default: 60)"}};
+constexpr Option gc_options[] = {
+    {"volumes", "", "also delete volumes of machines that nobody knows"}};
+constexpr Option supervise_options[] = {
+    {"restart", "no|on-crash|always", "what to do when it ends (default: no)"},
+    {"timeout", "SECONDS", "how long a stop may take (default: 60)"}};
 
 std::vector<Option> joined(std::span<const Option> first, std::initializer_list<Option> second) {
   std::vector<Option> all(first.begin(), first.end());
@@ -43,65 +53,229 @@ const std::vector<Option>& launch_options() {
   return all;
 }
 const std::vector<Option>& set_options() {
-  static const auto all = joined(machine_options(), {{"drop-disk", "N", "take disk N away; a volume of ours is deleted"}, {"drop-nic", "N", "take NIC N away"}});
+  static const auto all = joined(
+      machine_options(), {{"drop-disk", "N", "take disk N away; a volume of ours is deleted"},
+                          {"drop-nic", "N", "take NIC N away"}});
   return all;
 }
 
 std::vector<Command> make_table() {
-  const char *machines = "Machines", *line = "The QEMU line", *resources = "Resources", *host = "Host";
+  const char *machines = "Machines", *line = "The QEMU line", *resources = "Resources",
+             *host = "Host";
   const auto change = Access::change;
   const auto look = Access::look;
   return {
       {"launch", machines, "create a machine and start it", "NAME", 1, 1, launch_options(),
        "nutshell launch demo --cdrom demo.iso --disk 1G\n"
-       "nutshell launch ciab --cdrom silvereye.iso --memory 2G --disk 100G --nic bridge=br0 --boot once=cdrom\n"
-       "nutshell launch node --kernel vmlinuz --initrd initrd.img --append console=ttyS0 --wait serial='login:'\n"
+       "nutshell launch ciab --cdrom silvereye.iso --memory 2G --disk 100G --nic bridge=br0 --boot "
+       "once=cdrom\n"
+       "nutshell launch node --kernel vmlinuz --initrd initrd.img --append console=ttyS0 --wait "
+       "serial='login:'\n"
        "nutshell --dry-run launch demo --disk 1G\n",
        change, run_launch},
-      {"create", machines, "create a machine without starting it", "NAME", 1, 1, machine_options(), "nutshell create web --disk 10G,format=qcow2 --memory 2G\n", change, run_create},
-      {"set", machines, "change a machine; it takes effect at its next start", "NAME", 1, 1, set_options(),
-       "nutshell set ciab --memory 4G --cpus 2\nnutshell set ciab --disk 20G --nic bridge=br1\nnutshell set ciab --drop-nic 1\n", change, run_set},
-      {"start", machines, "start a machine", "NAME", 1, 1, start_options, "nutshell start ciab\nnutshell start ciab --boot once=cdrom\n", change, run_start},
-      {"stop", machines, "press the power button and wait until it is off", "NAME", 1, 1, stop_options, "nutshell stop ciab\nnutshell stop ciab --timeout 10 --force\n", change, run_stop},
-      {"restart", machines, "stop and start again", "NAME", 1, 1, restart_options, "nutshell restart ciab\n", change, run_restart},
-      {"kill", machines, "end a machine at once, as pulling the plug does", "NAME", 1, 1, {}, "nutshell kill ciab\n", change, run_kill},
-      {"pause", machines, "let the guest stand still", "NAME", 1, 1, {}, "nutshell pause ciab\n", look, run_pause},
-      {"resume", machines, "let a paused guest go on", "NAME", 1, 1, {}, "nutshell resume ciab\n", look, run_resume},
-      {"rm", machines, "remove a machine and what it owns", "NAME", 1, 1, rm_options, "nutshell rm ciab\nnutshell rm ciab --force --keep-volumes\n", change, run_rm},
-      {"ls", machines, "list the machines", "", 0, 0, {}, "nutshell ls\nnutshell ls --json | jq '.machines[].name'\n", look, run_ls},
-      {"show", machines, "all that is known of one machine", "NAME", 1, 1, {}, "nutshell show ciab\n", look, run_show},
+      {"create", machines, "create a machine without starting it", "NAME", 1, 1, machine_options(),
+       "nutshell create web --disk 10G,format=qcow2 --memory 2G\n", change, run_create},
+      {"set", machines, "change a machine; it takes effect at its next start", "NAME", 1, 1,
+       set_options(),
+       "nutshell set ciab --memory 4G --cpus 2\nnutshell set ciab --disk 20G --nic "
+       "bridge=br1\nnutshell set ciab --drop-nic 1\n",
+       change, run_set},
+      {"start", machines, "start a machine", "NAME", 1, 1, start_options,
+       "nutshell start ciab\nnutshell start ciab --boot once=cdrom\n", change, run_start},
+      {"stop", machines, "press the power button and wait until it is off", "NAME", 1, 1,
+       stop_options, "nutshell stop ciab\nnutshell stop ciab --timeout 10 --force\n", change,
+       run_stop},
+      {"restart", machines, "stop and start again", "NAME", 1, 1, restart_options,
+       "nutshell restart ciab\n", change, run_restart},
+      {"kill",
+       machines,
+       "end a machine at once, as pulling the plug does",
+       "NAME",
+       1,
+       1,
+       {},
+       "nutshell kill ciab\n",
+       change,
+       run_kill},
+      {"pause",
+       machines,
+       "let the guest stand still",
+       "NAME",
+       1,
+       1,
+       {},
+       "nutshell pause ciab\n",
+       look,
+       run_pause},
+      {"resume",
+       machines,
+       "let a paused guest go on",
+       "NAME",
+       1,
+       1,
+       {},
+       "nutshell resume ciab\n",
+       look,
+       run_resume},
+      {"rm", machines, "remove a machine and what it owns", "NAME", 1, 1, rm_options,
+       "nutshell rm ciab\nnutshell rm ciab --force --keep-volumes\n", change, run_rm},
+      {"ls",
+       machines,
+       "list the machines",
+       "",
+       0,
+       0,
+       {},
+       "nutshell ls\nnutshell ls --json | jq '.machines[].name'\n",
+       look,
+       run_ls},
+      {"show",
+       machines,
+       "all that is known of one machine",
+       "NAME",
+       1,
+       1,
+       {},
+       "nutshell show ciab\n",
+       look,
+       run_show},
       {"wait", machines, "wait until a machine is as asked", "NAME CONDITION", 2, 2, wait_options,
-       "nutshell wait ciab stopped --timeout 600\nnutshell wait ciab serial='login:'\nnutshell wait ciab port=22\n", look, run_wait},
-      {"console", machines, "its serial line on this terminal; leave with Ctrl-]", "NAME", 1, 1, {}, "nutshell console ciab\n", look, run_console},
-      {"log", machines, "what QEMU said, or with --serial the guest", "NAME", 1, 1, log_options, "nutshell log ciab --serial --follow\nnutshell log -f ciab\n", look, run_log},
-      {"screenshot", machines, "save its screen as a PNG", "NAME [FILE.png]", 1, 2, {}, "nutshell screenshot ciab screen.png\n", look, run_screenshot},
-      {"vnc", machines, "where its screen is, and how to reach it", "NAME", 1, 1, vnc_options, "nutshell vnc ciab\nnutshell vnc ciab --view\n", look, run_vnc},
-      {"cdrom", machines, "put another ISO into its drive, or none", "NAME [ISO]", 1, 2, cdrom_options, "nutshell cdrom ciab tools.iso\nnutshell cdrom ciab --eject\n", change, run_cdrom},
-      {"qmp", machines, "send a QMP command to its QEMU", "NAME COMMAND [JSON]", 2, 3, {},
-       "nutshell qmp ciab query-block\nnutshell qmp ciab human-monitor-command '{\"command-line\":\"info network\"}'\n", look, run_qmp},
-      {"supervise", machines, "start it, stay, and clean up when it ends (for systemd units)", "NAME", 1, 1, supervise_options, "nutshell supervise ciab --restart on-crash\n", change,
+       "nutshell wait ciab stopped --timeout 600\nnutshell wait ciab serial='login:'\nnutshell "
+       "wait ciab port=22\n",
+       look, run_wait},
+      {"console",
+       machines,
+       "its serial line on this terminal; leave with Ctrl-]",
+       "NAME",
+       1,
+       1,
+       {},
+       "nutshell console ciab\n",
+       look,
+       run_console},
+      {"log", machines, "what QEMU said, or with --serial the guest", "NAME", 1, 1, log_options,
+       "nutshell log ciab --serial --follow\nnutshell log -f ciab\n", look, run_log},
+      {"screenshot",
+       machines,
+       "save its screen as a PNG",
+       "NAME [FILE.png]",
+       1,
+       2,
+       {},
+       "nutshell screenshot ciab screen.png\n",
+       look,
+       run_screenshot},
+      {"vnc", machines, "where its screen is, and how to reach it", "NAME", 1, 1, vnc_options,
+       "nutshell vnc ciab\nnutshell vnc ciab --view\n", look, run_vnc},
+      {"cdrom", machines, "put another ISO into its drive, or none", "NAME [ISO]", 1, 2,
+       cdrom_options, "nutshell cdrom ciab tools.iso\nnutshell cdrom ciab --eject\n", change,
+       run_cdrom},
+      {"qmp",
+       machines,
+       "send a QMP command to its QEMU",
+       "NAME COMMAND [JSON]",
+       2,
+       3,
+       {},
+       "nutshell qmp ciab query-block\nnutshell qmp ciab human-monitor-command "
+       "'{\"command-line\":\"info network\"}'\n",
+       look,
+       run_qmp},
+      {"supervise", machines, "start it, stay, and clean up when it ends (for systemd units)",
+       "NAME", 1, 1, supervise_options, "nutshell supervise ciab --restart on-crash\n", change,
        run_supervise},
-      {"command", line, "the exact QEMU line of a machine", "NAME", 1, 1, by_hand_options, "nutshell command ciab\nnutshell command ciab --by-hand\n", look, run_command},
-      {"explain", line, "what each part of that line means, and where it came from", "NAME", 1, 1, by_hand_options, "nutshell explain ciab\nnutshell explain ciab --by-hand\n", look,
+      {"command", line, "the exact QEMU line of a machine", "NAME", 1, 1, by_hand_options,
+       "nutshell command ciab\nnutshell command ciab --by-hand\n", look, run_command},
+      {"explain", line, "what each part of that line means, and where it came from", "NAME", 1, 1,
+       by_hand_options, "nutshell explain ciab\nnutshell explain ciab --by-hand\n", look,
        run_explain},
-      {"pool ls", resources, "what the host has to give, and how much of it is taken", "", 0, 0, {}, "nutshell pool ls\n", look, run_pool_ls},
-      {"lease ls", resources, "who has what", "", 0, 0, lease_ls_options, "nutshell lease ls\nnutshell lease ls --pool mac\n", look, run_lease_ls},
-      {"lease reserve", resources, "keep a value out of use", "POOL VALUE", 2, 2, reserve_options, "nutshell lease reserve vnc :5 --note 'the other desk'\n", change, run_lease_reserve},
-      {"lease release", resources, "give a reserved value back", "POOL VALUE", 2, 2, {}, "nutshell lease release vnc :5\n", change, run_lease_release},
-      {"who", resources, "whose an address, MAC, tap, display, file or pid is", "VALUE", 1, 1, {}, "nutshell who 52:54:00:12:34:60\nnutshell who :1\nnutshell who 10.75.0.2\n", look, run_who},
-      {"doctor", host, "what this host can do, and what stands in the way", "", 0, 0, {}, "nutshell doctor\n", look, run_doctor},
-      {"gc", host, "put right what was cut short, and show the evidence", "", 0, 0, gc_options, "nutshell gc\nnutshell --dry-run gc\n", change, run_gc},
-      {"recover", host, "make the registry anew from what is on the disks and what runs", "", 0, 0, {}, "nutshell recover\n", Access::none, run_recover},
-      {"version", host, "the version", "", 0, 0, {}, "nutshell version\n", Access::none, run_version},
-      {"completion", host, "the completion script of a shell", "SHELL", 1, 1, {}, "nutshell completion bash > /etc/bash_completion.d/nutshell\n", Access::none, run_completion},
+      {"pool ls",
+       resources,
+       "what the host has to give, and how much of it is taken",
+       "",
+       0,
+       0,
+       {},
+       "nutshell pool ls\n",
+       look,
+       run_pool_ls},
+      {"lease ls", resources, "who has what", "", 0, 0, lease_ls_options,
+       "nutshell lease ls\nnutshell lease ls --pool mac\n", look, run_lease_ls},
+      {"lease reserve", resources, "keep a value out of use", "POOL VALUE", 2, 2, reserve_options,
+       "nutshell lease reserve vnc :5 --note 'the other desk'\n", change, run_lease_reserve},
+      {"lease release",
+       resources,
+       "give a reserved value back",
+       "POOL VALUE",
+       2,
+       2,
+       {},
+       "nutshell lease release vnc :5\n",
+       change,
+       run_lease_release},
+      {"who",
+       resources,
+       "whose an address, MAC, tap, display, file or pid is",
+       "VALUE",
+       1,
+       1,
+       {},
+       "nutshell who 52:54:00:12:34:60\nnutshell who :1\nnutshell who 10.75.0.2\n",
+       look,
+       run_who},
+      {"doctor",
+       host,
+       "what this host can do, and what stands in the way",
+       "",
+       0,
+       0,
+       {},
+       "nutshell doctor\n",
+       look,
+       run_doctor},
+      {"gc", host, "put right what was cut short, and show the evidence", "", 0, 0, gc_options,
+       "nutshell gc\nnutshell --dry-run gc\n", change, run_gc},
+      {"recover",
+       host,
+       "make the registry anew from what is on the disks and what runs",
+       "",
+       0,
+       0,
+       {},
+       "nutshell recover\n",
+       Access::none,
+       run_recover},
+      {"version",
+       host,
+       "the version",
+       "",
+       0,
+       0,
+       {},
+       "nutshell version\n",
+       Access::none,
+       run_version},
+      {"completion",
+       host,
+       "the completion script of a shell",
+       "SHELL",
+       1,
+       1,
+       {},
+       "nutshell completion bash > /etc/bash_completion.d/nutshell\n",
+       Access::none,
+       run_completion},
   };
 }
 
 void add_options(std::string& text, std::span<const Option> options) {
   std::size_t width = 0;
-  const auto words = [](const Option& o) { return o.value.empty() ? fmt::format("--{}", o.name) : fmt::format("--{} {}", o.name, o.value); };
+  const auto words = [](const Option& o) {
+    return o.value.empty() ? fmt::format("--{}", o.name) : fmt::format("--{} {}", o.name, o.value);
+  };
   for (const Option& option : options) width = std::max(width, words(option).size());
-  for (const Option& option : options) text += fmt::format("  {:<{}}  {}\n", words(option), width, option.help);
+  for (const Option& option : options)
+    text += fmt::format("  {:<{}}  {}\n", words(option), width, option.help);
 }
 
 }  // namespace
@@ -118,7 +292,9 @@ const Command* find_command(std::string_view name) {
 }
 
 std::string help_text() {
-  std::string text = "nutshell: QEMU/KVM machines on this box, without libvirt and without a daemon\n\nusage: nutshell [OPTION...] COMMAND ...\n";
+  std::string text =
+      "nutshell: QEMU/KVM machines on this box, without libvirt and without a daemon\n\nusage: "
+      "nutshell [OPTION...] COMMAND ...\n";
   std::string_view group;
   for (const Command& command : commands()) {
     if (command.group != group) text += fmt::format("\n{}\n", group = command.group);
@@ -130,9 +306,12 @@ std::string help_text() {
 }
 
 std::string help_text(const Command& command) {
-  std::string text = fmt::format("nutshell {}: {}\n\nusage: nutshell {}{}{}{}\n", command.name, command.summary, command.name, command.arguments.empty() ? "" : " ", command.arguments,
-                                 command.options.empty() ? "" : " [OPTION...]");
-  const bool qemu_args = command.name == "launch" || command.name == "create" || command.name == "set";
+  std::string text =
+      fmt::format("nutshell {}: {}\n\nusage: nutshell {}{}{}{}\n", command.name, command.summary,
+                  command.name, command.arguments.empty() ? "" : " ", command.arguments,
+                  command.options.empty() ? "" : " [OPTION...]");
+  const bool qemu_args =
+      command.name == "launch" || command.name == "create" || command.name == "set";
   if (qemu_args) text += "       what stands after -- is handed to QEMU as it is\n";
   if (!command.options.empty()) {
     text += "\nOptions\n";

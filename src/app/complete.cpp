@@ -1,4 +1,5 @@
-// Everything here only reads. What is wrong with the spec goes to `problems`; what is wrong with the host is thrown.
+// Everything here only reads. What is wrong with the spec goes to `problems`; what is wrong with
+// the host is thrown.
 #include "app/complete.hpp"
 
 #include <fcntl.h>
@@ -36,7 +37,8 @@ void take_defaults(const House& house, const Facts& facts, MachineSpec& spec) {
     nic.kind = facts.root ? NicKind::network : NicKind::user;
     nic.network = facts.root ? "nutshell0" : "";
     spec.nics.push_back(nic);
-    spec.origins["nic.0"] = facts.root ? "default for root: the managed network" : "default for ordinary users: user-mode networking";
+    spec.origins["nic.0"] = facts.root ? "default for root: the managed network"
+                                       : "default for ordinary users: user-mode networking";
   }
 }
 
@@ -47,37 +49,58 @@ void complete_nics(const Facts& facts, MachineSpec& spec, Problems& problems) {
       nic.network = facts.root ? "nutshell0" : "";
     }
     if (nic.kind == NicKind::network && !facts.root)
-      problems.push_back({"--nic", fmt::format("the managed network {} needs root; use --nic user, or --nic bridge=BR where /etc/qemu/bridge.conf allows it", nic.network)});
+      problems.push_back(
+          {"--nic", fmt::format("the managed network {} needs root; use --nic user, or --nic "
+                                "bridge=BR where /etc/qemu/bridge.conf allows it",
+                                nic.network)});
     if (nic.kind == NicKind::network && nic.network != "nutshell0")
-      problems.push_back({"--nic", fmt::format("there is no managed network {}; this version has nutshell0 alone, or name a bridge with bridge=", nic.network)});
+      problems.push_back({"--nic", fmt::format("there is no managed network {}; this version has "
+                                               "nutshell0 alone, or name a bridge with bridge=",
+                                               nic.network)});
     if (nic.kind != NicKind::bridge) continue;
     const LinkFact* link = facts.link(nic.bridge);
     if (!link)
-      problems.push_back({"--nic", fmt::format("bridge {} does not exist; make it with `ip link add {} type bridge`, or leave --nic out", printable(nic.bridge), printable(nic.bridge))});
+      problems.push_back({"--nic", fmt::format("bridge {} does not exist; make it with `ip link "
+                                               "add {} type bridge`, or leave --nic out",
+                                               printable(nic.bridge), printable(nic.bridge))});
     else if (link->kind != "bridge")
-      problems.push_back({"--nic", fmt::format("{} is no bridge{}; name a bridge, or leave --nic out", nic.bridge, link->kind.empty() ? "" : " but a " + link->kind)});
+      problems.push_back(
+          {"--nic", fmt::format("{} is no bridge{}; name a bridge, or leave --nic out", nic.bridge,
+                                link->kind.empty() ? "" : " but a " + link->kind)});
   }
 }
 
-void complete_disk(const House& house, MachineSpec& spec, std::size_t index, Problems& problems, std::vector<std::string>& warnings) {
+void complete_disk(const House& house, MachineSpec& spec, std::size_t index, Problems& problems,
+                   std::vector<std::string>& warnings) {
   DiskSpec& disk = spec.disks[index];
   try {
     if (disk.ours()) {
       if (!disk.path.empty() && host::file_exists(disk.path)) return;  // made earlier
-      if (disk.path.empty()) disk.path = fmt::format("{}/disk{}.{}", house.paths.machine(spec.uuid), index, disk.format == DiskFormat::qcow2 ? "qcow2" : "img");
+      if (disk.path.empty())
+        disk.path = fmt::format("{}/disk{}.{}", house.paths.machine(spec.uuid), index,
+                                disk.format == DiskFormat::qcow2 ? "qcow2" : "img");
       if (!disk.backing.empty()) {
-        const host::ImageFacts below = host::look_at_image(disk.backing.front().path, disk.backing.front().format);
+        const host::ImageFacts below =
+            host::look_at_image(disk.backing.front().path, disk.backing.front().format);
         if (below.size > *disk.size)
-          problems.push_back({"--disk", fmt::format("{} is smaller than its backing file {} ({}); make it at least as large", format_size(*disk.size), printable(disk.backing.front().path),
-                                                    format_size(below.size))});
+          problems.push_back(
+              {"--disk",
+               fmt::format("{} is smaller than its backing file {} ({}); make it at least as large",
+                           format_size(*disk.size), printable(disk.backing.front().path),
+                           format_size(below.size))});
         disk.backing.insert(disk.backing.end(), below.backing.begin(), below.backing.end());
       }
-      if (const auto warning = host::check_volume(disk.path, *disk.size)) warnings.push_back(*warning);
+      if (const auto warning = host::check_volume(disk.path, *disk.size))
+        warnings.push_back(*warning);
       return;
     }
     const host::ImageFacts image = host::look_at_image(disk.path, disk.format);
     if (image.qcow2 && disk.format == DiskFormat::raw && !disk.format_named)
-      problems.push_back({"--disk", fmt::format("{} looks like a qcow2 image; say which it is with format=qcow2 or format=raw", printable(disk.path))});
+      problems.push_back(
+          {"--disk",
+           fmt::format(
+               "{} looks like a qcow2 image; say which it is with format=qcow2 or format=raw",
+               printable(disk.path))});
     disk.backing = image.backing;
   } catch (const ConfigError& error) {
     problems.insert(problems.end(), error.problems().begin(), error.problems().end());
@@ -86,23 +109,33 @@ void complete_disk(const House& house, MachineSpec& spec, std::size_t index, Pro
 
 void complete_firmware(const House& house, const Facts& facts, MachineSpec& spec) {
   if (!facts.qemu) throw Failed(facts.qemu_trouble);
-  const std::string asked = spec.machine.empty() ? (spec.firmware == Firmware::uefi ? "q35" : "pc") : spec.machine;
+  const std::string asked =
+      spec.machine.empty() ? (spec.firmware == Firmware::uefi ? "q35" : "pc") : spec.machine;
   const bool by_name = !spec.machine.empty();
   if (asked == "pc" || asked == "q35") {
     spec.machine = asked == "pc" ? facts.qemu->pc_machine : facts.qemu->q35_machine;
-    const std::string origin = by_name && spec.origins.contains("machine") ? spec.origins["machine"] : "default";
+    const std::string origin =
+        by_name && spec.origins.contains("machine") ? spec.origins["machine"] : "default";
     spec.origins["machine"] = fmt::format("{}: {}, pinned at create", origin, asked);
   }
   if (spec.firmware != Firmware::uefi) return;
-  if (facts.ovmf_code.empty()) throw Failed("no UEFI firmware was found on this host; install the package ovmf, or use --firmware bios");
+  if (facts.ovmf_code.empty())
+    throw Failed(
+        "no UEFI firmware was found on this host; install the package ovmf, or use --firmware "
+        "bios");
   spec.firmware_vars = house.paths.machine(spec.uuid) + "/variables.fd";
 }
 
-void check_memory(const Facts& facts, const MachineSpec& spec, Problems& problems, std::vector<std::string>& warnings) {
+void check_memory(const Facts& facts, const MachineSpec& spec, Problems& problems,
+                  std::vector<std::string>& warnings) {
   if (facts.memory_total && spec.memory > facts.memory_total)
-    problems.push_back({"--memory", fmt::format("{} is more than this host has ({}); choose less", format_size(spec.memory), format_size_roughly(facts.memory_total))});
+    problems.push_back({"--memory", fmt::format("{} is more than this host has ({}); choose less",
+                                                format_size(spec.memory),
+                                                format_size_roughly(facts.memory_total))});
   else if (facts.memory_available && spec.memory > facts.memory_available)
-    warnings.push_back(fmt::format("{} of memory is more than is free now ({}); the host may swap, or end the machine", format_size(spec.memory), format_size_roughly(facts.memory_available)));
+    warnings.push_back(fmt::format(
+        "{} of memory is more than is free now ({}); the host may swap, or end the machine",
+        format_size(spec.memory), format_size_roughly(facts.memory_available)));
 }
 
 void check_files(const MachineSpec& spec) {
@@ -116,19 +149,27 @@ void check_files(const MachineSpec& spec) {
 void check_iso(const std::string& path, const std::string& where) {
   struct stat status {};
   if (stat(path.c_str(), &status) != 0) {
-    if (errno == ENOENT || errno == ENOTDIR) throw NotFound(fmt::format("{}: there is no file {}; check the path", where, printable(path)));
+    if (errno == ENOENT || errno == ENOTDIR)
+      throw NotFound(
+          fmt::format("{}: there is no file {}; check the path", where, printable(path)));
     throw SystemError(errno, fmt::format("{}: {} cannot be looked at", where, printable(path)));
   }
-  if (S_ISDIR(status.st_mode)) throw ConfigError(where, fmt::format("{} is a directory; name the file in it", printable(path)));
-  if (!S_ISREG(status.st_mode) && !S_ISBLK(status.st_mode)) throw ConfigError(where, fmt::format("{} is no plain file or block device; name an image", printable(path)));
+  if (S_ISDIR(status.st_mode))
+    throw ConfigError(where,
+                      fmt::format("{} is a directory; name the file in it", printable(path)));
+  if (!S_ISREG(status.st_mode) && !S_ISBLK(status.st_mode))
+    throw ConfigError(
+        where, fmt::format("{} is no plain file or block device; name an image", printable(path)));
   const host::Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!file) throw SystemError(errno, fmt::format("{}: {} cannot be read", where, printable(path)));
 }
 
-void complete_spec(const House& house, const Facts& facts, MachineSpec& spec, Problems& problems, std::vector<std::string>& warnings) {
+void complete_spec(const House& house, const Facts& facts, MachineSpec& spec, Problems& problems,
+                   std::vector<std::string>& warnings) {
   take_defaults(house, facts, spec);
   complete_nics(facts, spec, problems);
-  for (std::size_t i = 0; i < spec.disks.size(); ++i) complete_disk(house, spec, i, problems, warnings);
+  for (std::size_t i = 0; i < spec.disks.size(); ++i)
+    complete_disk(house, spec, i, problems, warnings);
   complete_firmware(house, facts, spec);
   if (!spec.vnc.password_file.empty()) {
     try {
@@ -148,11 +189,17 @@ void check_before_start(const House&, const Facts& facts, const MachineSpec& spe
   for (const NicSpec& nic : spec.nics) {
     if (nic.kind != NicKind::bridge) continue;
     const LinkFact* link = facts.link(nic.bridge);
-    if (!link || link->kind != "bridge") throw NotFound(fmt::format("{}: bridge {} {}; bring it back, or use `nutshell set`", to_string(spec.name), nic.bridge, link ? "is no bridge any more" : "does not exist any more"));
+    if (!link || link->kind != "bridge")
+      throw NotFound(fmt::format("{}: bridge {} {}; bring it back, or use `nutshell set`",
+                                 to_string(spec.name), nic.bridge,
+                                 link ? "is no bridge any more" : "does not exist any more"));
   }
   for (const DiskSpec& disk : spec.disks) {
-    const auto holder = host::disk_holder(disk.path, disk.read_only, disk.ours() ? host::Search::quick : host::Search::thorough);
-    if (holder) throw Conflict(fmt::format("{}: disk {} is in use: {}; stop that first, or give another disk", to_string(spec.name), printable(disk.path), *holder));
+    const auto holder = host::disk_holder(
+        disk.path, disk.read_only, disk.ours() ? host::Search::quick : host::Search::thorough);
+    if (holder)
+      throw Conflict(fmt::format("{}: disk {} is in use: {}; stop that first, or give another disk",
+                                 to_string(spec.name), printable(disk.path), *holder));
   }
 }
 

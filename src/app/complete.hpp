@@ -1,4 +1,5 @@
-// From what the user said to a spec that is complete: defaults of config and host, what images are, what the host can never give.
+// From what the user said to a spec that is complete: defaults of config and host, what images are,
+// what the host can never give.
 #pragma once
 #include <string>
 #include <vector>
@@ -9,12 +10,16 @@
 
 namespace nutshell {
 
-/// Fills in what was left open: NICs, paths of volumes, backing chains, the pinned machine type, firmware variables. Appends every
-/// mistake, and to `warnings` what is odd but allowed (more memory than is free now).
-void complete_spec(const House& house, const Facts& facts, MachineSpec& spec, Problems& problems, std::vector<std::string>& warnings);
-/// What only a look at the host shows before a start: files that must be readable, disks in use, bridges. Throws the first fault.
+/// Fills in what was left open: NICs, paths of volumes, backing chains, the pinned machine type,
+/// firmware variables. Appends every mistake, and to `warnings` what is odd but allowed (more
+/// memory than is free now).
+void complete_spec(const House& house, const Facts& facts, MachineSpec& spec, Problems& problems,
+                   std::vector<std::string>& warnings);
+/// What only a look at the host shows before a start: files that must be readable, disks in use,
+/// bridges. Throws the first fault.
 void check_before_start(const House& house, const Facts& facts, const MachineSpec& spec);
-/// Throws NotFound, ConfigError or SystemError when `path` is no readable file; `where` names the option.
+/// Throws NotFound, ConfigError or SystemError when `path` is no readable file; `where` names the
+/// option.
 void check_iso(const std::string& path, const std::string& where);
 
 }  // namespace nutshell

@@ -1,4 +1,5 @@
-// The bash completion, from the command table: commands, options, and the names of machines as `ls` has them.
+// The bash completion, from the command table: commands, options, and the names of machines as `ls`
+// has them.
 #include <fmt/format.h>
 
 #include "app/command.hpp"
@@ -9,7 +10,8 @@ namespace {
 
 std::string joined(std::span<const Option> options) {
   std::string text;
-  for (const Option& option : options) text += fmt::format("{}--{}", text.empty() ? "" : " ", option.name);
+  for (const Option& option : options)
+    text += fmt::format("{}--{}", text.empty() ? "" : " ", option.name);
   return text;
 }
 
@@ -20,9 +22,14 @@ std::string completion_script() {
   for (const Command& command : commands()) {
     const auto space = command.name.find(' ');
     const std::string first(command.name.substr(0, space));
-    if (groups.find(" " + first + " ") == std::string::npos) names += (names.empty() ? "" : " ") + first;
+    if (groups.find(" " + first + " ") == std::string::npos)
+      names += (names.empty() ? "" : " ") + first;
     groups += " " + first + " ";
-    cases += fmt::format("    '{}') options='{}'; words={} ;;\n", command.name, joined(command.options), command.arguments.starts_with("NAME") ? "machines" : command.name == "completion" ? "bash" : "");
+    cases +=
+        fmt::format("    '{}') options='{}'; words={} ;;\n", command.name, joined(command.options),
+                    command.arguments.starts_with("NAME") ? "machines"
+                    : command.name == "completion"        ? "bash"
+                                                          : "");
   }
   return fmt::format(R"(# bash completion for nutshell, made by `nutshell completion bash`
 _nutshell() {{

@@ -10,11 +10,13 @@ namespace nutshell {
 namespace {
 
 // Records progress. A journal that cannot be written (the disk is full) must not stop an undo.
-void record(const JournalEntry& journal, void (Registry::*mark)(std::int64_t, std::size_t), std::size_t step) {
+void record(const JournalEntry& journal, void (Registry::*mark)(std::int64_t, std::size_t),
+            std::size_t step) {
   if (journal.registry) (journal.registry->*mark)(journal.id, step);
 }
 
-void undo(const std::vector<std::pair<std::size_t, Step>>& steps, const Perform& perform, const Progress& progress, const JournalEntry& journal, Outcome& outcome) {
+void undo(const std::vector<std::pair<std::size_t, Step>>& steps, const Perform& perform,
+          const Progress& progress, const JournalEntry& journal, Outcome& outcome) {
   for (auto it = steps.rbegin(); it != steps.rend(); ++it) {
     try {
       progress(it->second);
@@ -28,7 +30,8 @@ void undo(const std::vector<std::pair<std::size_t, Step>>& steps, const Perform&
 
 }  // namespace
 
-Outcome execute(const Plan& plan, const Perform& perform, const Progress& progress, const JournalEntry& journal) {
+Outcome execute(const Plan& plan, const Perform& perform, const Progress& progress,
+                const JournalEntry& journal) {
   Outcome outcome;
   std::vector<std::pair<std::size_t, Step>> back;
   OnFailure on_failure = plan.on_failure;
@@ -75,7 +78,8 @@ void rethrow(const Outcome& outcome) {
       text = std::string(error.what()) + "; and ";
     }
   }
-  text += fmt::format("{} thing{} left behind, run `nutshell gc`:", outcome.leftovers.size(), outcome.leftovers.size() == 1 ? " was" : "s were");
+  text += fmt::format("{} thing{} left behind, run `nutshell gc`:", outcome.leftovers.size(),
+                      outcome.leftovers.size() == 1 ? " was" : "s were");
   for (const std::string& leftover : outcome.leftovers) text += "\n  " + leftover;
   throw Error(Exit::left_behind, text);
 }

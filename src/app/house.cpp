@@ -37,7 +37,9 @@ PathChoice choose_paths(const GlobalOptions& options) {
 Config read_config(const Paths& paths, const GlobalOptions& options) {
   const auto text = host::read_file(paths.config_file);
   if (text) return parse_config(*text, paths.config_file);
-  if (!options.config.empty()) throw NotFound(fmt::format("there is no config file {}; leave --config out, or make it", printable(options.config)));
+  if (!options.config.empty())
+    throw NotFound(fmt::format("there is no config file {}; leave --config out, or make it",
+                               printable(options.config)));
   return {};
 }
 
@@ -48,12 +50,17 @@ std::string read_boot_id() {
 }
 
 void fill_random(void* to, std::size_t size) {
-  if (getrandom(to, size, 0) != static_cast<ssize_t>(size)) throw SystemError(errno, "random numbers: cannot be had");
+  if (getrandom(to, size, 0) != static_cast<ssize_t>(size))
+    throw SystemError(errno, "random numbers: cannot be had");
 }
 
 }  // namespace
 
-House::House(GlobalOptions global, const Command& command) : options(std::move(global)), paths(make_paths(choose_paths(options))), reporter(options), access(command.access) {
+House::House(GlobalOptions global, const Command& command)
+    : options(std::move(global)),
+      paths(make_paths(choose_paths(options))),
+      reporter(options),
+      access(command.access) {
   root = geteuid() == 0;
   uid = geteuid();
   config = read_config(paths, options);
@@ -120,14 +127,18 @@ MachineRow find_machine(House& house, const std::string& typed) {
     if (rows.size() == 1) return rows.front();
     if (rows.size() > 1) {
       std::string clouds;
-      for (const MachineRow& row : rows) clouds += (clouds.empty() ? "" : ", ") + to_string(row.name);
-      throw Conflict(fmt::format("several clouds have a machine {}: {}; give its name with the cloud", name.name, clouds));
+      for (const MachineRow& row : rows)
+        clouds += (clouds.empty() ? "" : ", ") + to_string(row.name);
+      throw Conflict(fmt::format(
+          "several clouds have a machine {}: {}; give its name with the cloud", name.name, clouds));
     }
   }
   std::vector<std::string> known;
   for (const auto& row : house.registry().summaries()) known.push_back(to_string(row.name));
   const auto meant = nearest(typed, known);
-  throw NotFound(fmt::format("there is no machine {}{}", printable(typed), meant ? fmt::format("; did you mean {}?", *meant) : "; `nutshell ls` lists them"));
+  throw NotFound(fmt::format(
+      "there is no machine {}{}", printable(typed),
+      meant ? fmt::format("; did you mean {}?", *meant) : "; `nutshell ls` lists them"));
 }
 
 }  // namespace nutshell

@@ -1,4 +1,5 @@
-// Everything a command may use, made once: options, paths, config, the registry (opened when first asked for), the reporter.
+// Everything a command may use, made once: options, paths, config, the registry (opened when first
+// asked for), the reporter.
 #pragma once
 #include <memory>
 #include <optional>
@@ -18,16 +19,17 @@ struct House {
   Paths paths;
   Config config;
   Reporter reporter;
-  bool root = false;       ///< effective uid 0
+  bool root = false;  ///< effective uid 0
   unsigned uid = 0;
-  std::string boot_id;     ///< of the running host
-  host::Identity self;     ///< this command, as the owner of journaled plans
+  std::string boot_id;  ///< of the running host
+  host::Identity self;  ///< this command, as the owner of journaled plans
   Access access = Access::look;
 
   House(GlobalOptions global, const Command& command);
   /// Opened at the first call: for looking only where the command changes nothing, or in a dry run.
   Registry& registry();
-  /// From here the registry is open for writing, also in a command that only looks (it found something to take back). Not in a dry run.
+  /// From here the registry is open for writing, also in a command that only looks (it found
+  /// something to take back). Not in a dry run.
   void open_for_change();
   /// True when this command may not write: a dry run, or a command that looks.
   [[nodiscard]] bool dry() const { return options.dry_run; }
@@ -44,8 +46,8 @@ std::uint64_t draw_random();
 /// An absolute path, seen from the current folder; "" stays "".
 std::string absolute(const std::string& path);
 
-/// The one machine that a typed name means: CLOUD/NAME, or NAME in `default`, then everywhere. Throws NotFound with what was probably
-/// meant, Conflict listing the clouds when several have it.
+/// The one machine that a typed name means: CLOUD/NAME, or NAME in `default`, then everywhere.
+/// Throws NotFound with what was probably meant, Conflict listing the clouds when several have it.
 MachineRow find_machine(House& house, const std::string& typed);
 
 }  // namespace nutshell

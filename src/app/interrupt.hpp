@@ -1,4 +1,5 @@
-// Ctrl-C and SIGTERM as a flag that is looked at between steps, so that they take the same way back as any failure.
+// Ctrl-C and SIGTERM as a flag that is looked at between steps, so that they take the same way back
+// as any failure.
 #pragma once
 
 namespace nutshell {

@@ -1,4 +1,5 @@
-// Each kind of thing that could stay behind has its question here: is it ours (a mark that only this registry gives), and does nobody hold it?
+// Each kind of thing that could stay behind has its question here: is it ours (a mark that only
+// this registry gives), and does nobody hold it?
 #include "app/leftovers.hpp"
 
 #include <fmt/format.h>
@@ -24,12 +25,15 @@ using Kind = Leftover::Kind;
 std::vector<std::string> names_in(const std::string& folder) {
   std::vector<std::string> names;
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder, error)) names.push_back(entry.path().filename().string());
+  for (const auto& entry : fs::directory_iterator(folder, error))
+    names.push_back(entry.path().filename().string());
   std::sort(names.begin(), names.end());
   return names;
 }
 
-bool is_short_id(const std::string& name) { return name.size() == 8 && name.find_first_not_of("0123456789abcdef") == std::string::npos; }
+bool is_short_id(const std::string& name) {
+  return name.size() == 8 && name.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
 
 bool holds_volumes(const std::string& folder) {
   for (const std::string& name : names_in(folder))
@@ -40,11 +44,15 @@ bool holds_volumes(const std::string& folder) {
 void find_cut_short(House& house, std::vector<Leftover>& found) {
   for (const Unfinished& unfinished : house.registry().unfinished())
     if (!owner_lives(house, unfinished))
-      found.push_back({Kind::plan, fmt::format("a `{}` that was cut short", unfinished.plan.verb),
-                       fmt::format("in the journal, and its command (pid {}) is gone", unfinished.owner_pid), std::to_string(unfinished.id)});
+      found.push_back(
+          {Kind::plan, fmt::format("a `{}` that was cut short", unfinished.plan.verb),
+           fmt::format("in the journal, and its command (pid {}) is gone", unfinished.owner_pid),
+           std::to_string(unfinished.id)});
   for (const MachineSummary& row : house.registry().summaries()) {
     const Seen seen = look_at(house, row.uuid, row.run, row.last_end);
-    if (seen.uncollected) found.push_back({Kind::run, fmt::format("the run of {}", to_string(row.name)), fmt::format("{}, and its lock is free", seen.end), row.uuid.text});
+    if (seen.uncollected)
+      found.push_back({Kind::run, fmt::format("the run of {}", to_string(row.name)),
+                       fmt::format("{}, and its lock is free", seen.end), row.uuid.text});
   }
 }
 
@@ -54,20 +62,27 @@ void find_folders(House& house, std::vector<Leftover>& found) {
     uuids.push_back(row.uuid.text);
     if (row.run) short_ids.push_back(row.uuid.short_id());
   }
-  const auto unknown = [](const std::vector<std::string>& known, const std::string& name) { return std::find(known.begin(), known.end(), name) == known.end(); };
+  const auto unknown = [](const std::vector<std::string>& known, const std::string& name) {
+    return std::find(known.begin(), known.end(), name) == known.end();
+  };
   for (const std::string& name : names_in(house.paths.machines())) {
     const auto uuid = parse_uuid(name);
     if (!uuid || !unknown(uuids, name)) continue;
     const std::string folder = house.paths.machine(*uuid);
     if (is_alive(house, *uuid)) continue;  // it runs: `recover` finds it again
-    found.push_back({Kind::machine_folder, "the folder " + folder, "no machine of the registry has it, and its lock is free", name, holds_volumes(folder)});
+    found.push_back({Kind::machine_folder, "the folder " + folder,
+                     "no machine of the registry has it, and its lock is free", name,
+                     holds_volumes(folder)});
   }
   for (const std::string& name : names_in(house.paths.logs))
-    if (parse_uuid(name) && unknown(uuids, name) && !fs::exists(house.paths.machines() + "/" + name))
-      found.push_back({Kind::run_folder, "the logs " + house.paths.logs + "/" + name, "no machine of the registry has them", house.paths.logs + "/" + name});
+    if (parse_uuid(name) && unknown(uuids, name) &&
+        !fs::exists(house.paths.machines() + "/" + name))
+      found.push_back({Kind::run_folder, "the logs " + house.paths.logs + "/" + name,
+                       "no machine of the registry has them", house.paths.logs + "/" + name});
   for (const std::string& name : names_in(house.paths.run))
     if (is_short_id(name) && unknown(short_ids, name))
-      found.push_back({Kind::run_folder, "the folder " + house.paths.run + "/" + name, "no run of the registry has it", house.paths.run + "/" + name});
+      found.push_back({Kind::run_folder, "the folder " + house.paths.run + "/" + name,
+                       "no run of the registry has it", house.paths.run + "/" + name});
 }
 
 bool in_use(House& house, const std::string& network) {
@@ -78,22 +93,31 @@ bool in_use(House& house, const std::string& network) {
   return false;
 }
 
-// A bridge of ours carries the tag of this registry in its mark, so another registry's is never taken for ours.
+// A bridge of ours carries the tag of this registry in its mark, so another registry's is never
+// taken for ours.
 void find_networks(House& house, std::vector<Leftover>& found) {
   const std::string ending = ":" + house.registry().tag();
   for (const std::string& name : names_in(house.paths.run)) {
     if (!name.starts_with("net-") || in_use(house, name.substr(4))) continue;
-    found.push_back({Kind::dhcp, "the DHCP server of " + name.substr(4), "no machine runs on that network", house.paths.run + "/" + name});
+    found.push_back({Kind::dhcp, "the DHCP server of " + name.substr(4),
+                     "no machine runs on that network", house.paths.run + "/" + name});
   }
   if (!house.root) return;
   const Facts facts = observe_parts(house, host::part::links);
   for (const LinkFact& link : facts.links) {
     const std::string start = network_mark("");
-    if (link.kind != "bridge" || !link.alias.starts_with(start) || !link.alias.ends_with(ending)) continue;
-    const std::string network = link.alias.substr(start.size(), link.alias.size() - start.size() - ending.size());
-    const bool has_port = std::any_of(facts.links.begin(), facts.links.end(), [&](const LinkFact& other) { return other.master == link.index; });
+    if (link.kind != "bridge" || !link.alias.starts_with(start) || !link.alias.ends_with(ending))
+      continue;
+    const std::string network =
+        link.alias.substr(start.size(), link.alias.size() - start.size() - ending.size());
+    const bool has_port =
+        std::any_of(facts.links.begin(), facts.links.end(),
+                    [&](const LinkFact& other) { return other.master == link.index; });
     if (has_port || in_use(house, network)) continue;
-    found.push_back({Kind::bridge, "the bridge " + link.name, fmt::format("its mark is {}, it has no port, and no machine runs on {}", link.alias, network), link.name});
+    found.push_back({Kind::bridge, "the bridge " + link.name,
+                     fmt::format("its mark is {}, it has no port, and no machine runs on {}",
+                                 link.alias, network),
+                     link.name});
   }
 }
 
@@ -115,7 +139,8 @@ void drop_leftover(House& house, const Leftover& leftover) {
     case Kind::run_folder: return host::drop_directory(leftover.key);
     case Kind::bridge: {
       const Facts facts = observe_parts(house, host::part::links);
-      if (const LinkFact* link = facts.link(leftover.key)) host::drop_bridge({link->name, {}, link->mac, link->alias});
+      if (const LinkFact* link = facts.link(leftover.key))
+        host::drop_bridge({link->name, {}, link->mac, link->alias});
       return;
     }
     case Kind::machine_folder: {

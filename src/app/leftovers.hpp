@@ -10,9 +10,9 @@ namespace nutshell {
 struct Leftover {
   enum class Kind { plan, run, bridge, dhcp, run_folder, machine_folder };
   Kind kind;
-  std::string thing;      ///< "bridge nutshell0", "the folder /var/..."
-  std::string evidence;   ///< the two proofs: our mark, and that nobody holds it
-  std::string key;        ///< name, path or pid
+  std::string thing;     ///< "bridge nutshell0", "the folder /var/..."
+  std::string evidence;  ///< the two proofs: our mark, and that nobody holds it
+  std::string key;       ///< name, path or pid
   bool has_volumes = false;
 };
 

@@ -1,4 +1,5 @@
-// Fields are always there, sizes are integers in bytes, lists are lists of objects, whatever state the machine is in.
+// Fields are always there, sizes are integers in bytes, lists are lists of objects, whatever state
+// the machine is in.
 #include "app/machine_json.hpp"
 
 #include <fmt/format.h>
@@ -27,12 +28,17 @@ Json nics_json(const MachineSpec& spec, const std::optional<RunRecord>& run) {
 Json disks_json(const MachineSpec& spec) {
   Json disks = Json::array();
   for (const DiskSpec& disk : spec.disks)
-    disks.push(Json::object({{"path", disk.path}, {"size", disk.size ? Json(*disk.size) : Json()}, {"format", to_string(disk.format)}, {"bus", to_string(disk.bus)},
-                             {"ours", disk.ours()}, {"read_only", disk.read_only}}));
+    disks.push(Json::object({{"path", disk.path},
+                             {"size", disk.size ? Json(*disk.size) : Json()},
+                             {"format", to_string(disk.format)},
+                             {"bus", to_string(disk.bus)},
+                             {"ours", disk.ours()},
+                             {"read_only", disk.read_only}}));
   return disks;
 }
 
-Json vnc_json(const House& house, const Uuid& uuid, const VncSpec& vnc, const std::optional<RunRecord>& run) {
+Json vnc_json(const House& house, const Uuid& uuid, const VncSpec& vnc,
+              const std::optional<RunRecord>& run) {
   const bool tcp = run && run->display;
   const bool unix_socket = run && vnc.mode == VncMode::unix_socket;
   return Json::object({{"listen", tcp ? Json(run->vnc_listen) : Json()},
@@ -56,7 +62,8 @@ MachineSummary summary_of(const MachineRow& row) {
   return summary;
 }
 
-Json machine_json(const House& house, const MachineSummary& summary, const MachineSpec& spec, const Seen& seen) {
+Json machine_json(const House& house, const MachineSummary& summary, const MachineSpec& spec,
+                  const Seen& seen) {
   const bool alive = seen.state == MachineState::running || seen.state == MachineState::paused;
   const std::optional<RunRecord> run = alive ? summary.run : std::nullopt;
   return Json::object({{"name", summary.name.name},
@@ -74,10 +81,14 @@ Json machine_json(const House& house, const MachineSummary& summary, const Machi
 Json machine_details(House& house, const MachineRow& row, const Seen& seen) {
   Json json = machine_json(house, summary_of(row), row.spec, seen);
   const unsigned boot = row.run ? row.run->boot : row.boots;
-  json.set("state_words", seen.words).set("created", row.created).set("since", row.run ? Json(row.run->since) : Json());
+  json.set("state_words", seen.words)
+      .set("created", row.created)
+      .set("since", row.run ? Json(row.run->since) : Json());
   json.set("boots", row.boots).set("last_end", text_or_null(row.last_end));
   json.set("accel", row.run ? Json(row.run->accel) : Json(to_string(row.spec.accel)));
-  json.set("cpu", row.spec.cpu).set("machine", row.spec.machine).set("nested", to_string(row.spec.nested));
+  json.set("cpu", row.spec.cpu)
+      .set("machine", row.spec.machine)
+      .set("nested", to_string(row.spec.nested));
   json.set("firmware", to_string(row.spec.firmware)).set("cdrom", text_or_null(row.spec.cdrom));
   json.set("boot", to_string(row.spec.boot)).set("boot_once_consumed", row.boot_once_consumed);
   json.set("vsock_cid", row.spec.vsock_cid ? Json(*row.spec.vsock_cid) : Json());
@@ -85,16 +96,21 @@ Json machine_details(House& house, const MachineRow& row, const Seen& seen) {
   json.set("log", boot ? Json(house.paths.qemu_log(row.uuid, boot)) : Json());
   json.set("serial_log", boot ? Json(house.paths.serial_log(row.uuid, boot)) : Json());
   Json leases = Json::array();
-  for (const Lease& lease : house.registry().leases_of(row.uuid)) leases.push(Json::object({{"pool", lease.pool}, {"value", lease.value}, {"since", lease.since}}));
+  for (const Lease& lease : house.registry().leases_of(row.uuid))
+    leases.push(
+        Json::object({{"pool", lease.pool}, {"value", lease.value}, {"since", lease.since}}));
   json.set("leases", leases);
   return json;
 }
 
-std::string vnc_words(const House& house, const Uuid& uuid, VncMode mode, const std::optional<RunRecord>& run) {
+std::string vnc_words(const House& house, const Uuid& uuid, VncMode mode,
+                      const std::optional<RunRecord>& run) {
   if (!run) return "";
   if (mode == VncMode::unix_socket) return "unix:" + house.paths.vnc(uuid);
   if (!run->display) return "";
-  const std::string host = run->vnc_listen.find(':') == std::string::npos ? run->vnc_listen : "[" + run->vnc_listen + "]";
+  const std::string host = run->vnc_listen.find(':') == std::string::npos
+                               ? run->vnc_listen
+                               : "[" + run->vnc_listen + "]";
   return fmt::format("{}:{}", host, *run->display);
 }
 

@@ -18,15 +18,19 @@ constexpr Option options[] = {
     {"machine", "TYPE", "the board: pc, q35 or a versioned type (default: pc, with UEFI q35)"},
     {"nested", "auto|on|off", "virtualization inside the machine (default: auto)"},
     {"accel", "auto|kvm|tcg", "acceleration (default: auto, by what the host can do)"},
-    {"disk", "SPEC", "SIZE or path=FILE, with bus= format= cache= aio= discard= ro= backing=; may be repeated", true},
+    {"disk", "SPEC",
+     "SIZE or path=FILE, with bus= format= cache= aio= discard= ro= backing=; may be repeated",
+     true},
     {"cdrom", "ISO", "an image in the CD-ROM drive"},
     {"boot", "WHERE", "disk, cdrom, once=cdrom or net (default: disk)"},
     {"kernel", "FILE", "boot this kernel directly"},
     {"initrd", "FILE", "its initial RAM disk"},
     {"append", "TEXT", "its command line"},
-    {"nic", "SPEC", "bridge=BR, network=NAME, user or none, with model= mac= ip=; may be repeated", true},
+    {"nic", "SPEC", "bridge=BR, network=NAME, user or none, with model= mac= ip=; may be repeated",
+     true},
     {"vnc", "auto|N|unix|off", "the screen: a display, a socket, or none (default: auto)"},
-    {"vnc-listen", "ADDRESS", "where the display listens (default: 127.0.0.1); beyond the loopback a password is required"},
+    {"vnc-listen", "ADDRESS",
+     "where the display listens (default: 127.0.0.1); beyond the loopback a password is required"},
     {"vnc-password-file", "FILE", "the VNC password, at most 8 bytes"},
     {"firmware", "bios|uefi", "the firmware (default: bios)"},
     {"qemu", "BINARY", "the QEMU to run"},
@@ -35,14 +39,18 @@ constexpr Option options[] = {
 template <class Enum>
 void set_word(Enum& field, const Parsed& args, const std::string& name, Problems& problems) {
   const auto text = args.value(name);
-  if (text && !from_word(*text, field)) problems.push_back({"--" + name, fmt::format("'{}' is not known; give {}", printable(*text), words_of(Enum{}))});
+  if (text && !from_word(*text, field))
+    problems.push_back({"--" + name, fmt::format("'{}' is not known; give {}", printable(*text),
+                                                 words_of(Enum{}))});
 }
 
 void set_path(std::string& field, const Parsed& args, const std::string& name, Problems& problems) {
   const auto text = args.value(name);
   if (!text) return;
   if (text->empty()) return problems.push_back({"--" + name, "wants a file name"});
-  if (const std::string fault = text_fault(*text); !fault.empty()) return problems.push_back({"--" + name, fmt::format("'{}' cannot be used: {}; rename the file", printable(*text), fault)});
+  if (const std::string fault = text_fault(*text); !fault.empty())
+    return problems.push_back({"--" + name, fmt::format("'{}' cannot be used: {}; rename the file",
+                                                        printable(*text), fault)});
   field = absolute(*text);
 }
 
@@ -60,7 +68,8 @@ void add_nics(MachineSpec& spec, const Parsed& args, Problems& problems) {
   const auto texts = args.values("nic");
   for (const std::string& text : texts) {
     if (text == "none") {
-      if (texts.size() > 1) problems.push_back({"--nic", "none stands alone; leave the others out, or it"});
+      if (texts.size() > 1)
+        problems.push_back({"--nic", "none stands alone; leave the others out, or it"});
       spec.origins["nic"] = "option --nic";
       continue;
     }
@@ -76,25 +85,32 @@ void set_vnc(MachineSpec& spec, const Parsed& args, Problems& problems) {
   for (const char* name : {"vnc-listen", "vnc-password-file"})
     if (args.has(name)) spec.origins["vnc"] = std::string("option --") + name;
   const bool loopback = spec.vnc.listen.starts_with("127.") || spec.vnc.listen == "::1";
-  spec.vnc.password = spec.vnc.mode != VncMode::off && (!spec.vnc.password_file.empty() || (!loopback && spec.vnc.mode != VncMode::unix_socket));
+  spec.vnc.password =
+      spec.vnc.mode != VncMode::off &&
+      (!spec.vnc.password_file.empty() || (!loopback && spec.vnc.mode != VncMode::unix_socket));
 }
 
 }  // namespace
 
 std::span<const Option> machine_options() { return options; }
 
-unsigned parse_number(const std::string& text, const std::string& where, unsigned low, unsigned high, Problems& problems) {
+unsigned parse_number(const std::string& text, const std::string& where, unsigned low,
+                      unsigned high, Problems& problems) {
   unsigned value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error == std::errc() && end == text.data() + text.size() && value >= low && value <= high) return value;
-  problems.push_back({where, fmt::format("'{}' is no number from {} to {}", printable(text), low, high)});
+  if (error == std::errc() && end == text.data() + text.size() && value >= low && value <= high)
+    return value;
+  problems.push_back(
+      {where, fmt::format("'{}' is no number from {} to {}", printable(text), low, high)});
   return low;
 }
 
 void apply_options(MachineSpec& spec, const Parsed& args, Problems& problems) {
   for (const Option& option : options)
-    if (args.has(std::string(option.name)) && !option.repeated) spec.origins[std::string(option.name)] = "option --" + std::string(option.name);
-  if (const auto text = args.value("cpus")) spec.cpus = parse_number(*text, "--cpus", 1, 255, problems);
+    if (args.has(std::string(option.name)) && !option.repeated)
+      spec.origins[std::string(option.name)] = "option --" + std::string(option.name);
+  if (const auto text = args.value("cpus"))
+    spec.cpus = parse_number(*text, "--cpus", 1, 255, problems);
   if (const auto text = args.value("memory")) {
     try {
       spec.memory = parse_size(*text, "--memory");
@@ -126,8 +142,12 @@ MachineName new_name(const Parsed& args) {
   const std::string& text = args.word(0, "NAME");
   const TypedName typed = parse_name(text);
   const auto cloud = args.value("cloud");
-  if (cloud && !is_name(*cloud)) throw ConfigError("--cloud", fmt::format("'{}' is no cloud's name: {}", printable(*cloud), name_fault(*cloud)));
-  if (cloud && !typed.cloud.empty() && *cloud != typed.cloud) throw ConfigError("--cloud", fmt::format("the name says {} and the option {}; give one cloud", typed.cloud, *cloud));
+  if (cloud && !is_name(*cloud))
+    throw ConfigError("--cloud", fmt::format("'{}' is no cloud's name: {}", printable(*cloud),
+                                             name_fault(*cloud)));
+  if (cloud && !typed.cloud.empty() && *cloud != typed.cloud)
+    throw ConfigError("--cloud", fmt::format("the name says {} and the option {}; give one cloud",
+                                             typed.cloud, *cloud));
   return {cloud ? *cloud : typed.cloud.empty() ? "default" : typed.cloud, typed.name};
 }
 

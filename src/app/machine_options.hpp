@@ -1,4 +1,5 @@
-// From the options of launch, create and set to a spec; every mistake is collected, none is thrown at once.
+// From the options of launch, create and set to a spec; every mistake is collected, none is thrown
+// at once.
 #pragma once
 #include "app/command.hpp"
 #include "nutshell/spec.hpp"
@@ -8,11 +9,13 @@ namespace nutshell {
 /// The options that describe a machine, shared by launch, create and set.
 std::span<const Option> machine_options();
 
-/// Writes what the options say into the spec, with their origins. `--disk` and `--nic` append. Paths become absolute.
+/// Writes what the options say into the spec, with their origins. `--disk` and `--nic` append.
+/// Paths become absolute.
 void apply_options(MachineSpec& spec, const Parsed& args, Problems& problems);
 /// The name of a new machine: the word NAME (or CLOUD/NAME) with --cloud. Throws ConfigError.
 MachineName new_name(const Parsed& args);
 /// A number between bounds, or a problem.
-unsigned parse_number(const std::string& text, const std::string& where, unsigned low, unsigned high, Problems& problems);
+unsigned parse_number(const std::string& text, const std::string& where, unsigned low,
+                      unsigned high, Problems& problems);
 
 }  // namespace nutshell

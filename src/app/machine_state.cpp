@@ -1,4 +1,5 @@
-// The lock is the truth about being alive; the last traced state is the truth about everything else (DESIGN.md section 4).
+// The lock is the truth about being alive; the last traced state is the truth about everything else
+// (DESIGN.md section 4).
 #include "app/machine_state.hpp"
 
 #include "host/lock.hpp"
@@ -29,15 +30,22 @@ std::string to_string(MachineState state) {
   return "";
 }
 
-bool is_alive(const House& house, const Uuid& uuid) { return host::is_held(house.paths.lock(uuid)); }
+bool is_alive(const House& house, const Uuid& uuid) {
+  return host::is_held(house.paths.lock(uuid));
+}
 
-Seen look_at(const House& house, const Uuid& uuid, const std::optional<RunRecord>& run, const std::string& last_end) {
-  if (!run) return last_end.empty() ? Seen{MachineState::defined, "defined", false, ""} : ended(last_end, false);
+Seen look_at(const House& house, const Uuid& uuid, const std::optional<RunRecord>& run,
+             const std::string& last_end) {
+  if (!run)
+    return last_end.empty() ? Seen{MachineState::defined, "defined", false, ""}
+                            : ended(last_end, false);
   if (run->boot_id != house.boot_id) return ended("stopped (host restarted)", true);
-  const Ending ending = parse_ending(host::read_tail(house.paths.qemu_log(uuid, run->boot), enough_log));
+  const Ending ending =
+      parse_ending(host::read_tail(house.paths.qemu_log(uuid, run->boot), enough_log));
   if (!is_alive(house, uuid)) return ended(words_of_end(ending), true);
   const bool paused = ending.state == RunState::paused;
-  return {paused ? MachineState::paused : MachineState::running, paused ? "paused" : "running", false, ""};
+  return {paused ? MachineState::paused : MachineState::running, paused ? "paused" : "running",
+          false, ""};
 }
 
 }  // namespace nutshell

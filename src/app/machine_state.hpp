@@ -11,13 +11,14 @@ enum class MachineState { defined, running, paused, stopped, crashed };
 
 struct Seen {
   MachineState state = MachineState::defined;
-  std::string words;        ///< "running", "stopped (host restarted)", "crashed: the guest panicked"
-  bool uncollected = false; ///< a run has ended and its leases are not yet given back
-  std::string end;          ///< how the run that is to be collected ended
+  std::string words;  ///< "running", "stopped (host restarted)", "crashed: the guest panicked"
+  bool uncollected = false;  ///< a run has ended and its leases are not yet given back
+  std::string end;           ///< how the run that is to be collected ended
 };
 
 /// Looks at the lock (without taking it) and at the tail of the log.
-Seen look_at(const House& house, const Uuid& uuid, const std::optional<RunRecord>& run, const std::string& last_end);
+Seen look_at(const House& house, const Uuid& uuid, const std::optional<RunRecord>& run,
+             const std::string& last_end);
 std::string to_string(MachineState state);
 /// True when the machine's lock is held: QEMU lives, or is about to.
 bool is_alive(const House& house, const Uuid& uuid);

@@ -18,7 +18,8 @@ namespace {
 
 using namespace nutshell;
 
-// A closed stdin, stdout or stderr would be handed out to the next open(), and written to by mistake.
+// A closed stdin, stdout or stderr would be handed out to the next open(), and written to by
+// mistake.
 void open_standard_descriptors() {
   for (int fd = 0; fd < 3; ++fd)
     if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_RDONLY : O_WRONLY) != fd) _exit(1);

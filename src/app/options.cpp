@@ -1,5 +1,6 @@
-// The only file that knows Boost.Program_options. The command is found first, because which options exist depends on it; then everything else is
-// parsed in one go, so that global options may stand anywhere.
+// The only file that knows Boost.Program_options. The command is found first, because which options
+// exist depends on it; then everything else is parsed in one go, so that global options may stand
+// anywhere.
 #include "app/options.hpp"
 
 #include <fmt/format.h>
@@ -26,7 +27,9 @@ constexpr Option globals[] = {
 };
 
 bool is_value_option(std::string_view word) {
-  return std::any_of(std::begin(globals), std::end(globals), [&](const Option& o) { return !o.value.empty() && word == "--" + std::string(o.name); });
+  return std::any_of(std::begin(globals), std::end(globals), [&](const Option& o) {
+    return !o.value.empty() && word == "--" + std::string(o.name);
+  });
 }
 
 // The indexes of the one or two words that name the command.
@@ -48,13 +51,17 @@ std::vector<std::size_t> find_command_words(const std::vector<std::string>& word
   std::vector<std::string> names;
   for (const Command& command : commands()) names.emplace_back(command.name);
   const auto meant = nearest(name, names);
-  throw UsageError(fmt::format("there is no command '{}'{}; `nutshell --help` lists them", printable(name), meant ? fmt::format(", did you mean `{}`?", *meant) : ""));
+  throw UsageError(fmt::format("there is no command '{}'{}; `nutshell --help` lists them",
+                               printable(name),
+                               meant ? fmt::format(", did you mean `{}`?", *meant) : ""));
 }
 
 const Command* take_command(std::vector<std::string>& words) {
   const auto at = find_command_words(words);
   if (at.empty()) return nullptr;
-  const auto erase = [&](std::size_t index) { words.erase(words.begin() + static_cast<std::ptrdiff_t>(index)); };
+  const auto erase = [&](std::size_t index) {
+    words.erase(words.begin() + static_cast<std::ptrdiff_t>(index));
+  };
   const std::string first = words[at[0]];
   if (at.size() == 2)
     if (const Command* two = find_command(first + " " + words[at[1]])) {
@@ -69,8 +76,10 @@ const Command* take_command(std::vector<std::string>& words) {
   // A group such as `pool` without its verb, or with an unknown one.
   std::string verbs;
   for (const Command& command : commands())
-    if (command.name.starts_with(first + " ")) verbs += (verbs.empty() ? "" : ", ") + std::string(command.name.substr(first.size() + 1));
-  if (!verbs.empty()) throw UsageError(fmt::format("`nutshell {}` wants one of: {}", printable(first), verbs));
+    if (command.name.starts_with(first + " "))
+      verbs += (verbs.empty() ? "" : ", ") + std::string(command.name.substr(first.size() + 1));
+  if (!verbs.empty())
+    throw UsageError(fmt::format("`nutshell {}` wants one of: {}", printable(first), verbs));
   throw_unknown_command(at.size() == 2 && first == "help" ? words[at[1]] : first);
 }
 
@@ -96,7 +105,9 @@ po::options_description describe(std::span<const Option> own) {
   if (command) std::for_each(command->options.begin(), command->options.end(), collect);
   const auto meant = nearest(option, names);
   const std::string of = command ? fmt::format("`nutshell {}`", command->name) : "nutshell";
-  throw UsageError(fmt::format("{} has no option {}{}; `nutshell {}{}--help` lists them", of, printable(option), meant ? fmt::format(", did you mean {}?", *meant) : "",
+  throw UsageError(fmt::format("{} has no option {}{}; `nutshell {}{}--help` lists them", of,
+                               printable(option),
+                               meant ? fmt::format(", did you mean {}?", *meant) : "",
                                command ? std::string(command->name) : "", command ? " " : ""));
 }
 
@@ -107,11 +118,12 @@ Parsed parse_rest(const std::vector<std::string>& words, const Command* command)
   namespace style = po::command_line_style;
   Parsed parsed;
   try {
-    const auto result = po::command_line_parser(words)
-                            .options(description)
-                            .positional(positional)
-                            .style(style::allow_long | style::long_allow_adjacent | style::long_allow_next)
-                            .run();
+    const auto result =
+        po::command_line_parser(words)
+            .options(description)
+            .positional(positional)
+            .style(style::allow_long | style::long_allow_adjacent | style::long_allow_next)
+            .run();
     for (const auto& option : result.options) {
       auto& values = parsed.options[option.string_key];
       values.insert(values.end(), option.value.begin(), option.value.end());
@@ -119,8 +131,10 @@ Parsed parse_rest(const std::vector<std::string>& words, const Command* command)
   } catch (const po::unknown_option& error) {
     throw_unknown_option(error.get_option_name(), command);
   } catch (const po::error_with_option_name& error) {
-    throw UsageError(fmt::format("{}: give it as {}=VALUE; `nutshell{}{} --help` shows what it takes", printable(error.what()), printable(error.get_option_name()), command ? " " : "",
-                                 command ? command->name : ""));
+    throw UsageError(
+        fmt::format("{}: give it as {}=VALUE; `nutshell{}{} --help` shows what it takes",
+                    printable(error.what()), printable(error.get_option_name()), command ? " " : "",
+                    command ? command->name : ""));
   } catch (const po::error& error) {
     throw UsageError(fmt::format("{}; see `nutshell --help`", printable(error.what())));
   }
@@ -144,15 +158,18 @@ GlobalOptions take_globals(Parsed& parsed) {
   global.verbose = parsed.has("verbose");
   global.help = parsed.has("help");
   global.version = parsed.has("version");
-  if (global.quiet && global.verbose) throw UsageError("--quiet and --verbose contradict each other; give one");
+  if (global.quiet && global.verbose)
+    throw UsageError("--quiet and --verbose contradict each other; give one");
   return global;
 }
 
 void check_words(const Parsed& parsed, const Command& command) {
   if (parsed.words.size() < command.fewest)
-    throw UsageError(fmt::format("`nutshell {}` wants {}; see `nutshell {} --help`", command.name, command.arguments, command.name));
+    throw UsageError(fmt::format("`nutshell {}` wants {}; see `nutshell {} --help`", command.name,
+                                 command.arguments, command.name));
   if (parsed.words.size() > command.most)
-    throw UsageError(fmt::format("`nutshell {}` does not know what to do with '{}'; it takes {}", command.name, printable(parsed.words[command.most]),
+    throw UsageError(fmt::format("`nutshell {}` does not know what to do with '{}'; it takes {}",
+                                 command.name, printable(parsed.words[command.most]),
                                  command.arguments.empty() ? "no arguments" : command.arguments));
 }
 
@@ -200,8 +217,10 @@ CommandLine parse_command_line(const std::vector<std::string>& given) {
   line.global = take_globals(line.parsed);
   if (line.global.help || line.global.version) return line;
   if (!line.command) throw UsageError("nutshell wants a command; `nutshell --help` lists them");
-  if (dashes && line.command->name != "launch" && line.command->name != "create" && line.command->name != "set")
-    throw UsageError(fmt::format("`nutshell {}` takes no arguments for QEMU after --", line.command->name));
+  if (dashes && line.command->name != "launch" && line.command->name != "create" &&
+      line.command->name != "set")
+    throw UsageError(
+        fmt::format("`nutshell {}` takes no arguments for QEMU after --", line.command->name));
   check_words(line.parsed, *line.command);
   return line;
 }

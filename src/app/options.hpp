@@ -1,4 +1,5 @@
-// The command line, split into the command, the global options (before or after it), its own options and words.
+// The command line, split into the command, the global options (before or after it), its own
+// options and words.
 #pragma once
 #include <span>
 #include <string>

@@ -1,4 +1,5 @@
-// Steps onto the host, one line each where the host room has the verb. The few that touch the registry say so.
+// Steps onto the host, one line each where the host room has the verb. The few that touch the
+// registry say so.
 #include "app/perform.hpp"
 
 #include <fmt/format.h>
@@ -21,7 +22,8 @@ constexpr auto kill_limit = std::chrono::seconds(20);
 
 std::optional<host::Identity> find_qemu(House& house, const Uuid& uuid) {
   const auto row = house.registry().machine(uuid);
-  if (row && row->run && row->run->pid && row->run->boot_id == house.boot_id) return host::Identity{row->run->pid, row->run->start_time};
+  if (row && row->run && row->run->pid && row->run->boot_id == house.boot_id)
+    return host::Identity{row->run->pid, row->run->start_time};
   const auto pid = host::find_qemu_by_uuid(uuid);
   if (!pid) return std::nullopt;
   return host::Identity{*pid, host::start_time(*pid).value_or(0)};
@@ -31,7 +33,8 @@ std::optional<host::Identity> find_qemu(House& house, const Uuid& uuid) {
 
 void stop_qemu(House& house, const Uuid& uuid) {
   const auto deadline = std::chrono::steady_clock::now() + kill_limit;
-  // A launcher killed between fork and exec leaves a child that is not QEMU yet: it either dies with its parent or becomes QEMU in a moment.
+  // A launcher killed between fork and exec leaves a child that is not QEMU yet: it either dies
+  // with its parent or becomes QEMU in a moment.
   while (host::is_held(house.paths.lock(uuid))) {
     if (const auto identity = find_qemu(house, uuid))
       if (const auto pidfd = host::open_checked_pidfd(*identity, uuid)) {
@@ -39,7 +42,10 @@ void stop_qemu(House& house, const Uuid& uuid) {
         host::wait_until_gone(*pidfd, std::chrono::milliseconds(5000));
       }
     if (!host::is_held(house.paths.lock(uuid))) return;
-    if (std::chrono::steady_clock::now() > deadline) throw Failed(fmt::format("the lock {} is held by a process that is no QEMU of ours; end it and run `nutshell gc`", house.paths.lock(uuid)));
+    if (std::chrono::steady_clock::now() > deadline)
+      throw Failed(fmt::format(
+          "the lock {} is held by a process that is no QEMU of ours; end it and run `nutshell gc`",
+          house.paths.lock(uuid)));
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
 }
@@ -72,7 +78,8 @@ void Performer::perform(const MakeDirectory& step) {
 void Performer::perform(const DropDirectory& step) { host::drop_directory(step.path); }
 
 void Performer::perform(const MakeVolume& step) {
-  if (const auto warning = host::make_volume(step.path, step.size, step.format, step.backing)) house_.reporter.warn(*warning);
+  if (const auto warning = host::make_volume(step.path, step.size, step.format, step.backing))
+    house_.reporter.warn(*warning);
 }
 
 void Performer::perform(const DropVolume& step) { host::drop_volume(step.path); }
@@ -87,7 +94,8 @@ void Performer::perform(const StartQemu& step) {
   if (!live_) throw Failed("a start cannot be repeated from the journal; run `nutshell start`");
   live_->started.emplace(host::start_qemu(live_->start));
   live_->vnc_socket.reset();
-  house_.registry().set_process(step.uuid, live_->started->identity.pid, live_->started->identity.start_time);
+  house_.registry().set_process(step.uuid, live_->started->identity.pid,
+                                live_->started->identity.start_time);
 }
 
 void Performer::perform(const StopQemu& step) {
@@ -96,7 +104,8 @@ void Performer::perform(const StopQemu& step) {
 }
 
 void Performer::perform(const Continue& step) {
-  if (!live_ || !live_->started) throw Failed("a machine that was not started cannot be continued; run `nutshell start`");
+  if (!live_ || !live_->started)
+    throw Failed("a machine that was not started cannot be continued; run `nutshell start`");
   live_->started->qmp.execute("cont");
   if (live_->consumes_boot_once) house_.registry().set_boot_once_consumed(step.uuid, true);
 }

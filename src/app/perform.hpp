@@ -10,11 +10,12 @@
 
 namespace nutshell {
 
-/// What StartQemu and Continue need beyond their data: descriptors and secrets, which are in no journal.
+/// What StartQemu and Continue need beyond their data: descriptors and secrets, which are in no
+/// journal.
 struct LiveStart {
   host::QemuStart start;
-  host::Fd vnc_socket;                         ///< kept open until it is handed over
-  std::optional<host::StartedQemu> started;    ///< between StartQemu and Continue
+  host::Fd vnc_socket;                       ///< kept open until it is handed over
+  std::optional<host::StartedQemu> started;  ///< between StartQemu and Continue
   bool consumes_boot_once = false;
 };
 
@@ -50,7 +51,8 @@ class Performer {
   LiveStart* live_;
 };
 
-/// Kills the QEMU of a machine, wherever it is in its life, and waits until its lock is free; gone already is done.
+/// Kills the QEMU of a machine, wherever it is in its life, and waits until its lock is free; gone
+/// already is done.
 void stop_qemu(House& house, const Uuid& uuid);
 
 }  // namespace nutshell

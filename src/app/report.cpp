@@ -1,4 +1,5 @@
-// All output goes through here, so that a pipe never sees a colour or a carriage return, and stdout carries the answer alone.
+// All output goes through here, so that a pipe never sees a colour or a carriage return, and stdout
+// carries the answer alone.
 #include "app/report.hpp"
 
 #include <fmt/format.h>
@@ -57,7 +58,8 @@ std::string Table::text(bool bold_headings) const {
   std::vector<std::size_t> widths;
   for (const std::string& heading : headings) widths.push_back(heading.size());
   for (const auto& row : rows)
-    for (std::size_t i = 0; i < row.size() && i < widths.size(); ++i) widths[i] = std::max(widths[i], seen_width(row[i]));
+    for (std::size_t i = 0; i < row.size() && i < widths.size(); ++i)
+      widths[i] = std::max(widths[i], seen_width(row[i]));
   std::string out;
   const auto add = [&](const std::vector<std::string>& row) {
     std::string line;
@@ -76,11 +78,19 @@ std::string Table::text(bool bold_headings) const {
 }
 
 Reporter::Reporter(const GlobalOptions& options)
-    : json_(options.json), quiet_(options.quiet), verbose_(options.verbose), live_(isatty(STDERR_FILENO) && !options.quiet && !options.verbose && !options.json),
-      colour_(wants_colour(STDOUT_FILENO) && !options.json), errors_colour_(wants_colour(STDERR_FILENO) && !options.json) {}
+    : json_(options.json),
+      quiet_(options.quiet),
+      verbose_(options.verbose),
+      live_(isatty(STDERR_FILENO) && !options.quiet && !options.verbose && !options.json),
+      colour_(wants_colour(STDOUT_FILENO) && !options.json),
+      errors_colour_(wants_colour(STDERR_FILENO) && !options.json) {}
 
-void Reporter::answer(const Json& json, const std::string& text) const { print(json_ ? json.dump(true) + "\n" : text); }
-void Reporter::answer(const Json& json, const Table& table) const { print(json_ ? json.dump(true) + "\n" : table.text(colour_)); }
+void Reporter::answer(const Json& json, const std::string& text) const {
+  print(json_ ? json.dump(true) + "\n" : text);
+}
+void Reporter::answer(const Json& json, const Table& table) const {
+  print(json_ ? json.dump(true) + "\n" : table.text(colour_));
+}
 
 void Reporter::step(const std::string& what) {
   if (live_) {
@@ -106,18 +116,28 @@ void Reporter::warn(const std::string& sentence) {
   steps_over();
   if (quiet_) return;
   if (json_) return write_all(STDERR_FILENO, Json::object({{"warning", sentence}}).dump() + "\n");
-  write_all(STDERR_FILENO, fmt::format("nutshell: {}warning:{} {}\n", errors_colour_ ? "\033[33m" : "", errors_colour_ ? "\033[0m" : "", sentence));
+  write_all(STDERR_FILENO,
+            fmt::format("nutshell: {}warning:{} {}\n", errors_colour_ ? "\033[33m" : "",
+                        errors_colour_ ? "\033[0m" : "", sentence));
 }
 
 void Reporter::error(const std::string& sentence, int exit) {
   steps_over();
-  if (json_) return write_all(STDERR_FILENO, Json::object({{"error", Json::object({{"message", sentence}, {"exit", exit}})}}).dump() + "\n");
-  write_all(STDERR_FILENO, fmt::format("{}nutshell:{} {}\n", errors_colour_ ? "\033[31m" : "", errors_colour_ ? "\033[0m" : "", sentence));
+  if (json_)
+    return write_all(
+        STDERR_FILENO,
+        Json::object({{"error", Json::object({{"message", sentence}, {"exit", exit}})}}).dump() +
+            "\n");
+  write_all(STDERR_FILENO, fmt::format("{}nutshell:{} {}\n", errors_colour_ ? "\033[31m" : "",
+                                       errors_colour_ ? "\033[0m" : "", sentence));
 }
 
 std::string Reporter::state(const std::string& word) const {
   if (!colour_) return word;
-  const char* code = word.starts_with("running") ? "32" : word.starts_with("crashed") ? "31" : word.starts_with("paused") ? "33" : "2";
+  const char* code = word.starts_with("running")   ? "32"
+                     : word.starts_with("crashed") ? "31"
+                     : word.starts_with("paused")  ? "33"
+                                                   : "2";
   return fmt::format("\033[{}m{}\033[0m", code, word);
 }
 

@@ -1,4 +1,5 @@
-// What people and programs read: aligned tables, colour on terminals only, one live line per step, JSON when asked.
+// What people and programs read: aligned tables, colour on terminals only, one live line per step,
+// JSON when asked.
 #pragma once
 #include <chrono>
 #include <string>
@@ -23,7 +24,8 @@ class Reporter {
   /// To stdout: the answer of the command, as JSON or as text.
   void answer(const Json& json, const std::string& text) const;
   void answer(const Json& json, const Table& table) const;
-  /// To stderr: what goes on. A step is shown as a live line on a terminal, as a plain line with --verbose, else not at all.
+  /// To stderr: what goes on. A step is shown as a live line on a terminal, as a plain line with
+  /// --verbose, else not at all.
   void step(const std::string& what);
   void steps_over();
   /// To stderr, unless --quiet.
@@ -42,7 +44,8 @@ class Reporter {
   bool line_open_ = false;
 };
 
-/// Writes all of `text` to stdout; a reader that went away (EPIPE) ends the process quietly, a full disk is an error.
+/// Writes all of `text` to stdout; a reader that went away (EPIPE) ends the process quietly, a full
+/// disk is an error.
 void print(const std::string& text);
 
 }  // namespace nutshell

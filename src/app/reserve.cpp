@@ -14,12 +14,18 @@ namespace {
 
 constexpr unsigned candidates_probed = 8;
 
-std::string address_pool(const NicSpec& nic) { return nic.kind == NicKind::network ? "ipv4:" + nic.network : "ipv4:bridge"; }
+std::string address_pool(const NicSpec& nic) {
+  return nic.kind == NicKind::network ? "ipv4:" + nic.network : "ipv4:bridge";
+}
 
-bool wants_address(const NicSpec& nic) { return nic.kind == NicKind::network || (nic.kind == NicKind::bridge && nic.ip); }
+bool wants_address(const NicSpec& nic) {
+  return nic.kind == NicKind::network || (nic.kind == NicKind::bridge && nic.ip);
+}
 
 void say_skipped(House& house, const std::vector<Skipped>& skipped) {
-  for (const Skipped& one : skipped) house.reporter.note(fmt::format("{} {} is passed over: {} has it", one.pool, one.value, one.holder));
+  for (const Skipped& one : skipped)
+    house.reporter.note(
+        fmt::format("{} {} is passed over: {} has it", one.pool, one.value, one.holder));
 }
 
 bool has_foreign_port(const Facts& facts, const std::string& bridge) {
@@ -32,11 +38,15 @@ std::vector<Want> wants_for_life(const MachineSpec& spec, const Facts& facts) {
   for (std::size_t i = 0; i < spec.nics.size(); ++i) {
     const NicSpec& nic = spec.nics[i];
     const int index = static_cast<int>(i);
-    wants.push_back({"mac", index, Lifetime::machine, nic.mac ? std::optional(to_string(*nic.mac)) : std::nullopt});
-    if (wants_address(nic)) wants.push_back({address_pool(nic), index, Lifetime::machine, nic.ip ? std::optional(to_string(*nic.ip)) : std::nullopt});
+    wants.push_back({"mac", index, Lifetime::machine,
+                     nic.mac ? std::optional(to_string(*nic.mac)) : std::nullopt});
+    if (wants_address(nic))
+      wants.push_back({address_pool(nic), index, Lifetime::machine,
+                       nic.ip ? std::optional(to_string(*nic.ip)) : std::nullopt});
   }
   for (std::size_t i = 0; i < spec.disks.size(); ++i)
-    if (spec.disks[i].ours()) wants.push_back({"volume", static_cast<int>(i), Lifetime::machine, spec.disks[i].path});
+    if (spec.disks[i].ours())
+      wants.push_back({"volume", static_cast<int>(i), Lifetime::machine, spec.disks[i].path});
   wants.push_back({"cid", 0, Lifetime::machine, std::nullopt});
   if (facts.root && !facts.qemu_user) wants.push_back({"uid", 0, Lifetime::machine, std::nullopt});
   return wants;
@@ -56,13 +66,17 @@ void put_into_spec(MachineSpec& spec, const Want& want, const std::string& value
   }
 }
 
-// Lowest first; each candidate is proven by binding it, and what cannot be bound is marked with its holder.
-void reserve_display(House& house, Transaction& transaction, const MachineSpec& spec, Facts& facts, RunReservation& reservation) {
+// Lowest first; each candidate is proven by binding it, and what cannot be bound is marked with its
+// holder.
+void reserve_display(House& house, Transaction& transaction, const MachineSpec& spec, Facts& facts,
+                     RunReservation& reservation) {
   if (spec.vnc.mode != VncMode::automatic && spec.vnc.mode != VncMode::fixed) return;
   const bool fixed = spec.vnc.mode == VncMode::fixed;
-  constexpr int tries = 1000;  // the pool is smaller; each round takes one display out of the question
+  constexpr int tries =
+      1000;  // the pool is smaller; each round takes one display out of the question
   for (int i = 0; i < tries; ++i) {
-    const Want want{"vnc", 0, Lifetime::run, fixed ? std::optional(fmt::format(":{}", spec.vnc.display)) : std::nullopt};
+    const Want want{"vnc", 0, Lifetime::run,
+                    fixed ? std::optional(fmt::format(":{}", spec.vnc.display)) : std::nullopt};
     const Taken taken = transaction.allocator().take(spec.uuid, {want}, facts);
     say_skipped(house, taken.skipped);
     const std::string value = taken.leases.front().value;
@@ -75,7 +89,9 @@ void reserve_display(House& house, Transaction& transaction, const MachineSpec& 
       reservation.vnc_socket = std::move(socket.socket);
       return;
     }
-    if (fixed) throw Conflict(fmt::format("{}: display {} is held by {}; pick another, or --vnc auto", to_string(spec.name), value, socket.holder));
+    if (fixed)
+      throw Conflict(fmt::format("{}: display {} is held by {}; pick another, or --vnc auto",
+                                 to_string(spec.name), value, socket.holder));
     house.reporter.note(fmt::format("vnc {} is passed over: {} has it", value, socket.holder));
     transaction.allocator().release_value("vnc", value);
     transaction.allocator().mark_foreign("vnc", value, socket.holder);
@@ -102,23 +118,29 @@ void probe_wanted_addresses(House& house, const MachineSpec& spec, Facts& facts)
       asked.push_back(*nic.ip);
     } else {
       Transaction look = house.registry().begin();  // rolled back: it only reads who would be next
-      for (const std::string& text : look.allocator().candidates(address_pool(nic), candidates_probed, facts))
+      for (const std::string& text :
+           look.allocator().candidates(address_pool(nic), candidates_probed, facts))
         if (const auto address = parse_ipv4(text)) asked.push_back(*address);
     }
-    for (IpFact& answer : host::probe_addresses(bridge, asked)) facts.ips.push_back(std::move(answer));
+    for (IpFact& answer : host::probe_addresses(bridge, asked))
+      facts.ips.push_back(std::move(answer));
   }
 }
 
-void reserve_machine(House& house, Transaction& transaction, MachineSpec& spec, const Facts& facts) {
+void reserve_machine(House& house, Transaction& transaction, MachineSpec& spec,
+                     const Facts& facts) {
   for (NicSpec& nic : spec.nics)
-    if (nic.kind == NicKind::network) nic.bridge = find_or_add_network(house, transaction, nic.network, facts).bridge;
+    if (nic.kind == NicKind::network)
+      nic.bridge = find_or_add_network(house, transaction, nic.network, facts).bridge;
   const std::vector<Want> wants = wants_for_life(spec, facts);
   const Taken taken = transaction.allocator().take(spec.uuid, wants, facts);
-  for (std::size_t i = 0; i < wants.size(); ++i) put_into_spec(spec, wants[i], taken.leases.at(i).value);
+  for (std::size_t i = 0; i < wants.size(); ++i)
+    put_into_spec(spec, wants[i], taken.leases.at(i).value);
   say_skipped(house, taken.skipped);
 }
 
-RunReservation reserve_run(House& house, Transaction& transaction, const MachineSpec& spec, unsigned boot, Facts& facts, bool kvm) {
+RunReservation reserve_run(House& house, Transaction& transaction, const MachineSpec& spec,
+                           unsigned boot, Facts& facts, bool kvm) {
   RunReservation reservation;
   RunRecord& run = reservation.run;
   run.boot_id = house.boot_id;
@@ -139,7 +161,9 @@ RunReservation reserve_run(House& house, Transaction& transaction, const Machine
     if (nic.kind != NicKind::network) continue;
     const NetworkRow row = find_or_add_network(house, transaction, nic.network, facts);
     const EnsureNetwork ensure{spec.uuid, row.name, row.bridge, row.address, row.bridge_mac};
-    if (std::find(reservation.networks.begin(), reservation.networks.end(), ensure) == reservation.networks.end()) reservation.networks.push_back(ensure);
+    if (std::find(reservation.networks.begin(), reservation.networks.end(), ensure) ==
+        reservation.networks.end())
+      reservation.networks.push_back(ensure);
   }
   reserve_display(house, transaction, spec, facts, reservation);
   return reservation;

@@ -1,4 +1,5 @@
-// What a machine is given: for its life at create, and for one run at start. Each inside one transaction, all or none.
+// What a machine is given: for its life at create, and for one run at start. Each inside one
+// transaction, all or none.
 #pragma once
 #include <vector>
 
@@ -9,18 +10,22 @@
 
 namespace nutshell {
 
-/// Asks the wire about addresses that a foreign neighbour may have, and adds the answers to `facts`. Before the transaction; a dry run asks nothing.
+/// Asks the wire about addresses that a foreign neighbour may have, and adds the answers to
+/// `facts`. Before the transaction; a dry run asks nothing.
 void probe_wanted_addresses(House& house, const MachineSpec& spec, Facts& facts);
 
-/// MACs, addresses, CID, uid and volume names, written into the spec. Says what was skipped and why.
+/// MACs, addresses, CID, uid and volume names, written into the spec. Says what was skipped and
+/// why.
 void reserve_machine(House& house, Transaction& transaction, MachineSpec& spec, const Facts& facts);
 
 struct RunReservation {
   RunRecord run;
-  host::Fd vnc_socket;                    ///< bound and listening: the proof that the display is ours
-  std::vector<EnsureNetwork> networks;    ///< managed networks that have to be up
+  host::Fd vnc_socket;                  ///< bound and listening: the proof that the display is ours
+  std::vector<EnsureNetwork> networks;  ///< managed networks that have to be up
 };
-/// A display (proven by binding it; a dry run believes the facts), tap names. `boot` is the number of this run.
-RunReservation reserve_run(House& house, Transaction& transaction, const MachineSpec& spec, unsigned boot, Facts& facts, bool kvm);
+/// A display (proven by binding it; a dry run believes the facts), tap names. `boot` is the number
+/// of this run.
+RunReservation reserve_run(House& house, Transaction& transaction, const MachineSpec& spec,
+                           unsigned boot, Facts& facts, bool kvm);
 
 }  // namespace nutshell

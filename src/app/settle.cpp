@@ -1,5 +1,5 @@
-// Recovery is the same executor with a plan made from what the journal says. A plan is taken over by a transaction, so that of two commands
-// that look at once only one puts things right.
+// Recovery is the same executor with a plan made from what the journal says. A plan is taken over
+// by a transaction, so that of two commands that look at once only one puts things right.
 #include "app/settle.hpp"
 
 #include <fmt/format.h>
@@ -20,18 +20,26 @@ namespace {
 
 constexpr auto longest_wait = std::chrono::seconds(60);
 
-bool is_about(const Unfinished& unfinished, const std::optional<Uuid>& only) { return !only || unfinished.plan.machine == *only; }
-
-std::vector<std::string> execute_quietly(House& house, const Plan& plan, const JournalEntry& journal) {
-  Performer perform(house);
-  return execute(plan, std::ref(perform), [](const Step&) {}, journal).leftovers;
+bool is_about(const Unfinished& unfinished, const std::optional<Uuid>& only) {
+  return !only || unfinished.plan.machine == *only;
 }
 
-// The steps of a recovery are not journaled one by one: each takes "already gone" for done, so it can be begun anew at any time.
+std::vector<std::string> execute_quietly(House& house, const Plan& plan,
+                                         const JournalEntry& journal) {
+  Performer perform(house);
+  return execute(
+             plan, std::ref(perform), [](const Step&) {}, journal)
+      .leftovers;
+}
+
+// The steps of a recovery are not journaled one by one: each takes "already gone" for done, so it
+// can be begun anew at any time.
 void recover_one(House& house, const Unfinished& dead, Settled& settled) {
   {
     Transaction transaction = house.registry().begin();
-    if (!transaction.adopt(dead.id, dead.owner_pid, dead.owner_start_time, house.self.pid, house.self.start_time, house.boot_id)) return;
+    if (!transaction.adopt(dead.id, dead.owner_pid, dead.owner_start_time, house.self.pid,
+                           house.self.start_time, house.boot_id))
+      return;
     transaction.commit();
   }
   const Plan plan = plan_recover(dead);
@@ -39,7 +47,9 @@ void recover_one(House& house, const Unfinished& dead, Settled& settled) {
   settled.leftovers.insert(settled.leftovers.end(), leftovers.begin(), leftovers.end());
   if (leftovers.empty()) house.registry().finished(dead.id);
   if (!plan.steps.empty())
-    settled.done.push_back(fmt::format("a `{}` that was cut short is {}", dead.plan.verb, dead.plan.on_failure == OnFailure::undo ? "undone" : "finished"));
+    settled.done.push_back(
+        fmt::format("a `{}` that was cut short is {}", dead.plan.verb,
+                    dead.plan.on_failure == OnFailure::undo ? "undone" : "finished"));
 }
 
 struct Ended {
@@ -48,17 +58,21 @@ struct Ended {
   std::string end;
 };
 
-std::vector<Ended> ended_runs(House& house, const std::optional<Uuid>& only, const std::vector<Uuid>& busy) {
+std::vector<Ended> ended_runs(House& house, const std::optional<Uuid>& only,
+                              const std::vector<Uuid>& busy) {
   std::vector<Ended> ended;
-  const auto look = [&](const Uuid& uuid, const MachineName& name, const std::optional<RunRecord>& run, const std::string& last_end) {
+  const auto look = [&](const Uuid& uuid, const MachineName& name,
+                        const std::optional<RunRecord>& run, const std::string& last_end) {
     if (!run || std::find(busy.begin(), busy.end(), uuid) != busy.end()) return;
     const Seen seen = look_at(house, uuid, run, last_end);
     if (seen.uncollected) ended.push_back({name, uuid, seen.end});
   };
   if (only) {
-    if (const auto row = house.registry().machine(*only)) look(row->uuid, row->name, row->run, row->last_end);
+    if (const auto row = house.registry().machine(*only))
+      look(row->uuid, row->name, row->run, row->last_end);
   } else {
-    for (const auto& row : house.registry().summaries()) look(row.uuid, row.name, row.run, row.last_end);
+    for (const auto& row : house.registry().summaries())
+      look(row.uuid, row.name, row.run, row.last_end);
   }
   return ended;
 }
@@ -66,26 +80,35 @@ std::vector<Ended> ended_runs(House& house, const std::optional<Uuid>& only, con
 void collect_one(House& house, const Ended& ended, Settled& settled) {
   const auto row = house.registry().machine(ended.uuid);
   if (!row || !row->run) return;
-  const Plan plan = plan_of("collect", ended.uuid, OnFailure::keep_going, steps_to_collect(row->spec, house.paths, ended.end));
+  const Plan plan = plan_of("collect", ended.uuid, OnFailure::keep_going,
+                            steps_to_collect(row->spec, house.paths, ended.end));
   const auto leftovers = run_teardown(house, plan, to_string(ended.name));
   settled.leftovers.insert(settled.leftovers.end(), leftovers.begin(), leftovers.end());
-  settled.done.push_back(fmt::format("{}: {}; what its run had is given back", to_string(ended.name), ended.end));
+  settled.done.push_back(
+      fmt::format("{}: {}; what its run had is given back", to_string(ended.name), ended.end));
 }
 
-bool may_write(const House& house) { return !house.dry() && access(house.paths.state.c_str(), W_OK) == 0; }
+bool may_write(const House& house) {
+  return !house.dry() && access(house.paths.state.c_str(), W_OK) == 0;
+}
 
 }  // namespace
 
 bool owner_lives(const House& house, const Unfinished& unfinished) {
-  return unfinished.boot_id == house.boot_id && host::start_time(unfinished.owner_pid) == unfinished.owner_start_time;
+  return unfinished.boot_id == house.boot_id &&
+         host::start_time(unfinished.owner_pid) == unfinished.owner_start_time;
 }
 
 void check_alone(House& house, const Uuid& uuid, const std::string& who) {
   for (const Unfinished& unfinished : house.registry().unfinished()) {
     if (unfinished.plan.machine != uuid) continue;
-    if (unfinished.owner_pid == house.self.pid && unfinished.owner_start_time == house.self.start_time) continue;
+    if (unfinished.owner_pid == house.self.pid &&
+        unfinished.owner_start_time == house.self.start_time)
+      continue;
     if (owner_lives(house, unfinished))
-      throw Conflict(fmt::format("{}: a `nutshell {}` (pid {}) is at work on it; try again when it is done", who, unfinished.plan.verb, unfinished.owner_pid));
+      throw Conflict(
+          fmt::format("{}: a `nutshell {}` (pid {}) is at work on it; try again when it is done",
+                      who, unfinished.plan.verb, unfinished.owner_pid));
   }
 }
 

@@ -1,4 +1,5 @@
-// Puts right what earlier commands left: plans whose owner was killed, and runs that ended with nobody watching.
+// Puts right what earlier commands left: plans whose owner was killed, and runs that ended with
+// nobody watching.
 #pragma once
 #include <optional>
 #include <string>
@@ -15,13 +16,15 @@ struct Settled {
   std::vector<Uuid> busy;              ///< machines that a living command works on now
 };
 
-/// Looks at every machine (or one), and takes back what is over. Opens the registry for writing only if there is something to do; where
-/// it may not be written, nothing is done and nothing fails.
+/// Looks at every machine (or one), and takes back what is over. Opens the registry for writing
+/// only if there is something to do; where it may not be written, nothing is done and nothing
+/// fails.
 Settled settle(House& house, const std::optional<Uuid>& only = std::nullopt);
 
 /// True when the owner of a journaled plan still lives.
 bool owner_lives(const House& house, const Unfinished& unfinished);
-/// Waits (at most 60 s) until no living command works on the machine; throws Conflict naming the command that still does.
+/// Waits (at most 60 s) until no living command works on the machine; throws Conflict naming the
+/// command that still does.
 void wait_for_others(House& house, const Uuid& uuid, const std::string& who);
 /// Inside a transaction: throws Conflict when a living command works on the machine.
 void check_alone(House& house, const Uuid& uuid, const std::string& who);

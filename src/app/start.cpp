@@ -1,4 +1,5 @@
-// A start has a few milliseconds of its own, so it observes only what it needs: links for the taps, what is cached of QEMU and KVM.
+// A start has a few milliseconds of its own, so it observes only what it needs: links for the taps,
+// what is cached of QEMU and KVM.
 #include "app/start.hpp"
 
 #include <fmt/format.h>
@@ -26,7 +27,8 @@ bool is_block_device(const std::string& path) {
   return stat(path.c_str(), &status) == 0 && S_ISBLK(status.st_mode);
 }
 
-// The host's end of a tap: the machine's MAC with the first byte fe, so that no bridge ever takes it for its own.
+// The host's end of a tap: the machine's MAC with the first byte fe, so that no bridge ever takes
+// it for its own.
 Mac host_mac_of(Mac mac) { return {(mac.value & 0xffffffffffULL) | 0xfe0000000000ULL}; }
 
 std::optional<host::RunAs> run_as(const MachineSpec& spec, const Facts& facts) {
@@ -37,7 +39,9 @@ std::optional<host::RunAs> run_as(const MachineSpec& spec, const Facts& facts) {
   else if (spec.run_as_uid)
     ids = {*spec.run_as_uid, *spec.run_as_uid};
   else
-    throw Failed(fmt::format("{} was made by an ordinary user and has no user id to run with; make it anew as root", to_string(spec.name)));
+    throw Failed(fmt::format(
+        "{} was made by an ordinary user and has no user id to run with; make it anew as root",
+        to_string(spec.name)));
   if (facts.kvm_gid) ids.gid = *facts.kvm_gid;
   return ids;
 }
@@ -77,11 +81,13 @@ Facts observe_for_create(House& house, const MachineSpec& spec) {
   options.notes = house.dry() ? host::Notes::nothing : host::Notes::keep;
   options.qemu = spec.qemu.empty() ? house.config.qemu : spec.qemu;
   // Our own machines are no strangers: what they have is in the registry.
-  for (const MachineSummary& summary : house.registry().summaries()) options.our_uuids.push_back(summary.uuid.text);
+  for (const MachineSummary& summary : house.registry().summaries())
+    options.our_uuids.push_back(summary.uuid.text);
   return host::observe(options);
 }
 
-Places places_of(const House& house, const MachineSpec& spec, const Facts& facts, unsigned boot, const std::vector<std::string>& taps) {
+Places places_of(const House& house, const MachineSpec& spec, const Facts& facts, unsigned boot,
+                 const std::vector<std::string>& taps) {
   Places places;
   places.qemu = facts.qemu ? facts.qemu->path : "qemu-system-x86_64";
   places.lock = house.paths.lock(spec.uuid);
@@ -110,20 +116,24 @@ MachineSpec spec_of_next_run(const MachineRow& row) {
   return spec;
 }
 
-LiveStart prepare_start(const House& house, const MachineSpec& spec, const Decision& decision, const Facts& facts, RunReservation& reservation) {
+LiveStart prepare_start(const House& house, const MachineSpec& spec, const Decision& decision,
+                        const Facts& facts, RunReservation& reservation) {
   const Places places = places_of(house, spec, facts, reservation.run.boot, reservation.run.taps);
   LiveStart live;
   host::QemuStart& start = live.start;
   start.who = to_string(spec.name);
   start.line = render_line(spec, decision, places);
   for (std::size_t i = 0; i < spec.nics.size(); ++i)
-    start.taps.push_back({reservation.run.taps[i], spec.nics[i].bridge, tap_mark(spec.name, static_cast<unsigned>(i)), host_mac_of(spec.nics[i].mac.value_or(Mac{}))});
+    start.taps.push_back({reservation.run.taps[i], spec.nics[i].bridge,
+                          tap_mark(spec.name, static_cast<unsigned>(i)),
+                          host_mac_of(spec.nics[i].mac.value_or(Mac{}))});
   start.bridge_helper = facts.bridge_helper;
   start.log = house.paths.qemu_log(spec.uuid, reservation.run.boot);
   start.qmp = {house.paths.qmp(spec.uuid), house.paths.qmp_lock(spec.uuid), start.who};
   start.run_as = run_as(spec, facts);
   start.kvm = decision.kvm;
-  if (decision.nested_flag.starts_with("+")) start.cpu_flags.push_back(decision.nested_flag.substr(1));
+  if (decision.nested_flag.starts_with("+"))
+    start.cpu_flags.push_back(decision.nested_flag.substr(1));
   start.cdrom_bootindex_later = bootindex_after_first_boot(spec);
   start.vnc_unix = spec.vnc.mode == VncMode::unix_socket ? house.paths.vnc(spec.uuid) : "";
   start.vnc_password_file = spec.vnc.password ? house.paths.vnc_password(spec.uuid) : "";
@@ -135,7 +145,9 @@ LiveStart prepare_start(const House& house, const MachineSpec& spec, const Decis
 
 void execute_start(House& house, const Plan& plan, std::int64_t journal_id, LiveStart& live) {
   Performer perform(house, &live);
-  const auto show = [&](const Step& step) { house.reporter.step(fmt::format("{}: {}", live.start.who, describe(step))); };
+  const auto show = [&](const Step& step) {
+    house.reporter.step(fmt::format("{}: {}", live.start.who, describe(step)));
+  };
   const Outcome outcome = execute(plan, std::ref(perform), show, {&house.registry(), journal_id});
   house.reporter.steps_over();
   rethrow(outcome);
@@ -158,11 +170,17 @@ void start_machine(House& house, const MachineRow& given, const std::optional<Bo
   if (!house.dry()) wait_for_others(house, given.uuid, who);
   settle(house, given.uuid);
   const auto found = house.registry().machine(given.uuid);
-  if (!found) throw NotFound(fmt::format("{} is gone: its launch had been cut short, and is undone now", who));
+  if (!found)
+    throw NotFound(
+        fmt::format("{} is gone: its launch had been cut short, and is undone now", who));
   MachineSpec spec = spec_of_next_run(*found);
   if (boot) spec.boot = *boot;
   if (spec.boot != BootOrder::disk && spec.boot != BootOrder::net && !spec.has_cdrom_drive())
-    throw ConfigError("--boot", fmt::format("{} has no CD-ROM drive to boot from; give it one with `nutshell set {} --cdrom ISO`", who, who));
+    throw ConfigError(
+        "--boot",
+        fmt::format(
+            "{} has no CD-ROM drive to boot from; give it one with `nutshell set {} --cdrom ISO`",
+            who, who));
 
   Facts facts = observe_for_start(house, spec);
   if (!facts.qemu) throw Failed(facts.qemu_trouble);
@@ -173,15 +191,21 @@ void start_machine(House& house, const MachineRow& given, const std::optional<Bo
   check_alone(house, spec.uuid, who);
   const auto row = house.registry().machine(spec.uuid);
   if (!row) throw NotFound(fmt::format("{} was removed meanwhile", who));
-  if (row->run) throw Conflict(fmt::format("{} is {} already; `nutshell show {}` shows it", who, look_at(house, row->uuid, row->run, row->last_end).words, who));
-  RunReservation reservation = reserve_run(house, transaction, spec, row->boots + 1, facts, decision.kvm);
-  const Plan plan = plan_of("start", spec.uuid, OnFailure::undo, steps_to_start(spec, house.paths, row->boots + 1, reservation.networks));
+  if (row->run)
+    throw Conflict(fmt::format("{} is {} already; `nutshell show {}` shows it", who,
+                               look_at(house, row->uuid, row->run, row->last_end).words, who));
+  RunReservation reservation =
+      reserve_run(house, transaction, spec, row->boots + 1, facts, decision.kvm);
+  const Plan plan =
+      plan_of("start", spec.uuid, OnFailure::undo,
+              steps_to_start(spec, house.paths, row->boots + 1, reservation.networks));
   LiveStart live = prepare_start(house, spec, decision, facts, reservation);
   if (house.dry()) return report_dry_run(house, plan.steps, live.start.line);
   transaction.begin_run(spec.uuid, reservation.run);
   const auto id = transaction.journal(plan, house.self.pid, house.self.start_time, house.boot_id);
   transaction.commit();
-  // From here the display, the taps' names and the plan are ours, durably; whatever happens can be undone from the journal.
+  // From here the display, the taps' names and the plan are ours, durably; whatever happens can be
+  // undone from the journal.
   for (const std::string& warning : decision.warnings) house.reporter.warn(warning);
   execute_start(house, plan, id, live);
   drop_old_logs(house, spec.uuid, reservation.run.boot);
@@ -194,7 +218,9 @@ void report_running(House& house, const Uuid& uuid) {
   std::string text = fmt::format("{} is {}", to_string(row->name), seen.words);
   for (const NicSpec& nic : row->spec.nics)
     if (nic.ip) text += fmt::format(", address {}", to_string(*nic.ip));
-  if (const std::string vnc = vnc_words(house, row->uuid, row->spec.vnc.mode, row->run); !vnc.empty()) text += ", screen at " + vnc;
+  if (const std::string vnc = vnc_words(house, row->uuid, row->spec.vnc.mode, row->run);
+      !vnc.empty())
+    text += ", screen at " + vnc;
   house.reporter.answer(machine_details(house, *row, seen), text + "\n");
 }
 

@@ -1,4 +1,5 @@
-// From a spec and a reservation to a running machine; shared by launch, start, restart and supervise.
+// From a spec and a reservation to a running machine; shared by launch, start, restart and
+// supervise.
 #pragma once
 #include <string>
 #include <vector>
@@ -11,19 +12,22 @@
 
 namespace nutshell {
 
-/// The parts of the host that are asked for (host::part bits), with this house's cache; a dry run leaves no note of what it learns.
+/// The parts of the host that are asked for (host::part bits), with this house's cache; a dry run
+/// leaves no note of what it learns.
 Facts observe_parts(const House& house, unsigned parts, const std::string& qemu = "");
 /// As much of the host as a create or a start needs; a start reads little, it has milliseconds.
 Facts observe_for_create(House& house, const MachineSpec& spec);
 Facts observe_for_start(House& house, const MachineSpec& spec);
 
 /// What shows in the line of this machine.
-Places places_of(const House& house, const MachineSpec& spec, const Facts& facts, unsigned boot, const std::vector<std::string>& taps);
+Places places_of(const House& house, const MachineSpec& spec, const Facts& facts, unsigned boot,
+                 const std::vector<std::string>& taps);
 /// The spec of the next run: boot once that has had its boot boots the disk.
 MachineSpec spec_of_next_run(const MachineRow& row);
 
 /// Line, taps, identity and secrets for StartQemu.
-LiveStart prepare_start(const House& house, const MachineSpec& spec, const Decision& decision, const Facts& facts, RunReservation& reservation);
+LiveStart prepare_start(const House& house, const MachineSpec& spec, const Decision& decision,
+                        const Facts& facts, RunReservation& reservation);
 
 /// Executes a journaled plan with its live half, shows the steps, throws what went wrong.
 void execute_start(House& house, const Plan& plan, std::int64_t journal_id, LiveStart& live);

@@ -1,5 +1,6 @@
-// Each condition is a question that is asked again and again, a few times a second, until it is answered or the time is up. What a serial
-// line wrote is read from the log of this boot, so an earlier boot's words never count.
+// Each condition is a question that is asked again and again, a few times a second, until it is
+// answered or the time is up. What a serial line wrote is read from the log of this boot, so an
+// earlier boot's words never count.
 #include "app/wait.hpp"
 
 #include <arpa/inet.h>
@@ -38,21 +39,26 @@ class Expression {
     if (error == 0) return;
     char words[200];
     regerror(error, &compiled_, words, sizeof words);
-    throw ConfigError("--wait", fmt::format("serial={} is no extended regular expression: {}", printable(text), words));
+    throw ConfigError("--wait", fmt::format("serial={} is no extended regular expression: {}",
+                                            printable(text), words));
   }
   Expression(const Expression&) = delete;
   Expression& operator=(const Expression&) = delete;
   ~Expression() { regfree(&compiled_); }
-  [[nodiscard]] bool matches(const std::string& line) const { return regexec(&compiled_, line.c_str(), 0, nullptr, 0) == 0; }
+  [[nodiscard]] bool matches(const std::string& line) const {
+    return regexec(&compiled_, line.c_str(), 0, nullptr, 0) == 0;
+  }
 
  private:
   regex_t compiled_{};
 };
 
-// Reads what has been written since the last look, line by line; the unfinished last line counts, too.
+// Reads what has been written since the last look, line by line; the unfinished last line counts,
+// too.
 class SerialWatch {
  public:
-  SerialWatch(std::string path, const std::string& expression) : path_(std::move(path)), expression_(expression) {}
+  SerialWatch(std::string path, const std::string& expression)
+      : path_(std::move(path)), expression_(expression) {}
   bool met() {
     if (!file_) file_ = host::Fd(open(path_.c_str(), O_RDONLY | O_CLOEXEC));
     if (!file_) return false;
@@ -95,11 +101,16 @@ bool port_answers(Ipv4 address, unsigned port) {
 Ipv4 address_of(const MachineRow& row) {
   for (const NicSpec& nic : row.spec.nics)
     if (nic.ip) return *nic.ip;
-  throw Conflict(fmt::format("{} has no address that nutshell knows of, so port= cannot be waited for; give its NIC one with ip=", to_string(row.name)));
+  throw Conflict(
+      fmt::format("{} has no address that nutshell knows of, so port= cannot be waited for; give "
+                  "its NIC one with ip=",
+                  to_string(row.name)));
 }
 
 std::string timed_out(const MachineRow& row, const Condition& condition) {
-  return fmt::format("{}: {} was not met in {} s; the machine runs on (see `nutshell log {}`)", to_string(row.name), printable(condition.words), condition.timeout.count(), to_string(row.name));
+  return fmt::format("{}: {} was not met in {} s; the machine runs on (see `nutshell log {}`)",
+                     to_string(row.name), printable(condition.words), condition.timeout.count(),
+                     to_string(row.name));
 }
 
 }  // namespace
@@ -108,9 +119,12 @@ Condition parse_condition(const std::string& text) {
   Condition condition;
   condition.words = text;
   Problems problems;
-  if (text == "running") condition.what = Condition::What::running;
-  else if (text == "stopped") condition.what = Condition::What::stopped;
-  else if (text == "agent") condition.what = Condition::What::agent;
+  if (text == "running")
+    condition.what = Condition::What::running;
+  else if (text == "stopped")
+    condition.what = Condition::What::stopped;
+  else if (text == "agent")
+    condition.what = Condition::What::agent;
   else if (text.starts_with("serial=") && text.size() > 7) {
     condition.what = Condition::What::serial;
     condition.text = text.substr(7);
@@ -119,7 +133,10 @@ Condition parse_condition(const std::string& text) {
     condition.what = Condition::What::port;
     condition.port = parse_number(text.substr(5), "--wait", 1, 65535, problems);
   } else {
-    throw ConfigError("--wait", fmt::format("'{}' is no condition; give running, stopped, serial=REGEX, port=N or agent", printable(text)));
+    throw ConfigError(
+        "--wait",
+        fmt::format("'{}' is no condition; give running, stopped, serial=REGEX, port=N or agent",
+                    printable(text)));
   }
   if (!problems.empty()) throw ConfigError(problems);
   return condition;
@@ -149,9 +166,11 @@ void await(House& house, const Uuid& uuid, const Condition& condition) {
   const auto deadline = Clock::now() + condition.timeout;
   auto row = house.registry().machine(uuid);
   if (!row) throw NotFound("the machine is gone");
-  house.reporter.step(fmt::format("{}: waiting for {}", to_string(row->name), printable(condition.words)));
+  house.reporter.step(
+      fmt::format("{}: waiting for {}", to_string(row->name), printable(condition.words)));
   std::unique_ptr<SerialWatch> serial;
-  const bool needs_run = condition.what != Condition::What::stopped && condition.what != Condition::What::running;
+  const bool needs_run =
+      condition.what != Condition::What::stopped && condition.what != Condition::What::running;
   const Ipv4 address = condition.what == Condition::What::port ? address_of(*row) : Ipv4{};
   for (;;) {
     const Seen seen = look_at(house, uuid, row->run, row->last_end);
@@ -161,7 +180,9 @@ void await(House& house, const Uuid& uuid, const Condition& condition) {
       case Condition::What::running: met = seen.state == MachineState::running; break;
       case Condition::What::stopped: met = !alive; break;
       case Condition::What::serial:
-        if (!serial && row->run) serial = std::make_unique<SerialWatch>(house.paths.serial_log(uuid, row->run->boot), condition.text);
+        if (!serial && row->run)
+          serial = std::make_unique<SerialWatch>(house.paths.serial_log(uuid, row->run->boot),
+                                                 condition.text);
         met = serial && serial->met();
         break;
       case Condition::What::port: met = alive && port_answers(address, condition.port); break;
@@ -170,14 +191,16 @@ void await(House& house, const Uuid& uuid, const Condition& condition) {
     if (met) break;
     if (needs_run && !alive) {
       house.reporter.steps_over();
-      throw WaitNotMet(fmt::format("{}: {} cannot be met any more: the machine is not running ({})", to_string(row->name), printable(condition.words), seen.words));
+      throw WaitNotMet(fmt::format("{}: {} cannot be met any more: the machine is not running ({})",
+                                   to_string(row->name), printable(condition.words), seen.words));
     }
     if (Clock::now() >= deadline) {
       house.reporter.steps_over();
       throw WaitNotMet(timed_out(*row, condition));
     }
     std::this_thread::sleep_for(pause_between);
-    if (interrupted()) throw Interrupted(fmt::format("interrupted while waiting; {} runs on", to_string(row->name)));
+    if (interrupted())
+      throw Interrupted(fmt::format("interrupted while waiting; {} runs on", to_string(row->name)));
     if (!needs_run) row = house.registry().machine(uuid);
     if (!row) throw NotFound("the machine was removed while waiting");
   }

@@ -11,13 +11,14 @@ namespace nutshell {
 struct Condition {
   enum class What { running, stopped, serial, port, agent };
   What what = What::running;
-  std::string text;       ///< the expression of `serial`
+  std::string text;  ///< the expression of `serial`
   unsigned port = 0;
   std::chrono::seconds timeout{120};
-  std::string words;      ///< as the user typed it
+  std::string words;  ///< as the user typed it
 };
 
-/// Parses "running", "stopped", "serial=REGEX" (POSIX extended), "port=N", "agent". Throws ConfigError.
+/// Parses "running", "stopped", "serial=REGEX" (POSIX extended), "port=N", "agent". Throws
+/// ConfigError.
 Condition parse_condition(const std::string& text);
 /// From --wait and --timeout; nullopt without --wait.
 std::optional<Condition> parse_wait_options(const Parsed& args);

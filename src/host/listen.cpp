@@ -76,7 +76,8 @@ bool wildcard_is_free(const char* wildcard, std::uint16_t port, Reuse reuse) {
 }  // namespace
 
 std::string port_holder(std::uint16_t port) {
-  for (const nl::TcpSocket& socket : nl::list_tcp_sockets(port, port)) return socket_holder(socket.inode);
+  for (const nl::TcpSocket& socket : nl::list_tcp_sockets(port, port))
+    return socket_holder(socket.inode);
   return "";
 }
 

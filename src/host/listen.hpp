@@ -12,8 +12,9 @@ namespace nutshell::host {
 /// A listening stream socket at `path`, mode 0600, exclusively (a file there is an error).
 Fd listen_unix(const std::string& path);
 
-/// Who holds a TCP port against a new listener, listening or only bound, by either family: "Xvnc (pid 311)", "another process" where it
-/// cannot be known. Empty when the kernel lists nobody (before Linux 6.8 it does not list what is bound and not listening).
+/// Who holds a TCP port against a new listener, listening or only bound, by either family: "Xvnc
+/// (pid 311)", "another process" where it cannot be known. Empty when the kernel lists nobody
+/// (before Linux 6.8 it does not list what is bound and not listening).
 std::string port_holder(std::uint16_t port);
 
 struct DisplaySocket {

@@ -136,14 +136,19 @@ void hand_display(Qmp& qmp, const QemuStart& start) {
   if (socket < 0) return;
   qmp.execute("getfd", Json::object({{"fdname", "vnc"}}), socket);
   const Json address = Json::object({{"type", "fd"}, {"str", "vnc"}});
-  qmp.execute("display-update", Json::object({{"type", "vnc"}, {"addresses", Json::array({address})}}));
+  qmp.execute("display-update",
+              Json::object({{"type", "vnc"}, {"addresses", Json::array({address})}}));
   if (!start.vnc_password_file.empty()) {
     const std::string text = read_file(start.vnc_password_file).value_or("");
     const std::string password = text.substr(0, text.find('\n'));
-    if (password.empty()) throw Failed(fmt::format("{}: its VNC password {} is gone; put one line of at most 8 bytes there", start.who, start.vnc_password_file));
+    if (password.empty())
+      throw Failed(
+          fmt::format("{}: its VNC password {} is gone; put one line of at most 8 bytes there",
+                      start.who, start.vnc_password_file));
     qmp.execute("set_password", Json::object({{"protocol", "vnc"}, {"password", password}}));
   }
-  if (!qmp.execute("query-vnc").flag("enabled")) throw Failed(fmt::format("{}: QEMU did not take the VNC socket", start.who));
+  if (!qmp.execute("query-vnc").flag("enabled"))
+    throw Failed(fmt::format("{}: QEMU did not take the VNC socket", start.who));
 }
 
 }  // namespace

@@ -20,9 +20,9 @@ struct QemuStart {
   std::string log;  ///< QEMU's stdout and stderr
   Qmp::Place qmp;
   std::optional<RunAs> run_as;
-  int vnc_socket = -1;             ///< a listening socket to hand over; -1: none
-  std::string vnc_unix;            ///< a socket is made here and handed over; empty: none
-  std::string vnc_password_file;   ///< read, and set before the display opens; empty: no password
+  int vnc_socket = -1;            ///< a listening socket to hand over; -1: none
+  std::string vnc_unix;           ///< a socket is made here and handed over; empty: none
+  std::string vnc_password_file;  ///< read, and set before the display opens; empty: no password
   std::optional<int> cdrom_bootindex_later;  ///< boot once: where the CD-ROM goes before `cont`
   std::vector<std::string> cpu_flags;        ///< asked for; must be there
   bool kvm = false;

@@ -1,0 +1,82 @@
+# What every test of the command needs: a network namespace, a root directory and a cleanup of its own. Source it first.
+# A test is a script that ends with `finish`; each `check WHAT COMMAND...` is one assertion.
+set -u
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+source_dir=$(cd "$here/../.." && pwd)
+build_dir=${NUTSHELL_BUILD_DIR:-$source_dir/build/release}
+nutshell_bin=${NUTSHELL_BIN:-$build_dir/src/app/nutshell}
+guest=${NUTSHELL_GUEST_DIR:-$source_dir/build/guest}
+
+# Everything runs in a network namespace (and mount namespace) that is made here and goes with the test.
+if [[ -z ${NUTSHELL_TEST_NS:-} ]]; then
+  NUTSHELL_TEST_NS=1 exec unshare --net --mount --propagation private -- bash "$0" "$@"
+fi
+ip link set lo up
+
+scratch=$(mktemp -d /tmp/nutshell-test.XXXXXX)
+chmod 755 "$scratch"
+root=$scratch/n
+failures=0 checks=0
+
+nutshell() { "$nutshell_bin" --root "$root" "$@"; }
+n() { nutshell --quiet "$@"; }
+
+say() { printf '%s\n' "$*"; }
+fail() { failures=$((failures + 1)); say "FAIL: $*"; }
+# check WHAT COMMAND...: COMMAND must succeed.
+check() { local what=$1; shift; checks=$((checks + 1)); if "$@"; then say "ok: $what"; else fail "$what (${*@Q})"; fi; }
+# refuse CODE PATTERN COMMAND...: COMMAND must exit with CODE and print one sentence on stderr that matches PATTERN (extended).
+refuse() {
+  local code=$1 pattern=$2 got err
+  shift 2
+  checks=$((checks + 1))
+  err=$("$@" 2>&1 >"$scratch/stdout")
+  got=$?
+  if [[ $got -ne $code ]]; then fail "exit $got, not $code: ${*@Q}: $err"; return; fi
+  if ! grep -Eq -- "$pattern" <<<"$err"; then fail "no /$pattern/ in: $err"; return; fi
+  say "ok: refused ($got): ${err//$'\n'/ | }"
+}
+equal() { [[ "$1" == "$2" ]] || { say "  got:  $1"; say "  want: $2"; return 1; }; }
+matches() { grep -Eq -- "$2" <<<"$1" || { say "  got: $1"; return 1; }; }
+# until SECONDS COMMAND...: tries until it succeeds.
+until_true() { local end=$((SECONDS + $1)); shift; while ! "$@"; do ((SECONDS < end)) || return 1; sleep 0.1; done; }
+
+json() { n --json "$@"; }
+state_of() { json show "$1" | jq -r .state; }
+pid_of() { json show "$1" | jq -r .pid; }
+uuid_of() { json show "$1" | jq -r .uuid; }
+ip_of() { json show "$1" | jq -r '.nics[0].ip'; }
+
+# A small machine that boots at once: direct kernel, 256 MiB, TCG without nesting. Arguments are added to `launch`.
+quick() { local name=$1; shift; n launch "$name" --memory 256M --nested off --accel tcg --kernel "$guest/vmlinuz" --initrd "$guest/initrd" --append "console=ttyS0 quiet" "$@"; }
+# The cheapest machine: QEMU with nothing to boot.
+idle() { local name=$1; shift; n launch "$name" --memory 64M --nested off --accel tcg --nic user "$@"; }
+
+# All that could be left behind: links, processes whose line has our root, leases, files (registry and cache aside).
+traces() {
+  ip -br link | awk '{print "link", $1}'
+  local p line
+  for p in /proc/[0-9]*; do
+    line=$({ tr '\0' ' ' <"$p/cmdline"; } 2>/dev/null) || continue
+    [[ $line == *"$root/"* && $line == *qemu-system* || $line == *dnsmasq*"$root/"* ]] && say "process ${p#/proc/} ${line:0:80}"
+  done
+  n lease ls --json 2>/dev/null | jq -r '.leases[] | "lease \(.pool) \(.value)"'
+  find "$root" -mindepth 2 \( -path "$root/cache/*" -o -name 'registry.db*' -o -path "$root/state/networks*" -o -path "$root/state/machines" \) -prune -o -print 2>/dev/null | sort
+  find "$root/state/machines" -mindepth 1 2>/dev/null | sort
+}
+
+cleanup() {
+  local name p line
+  for p in /proc/[0-9]*; do
+    line=$({ tr '\0' ' ' <"$p/cmdline"; } 2>/dev/null) || continue
+    if [[ $line == *"$scratch/"* && ($line == *qemu-system* || $line == *dnsmasq*) ]]; then kill -9 "${p#/proc/}" 2>/dev/null; fi
+  done
+  rm -rf "$scratch"
+}
+trap cleanup EXIT
+
+finish() {
+  say "$checks checks, $failures failed"
+  ((failures == 0)) || exit 1
+  exit 0
+}
