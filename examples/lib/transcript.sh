@@ -56,14 +56,16 @@ processes_here() {
 }
 
 # compare BEFORE AFTER: says for each kind that it is as before, or names what is left and fails. What nutshell knows of
-# its own (the registry, now without a machine; what it learnt of QEMU's binary; locks that belong to no machine) may stay.
+# its own (the registry, now without a machine; what it learnt of QEMU's binary; locks that belong to no machine) may stay, and is named.
 compare() {
-  local before=$1 after=$2 kind left bad=no
+  local before=$1 after=$2 kind left stays own='' bad=no
   local -A plural=([link]=links [process]=processes [file]=files [lease]=leases [machine]=machines)
   for kind in link process file lease machine; do
     left="$(LC_ALL=C comm -13 <(grep "^$kind " <<<"$before" | LC_ALL=C sort) <(grep "^$kind " <<<"$after" | LC_ALL=C sort))"
     if [[ $kind == file ]]; then
-      left="$(grep -v -E '^file (state/registry\.db(-wal|-shm)?|cache/[^/]+|(state|run)/[^/]+\.lock)$' <<<"$left" || true)"
+      stays='^file (state/registry\.db(-wal|-shm)?|cache/[^/]+|(state|run)/(networks/)?[^/]+\.lock)$'
+      own="$(grep -E "$stays" <<<"$left" | cut -d' ' -f2- | paste -sd' ' - || true)"
+      left="$(grep -v -E "$stays" <<<"$left" || true)"
     fi
     if [[ -z $left ]]; then
       printf '%-9s as before: %s\n' "${plural[$kind]}" "$(grep "^$kind " <<<"$before" | cut -d' ' -f2- | paste -sd' ' - | sed 's/^$/none/')"
@@ -72,5 +74,6 @@ compare() {
       bad=yes
     fi
   done
+  [[ -z $own ]] || echo "nutshell's own, of no machine: $own"
   [[ $bad == no ]] || die 'something was left behind'
 }
