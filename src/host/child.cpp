@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/close_range.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -56,8 +57,11 @@ struct Prepared {
   _exit(127);
 }
 
-// The sources lie above every target, so no dup2 can hit a source that is still needed.
+// Whoever called us may have left descriptors open that are none of QEMU's business: all are closed
+// by exec, except the copies made here. The sources lie above every target, so no dup2 can hit a
+// source that is still needed.
 void place_descriptors(const Prepared& p) {
+  if (syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC) != 0) fail(p, Stage::descriptors);
   if (dup2(p.input, 0) < 0 || dup2(p.output, 1) < 0 || dup2(p.output, 2) < 0)
     fail(p, Stage::descriptors);
   for (const auto& [from, to] : p.handed)
