@@ -13,6 +13,7 @@
 #include "app/secret.hpp"
 #include "host/files.hpp"
 #include "host/lock.hpp"
+#include "host/network.hpp"
 #include "nutshell/error.hpp"
 
 namespace nutshell {
@@ -55,6 +56,10 @@ void Performer::operator()(const Step& step) {
 }
 
 void Performer::perform(const ForgetMachine& step) {
+  const auto row = house_.registry().machine(step.uuid);
+  if (row && house_.root)
+    for (const NicSpec& nic : row->spec.nics)
+      if (nic.mac) host::forget_neighbours(*nic.mac);  // else the next to ask for this MAC would meet our own trace
   Transaction transaction = house_.registry().begin();
   transaction.remove_machine(step.uuid);
   remove_unused_networks(house_, transaction);
@@ -62,6 +67,11 @@ void Performer::perform(const ForgetMachine& step) {
 }
 
 void Performer::perform(const FreeRun& step) {
+  const auto row = house_.registry().machine(step.uuid);
+  if (row && row->run && step.end.empty()) {  // it never ran: its number and its logs are for the next one
+    host::drop_file(house_.paths.qemu_log(step.uuid, row->run->boot));
+    host::drop_file(house_.paths.serial_log(step.uuid, row->run->boot));
+  }
   Transaction transaction = house_.registry().begin();
   transaction.end_run(step.uuid, step.end);
   transaction.commit();

@@ -37,8 +37,13 @@ std::string network_mark(const std::string& network) {
 }
 
 bool is_mark(std::string_view alias) {
-  if (alias.substr(0, network_prefix.size()) == network_prefix)
-    return is_name(alias.substr(network_prefix.size()));
+  if (alias.substr(0, network_prefix.size()) == network_prefix) {
+    alias.remove_prefix(network_prefix.size());
+    // The name alone, or with the tag of the registry that the network is in: NAME:TAG.
+    const std::size_t tag = alias.find(':');
+    return is_name(alias.substr(0, tag)) &&
+           (tag == std::string_view::npos || is_name(alias.substr(tag + 1)));
+  }
   if (alias.substr(0, prefix.size()) != prefix) return false;
   alias.remove_prefix(prefix.size());
   const std::size_t slash = alias.find('/'), colon = alias.find(':');

@@ -40,6 +40,8 @@ bool needs_migration(Connection& db) {
     bool empty =
         id == 0 && version == 0 && number_of(db, "SELECT count(*) FROM sqlite_schema") == 0;
     if (empty) return true;
+    // Each of these was a look of its own: another process may have made the schema in between.
+    if (number_of(db, "PRAGMA application_id") == application_id) return needs_migration(db);
     throw Failed(name +
                  " is a database of something else; move it away and run `nutshell recover`");
   }

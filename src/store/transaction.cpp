@@ -23,6 +23,7 @@ constexpr const char* machine_change =
 constexpr const char* machine_drop = "DELETE FROM machine WHERE uuid = ?1";
 constexpr const char* machine_boots = "UPDATE machine SET boots = max(boots, ?2) WHERE uuid = ?1";
 constexpr const char* machine_end = "UPDATE machine SET last_end = ?2 WHERE uuid = ?1";
+constexpr const char* machine_no_run = "UPDATE machine SET boots = boots - 1 WHERE uuid = ?1";
 constexpr const char* user_drop = "DELETE FROM network_user WHERE machine = ?1";
 constexpr const char* run_find = "SELECT 1 FROM run WHERE machine = ?1";
 constexpr const char* run_add =
@@ -149,7 +150,12 @@ void Transaction::begin_run(const Uuid& uuid, const RunRecord& run) {
 void Transaction::end_run(const Uuid& uuid, const std::string& end) {
   auto& db = state_->db();
   db.run(run_drop, uuid.text);
-  db.run(machine_end, uuid.text, end);
+  const bool was_on = db.changes() > 0;
+  // A run that never was: the next one has its number, and how the last one ended still stands.
+  if (!end.empty())
+    db.run(machine_end, uuid.text, end);
+  else if (was_on)
+    db.run(machine_no_run, uuid.text);
   state_->book->release(uuid, Lifetime::run);
 }
 

@@ -42,6 +42,8 @@ TEST_CASE("our marks are marks") {
   CHECK(network_mark("nutshell0") == "nutshell:network:nutshell0");
   CHECK(is_mark(tap_mark({"lab", "web-01"}, 27)));
   CHECK(is_mark(network_mark("nutshell0")));
+  CHECK(is_mark(network_mark("nutshell0") + ":2c59"));
+  CHECK_FALSE(is_mark(network_mark("nutshell0") + ":"));
   CHECK(tap_mark({std::string(32, 'c'), std::string(32, 'n')}, 9999).size() <
         256);  // the kernel's IFALIASZ
 }
