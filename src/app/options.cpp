@@ -79,7 +79,9 @@ const Command* take_command(std::vector<std::string>& words) {
     if (command.name.starts_with(first + " "))
       verbs += (verbs.empty() ? "" : ", ") + std::string(command.name.substr(first.size() + 1));
   if (!verbs.empty())
-    throw UsageError(fmt::format("`nutshell {}` wants one of: {}", printable(first), verbs));
+    throw UsageError(fmt::format(
+        "`nutshell {}` {}wants one of: {}", first,
+        at.size() == 2 ? fmt::format("has no '{}'; it ", printable(words[at[1]])) : "", verbs));
   throw_unknown_command(at.size() == 2 && first == "help" ? words[at[1]] : first);
 }
 
@@ -130,11 +132,12 @@ Parsed parse_rest(const std::vector<std::string>& words, const Command* command)
     }
   } catch (const po::unknown_option& error) {
     throw_unknown_option(error.get_option_name(), command);
-  } catch (const po::error_with_option_name& error) {
+  } catch (const po::invalid_command_line_syntax& error) {
+    const bool extra = error.kind() == po::invalid_syntax::extra_parameter;
     throw UsageError(
-        fmt::format("{}: give it as {}=VALUE; `nutshell{}{} --help` shows what it takes",
-                    printable(error.what()), printable(error.get_option_name()), command ? " " : "",
-                    command ? command->name : ""));
+        fmt::format("{} {}; `nutshell {}{}--help` shows {}", printable(error.get_option_name()),
+                    extra ? "takes no value" : "wants a value", command ? command->name : "",
+                    command ? " " : "", extra ? "what it does" : "which"));
   } catch (const po::error& error) {
     throw UsageError(fmt::format("{}; see `nutshell --help`", printable(error.what())));
   }

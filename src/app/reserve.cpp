@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "app/network.hpp"
 #include "host/listen.hpp"
@@ -66,20 +67,47 @@ void put_into_spec(MachineSpec& spec, const Want& want, const std::string& value
   }
 }
 
+// A mark that an earlier command made is believed only while the kernel still shows a socket there,
+// and its holder is looked up anew. True when a mark had to go. (What is bound alone is shown from
+// Linux 6.8 on; before that its mark goes, and the bind that follows tells.)
+bool forget_vanished(Allocator& allocator, std::vector<Skipped>& skipped, const Facts& facts) {
+  bool forgotten = false;
+  for (Skipped& one : skipped) {
+    const auto port = static_cast<std::uint16_t>(5900 + std::stoul(one.value.substr(1)));
+    if (std::any_of(facts.ports.begin(), facts.ports.end(),
+                    [&](const PortFact& fact) { return fact.port == port; }))
+      continue;
+    const std::string holder = host::port_holder(port);
+    if (holder.empty()) {
+      allocator.release_value(one.pool, one.value);
+      forgotten = true;
+    } else if (holder != one.holder) {
+      allocator.mark_foreign(one.pool, one.value, one.holder = holder);
+    }
+  }
+  return forgotten;
+}
+
 // Lowest first; each candidate is proven by binding it, and what cannot be bound is marked with its
 // holder.
 void reserve_display(House& house, Transaction& transaction, const MachineSpec& spec, Facts& facts,
                      RunReservation& reservation) {
   if (spec.vnc.mode != VncMode::automatic && spec.vnc.mode != VncMode::fixed) return;
   const bool fixed = spec.vnc.mode == VncMode::fixed;
+  std::set<std::string> said;
   constexpr int tries =
       1000;  // the pool is smaller; each round takes one display out of the question
   for (int i = 0; i < tries; ++i) {
     const Want want{"vnc", 0, Lifetime::run,
                     fixed ? std::optional(fmt::format(":{}", spec.vnc.display)) : std::nullopt};
-    const Taken taken = transaction.allocator().take(spec.uuid, {want}, facts);
-    say_skipped(house, taken.skipped);
+    Taken taken = transaction.allocator().take(spec.uuid, {want}, facts);
     const std::string value = taken.leases.front().value;
+    if (forget_vanished(transaction.allocator(), taken.skipped, facts)) {
+      transaction.allocator().release_value("vnc", value);
+      continue;
+    }
+    for (const Skipped& one : taken.skipped)
+      if (said.insert(one.value).second) say_skipped(house, {one});
     const auto display = static_cast<unsigned>(std::stoul(value.substr(1)));
     reservation.run.display = display;
     reservation.run.vnc_listen = spec.vnc.listen;
@@ -92,7 +120,7 @@ void reserve_display(House& house, Transaction& transaction, const MachineSpec& 
     if (fixed)
       throw Conflict(fmt::format("{}: display {} is held by {}; pick another, or --vnc auto",
                                  to_string(spec.name), value, socket.holder));
-    house.reporter.note(fmt::format("vnc {} is passed over: {} has it", value, socket.holder));
+    if (said.insert(value).second) say_skipped(house, {{"vnc", value, socket.holder}});
     transaction.allocator().release_value("vnc", value);
     transaction.allocator().mark_foreign("vnc", value, socket.holder);
     facts.ports.push_back({static_cast<std::uint16_t>(5900 + display), socket.holder});

@@ -116,10 +116,11 @@ DisplaySocket listen_display(const std::string& address, unsigned display) {
   Fd socket;
   if (const int error = try_bind(socket, wanted, reuse)) {
     if (error == EADDRINUSE) return {Fd(), "another process"};
-    throw SystemError(
-        error,
-        fmt::format("VNC: cannot bind {} port {}; --vnc-listen must be an address of this host",
-                    address, port));
+    if (error == EADDRNOTAVAIL)
+      throw ConfigError(
+          "--vnc-listen",
+          fmt::format("{} is no address of this host; `ip address` shows those it has", address));
+    throw SystemError(error, fmt::format("VNC: cannot bind {} port {}", address, port));
   }
   if (listen(socket.get(), 5) != 0) {
     if (errno == EADDRINUSE) return {Fd(), "another process"};

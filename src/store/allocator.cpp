@@ -139,9 +139,11 @@ Lease LeaseBook::take_value(Known& known, const Uuid& holder, const Want& want) 
                 row->lease.index == want.index && row->lease.lifetime == want.lifetime;
     if (same) return lease;
     if (row->lease.holder == holder && !holder.text.empty()) refuse_twice(pool, lease.value);
-    // A mark from an earlier try is no proof; whoever uses the value finds out.
-    bool doubtful = row->tried && row->lease.since != now_ && !known.foreign.overlapping(values);
-    if (!doubtful) refuse(pool, lease.value, *row);
+    // What the host shows now names the holder better than a mark; and a mark from an earlier try
+    // that it does not show is no proof: whoever uses the value finds out.
+    const auto* shown = known.foreign.overlapping(values);
+    if (shown && !row->lease.foreign.empty()) refuse_foreign(pool, lease.value, shown->holder);
+    if (!row->tried) refuse(pool, lease.value, *row);
     give_back(*row);
   }
   if (const auto* other = known.foreign.overlapping(values)) {

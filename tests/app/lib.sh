@@ -60,7 +60,7 @@ traces() {
     line=$({ tr '\0' ' ' <"$p/cmdline"; } 2>/dev/null) || continue
     [[ $line == *"$root/"* && $line == *qemu-system* || $line == *dnsmasq*"$root/"* ]] && say "process ${p#/proc/} ${line:0:80}"
   done
-  n lease ls --json 2>/dev/null | jq -r '.leases[] | "lease \(.pool) \(.value)"'
+  n lease ls --json 2>/dev/null | jq -r '.leases[] | select(.foreign == null) | "lease \(.pool) \(.value)"'
   find "$root" -mindepth 2 \( -path "$root/cache/*" -o -name 'registry.db*' -o -path "$root/state/networks*" -o -path "$root/state/machines" \) -prune -o -print 2>/dev/null | sort
   find "$root/state/machines" -mindepth 1 2>/dev/null | sort
 }
