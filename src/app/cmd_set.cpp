@@ -100,10 +100,10 @@ Exit run_set(const Parsed& args, House& house) {
   if (!problems.empty()) throw ConfigError(problems);
   for (const std::string& warning : warnings) house.reporter.warn(warning);
   const bool running = is_alive(house, row->uuid);
-  for (const DiskSpec& disk : change.removed)
-    if (running)
-      throw Conflict(fmt::format("{} is running and uses {}; stop it before you take the disk away",
-                                 to_string(row->name), printable(disk.path)));
+  if (running && (args.has("drop-disk") || args.has("drop-nic")))
+    throw Conflict(fmt::format("{} is running and uses it; stop it before you take {} away",
+                               to_string(row->name),
+                               args.has("drop-disk") ? "a disk" : "a NIC with its leases"));
   change_machine(house, *row, std::move(change), facts);
   if (!house.dry())
     house.reporter.note(

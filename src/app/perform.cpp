@@ -59,7 +59,9 @@ void Performer::perform(const ForgetMachine& step) {
   const auto row = house_.registry().machine(step.uuid);
   if (row && house_.root)
     for (const NicSpec& nic : row->spec.nics)
-      if (nic.mac) host::forget_neighbours(*nic.mac);  // else the next to ask for this MAC would meet our own trace
+      if (nic.mac)
+        host::forget_neighbours(
+            *nic.mac);  // else the next to ask for this MAC would meet our own trace
   Transaction transaction = house_.registry().begin();
   transaction.remove_machine(step.uuid);
   remove_unused_networks(house_, transaction);
@@ -68,13 +70,19 @@ void Performer::perform(const ForgetMachine& step) {
 
 void Performer::perform(const FreeRun& step) {
   const auto row = house_.registry().machine(step.uuid);
-  if (row && row->run && step.end.empty()) {  // it never ran: its number and its logs are for the next one
+  if (row && row->run &&
+      step.end.empty()) {  // it never ran: its number and its logs are for the next one
     host::drop_file(house_.paths.qemu_log(step.uuid, row->run->boot));
     host::drop_file(house_.paths.serial_log(step.uuid, row->run->boot));
   }
   Transaction transaction = house_.registry().begin();
   transaction.end_run(step.uuid, step.end);
   transaction.commit();
+  if (!row || !step.end.empty()) return;
+  // A start that is undone left its networks while its run still counted: somebody who left them at
+  // the same moment took it for one that stays.
+  for (const NicSpec& nic : row->spec.nics)
+    if (nic.kind == NicKind::network) leave_network(house_, {step.uuid, nic.network});
 }
 
 void Performer::perform(const RestoreSpec& step) { restore_spec(house_, step.uuid, step.spec); }

@@ -40,15 +40,14 @@ std::vector<Step> steps_to_start(const MachineSpec& spec, const Paths& paths, un
 
 std::vector<Step> steps_to_collect(const MachineSpec& spec, const Paths& paths,
                                    const std::string& end) {
-  std::vector<Step> steps;
-  for (std::size_t i = 0; i < spec.nics.size(); ++i) {
-    const NicSpec& nic = spec.nics[i];
+  std::vector<Step> steps{DropDirectory{paths.run_dir(spec.uuid)}, FreeRun{spec.uuid, end}};
+  // After the run is over in the registry: of several that end at once, the last one then sees that
+  // it is the last.
+  for (const NicSpec& nic : spec.nics) {
     if (nic.kind != NicKind::network) continue;
     const Step leave = LeaveNetwork{spec.uuid, nic.network};
-    if (steps.empty() || steps.back() != leave) steps.push_back(leave);
+    if (std::find(steps.begin(), steps.end(), leave) == steps.end()) steps.push_back(leave);
   }
-  steps.push_back(DropDirectory{paths.run_dir(spec.uuid)});
-  steps.push_back(FreeRun{spec.uuid, end});
   return steps;
 }
 
