@@ -164,7 +164,11 @@ void hand_vnc(LineBuilder& line, const MachineSpec& spec, std::optional<unsigned
                                ? spec.vnc.listen
                                : "[" + spec.vnc.listen + "]";
   if (spec.vnc.mode == VncMode::fixed) display = spec.vnc.display;
-  const std::string where = everywhere ? "on every interface" : "on " + spec.vnc.listen;
+  const std::string open_to_all = spec.vnc.password && secret.empty()
+                                      ? ", without the password that nutshell would ask for"
+                                      : "";
+  const std::string where =
+      (everywhere ? "on every interface" : "on " + spec.vnc.listen) + open_to_all;
   if (display)
     line.add("-vnc", fmt::format("{}:{}{}", host, *display, secret),
              fmt::format("a VNC server {}, port {}", where, 5900 + *display), origin);

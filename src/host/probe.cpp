@@ -20,7 +20,7 @@ std::vector<IpFact> probe_addresses(const std::string& bridge, const std::vector
     for (const nl::ArpAnswer& answer : nl::probe_addresses(socket, bridge, asked)) {
       std::uint64_t mac = 0;
       for (const std::uint8_t byte : answer.mac) mac = mac << 8 | byte;
-      facts.push_back({Ipv4{answer.ip}, fmt::format("{} answers for it on {}", to_string(Mac{mac}), bridge)});
+      facts.push_back({Ipv4{answer.ip}, fmt::format("{} on {}, which answers for it", to_string(Mac{mac}), bridge)});
     }
   } catch (const nl::Error& error) {
     throw SystemError(error.code(), error.subject() + ": cannot " + error.operation());
