@@ -96,8 +96,8 @@ void Performer::perform(const MakeDirectory& step) {
 void Performer::perform(const DropDirectory& step) { host::drop_directory(step.path); }
 
 void Performer::perform(const MakeVolume& step) {
-  if (const auto warning = host::make_volume(step.path, step.size, step.format, step.backing))
-    house_.reporter.warn(*warning);
+  // The user was warned when it was planned.
+  (void)host::make_volume(step.path, step.size, step.format, step.backing);
 }
 
 void Performer::perform(const DropVolume& step) { host::drop_volume(step.path); }

@@ -86,7 +86,7 @@ void make_qcow2(const std::string& path, Bytes size, const std::vector<BackingLa
 }  // namespace
 
 std::optional<std::string> check_volume(const std::string& path, Bytes size) {
-  const std::string where = fmt::format("volume {}", path);
+  const std::string where = "--disk";  // the file is not there yet, so its name says nothing
   const std::string folder = nearest_folder(path);
   struct statvfs space {};
   if (::statvfs(folder.c_str(), &space) != 0)
@@ -94,22 +94,24 @@ std::optional<std::string> check_volume(const std::string& path, Bytes size) {
   const Bytes whole = Bytes{space.f_blocks} * space.f_frsize;
   // Zero blocks is what file systems without a size of their own say.
   if (whole != 0 && size > whole) {
-    throw ConfigError(where, fmt::format("{} is more than the file system of {} can ever hold ({})",
-                                         format_size(size), folder, format_size_roughly(whole)));
+    throw ConfigError(
+        where, fmt::format("{} is more than the file system of {} can ever hold ({}); choose less",
+                           format_size(size), folder, format_size_roughly(whole)));
   }
   rlimit limit{};
   if (::getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
       size > limit.rlim_cur) {
-    throw ConfigError(where,
-                      fmt::format("{} is more than a file of this process may be ({}, ulimit -f)",
-                                  format_size(size), format_size_roughly(limit.rlim_cur)));
+    throw ConfigError(
+        where, fmt::format("{} is more than a file of this process may be ({}); choose less, "
+                           "or raise `ulimit -f`",
+                           format_size(size), format_size_roughly(limit.rlim_cur)));
   }
   const Bytes available = Bytes{space.f_bavail} * space.f_frsize;
   if (whole == 0 || size <= available) return std::nullopt;
   return fmt::format(
-      "{}: {} is more than is free now on the file system of {} ({}); the guest's "
-      "writes will fail when it is full",
-      where, format_size(size), folder, format_size_roughly(available));
+      "a disk of {} is more than is free now on the file system of {} ({}); the guest's writes "
+      "will fail when it is full",
+      format_size(size), folder, format_size_roughly(available));
 }
 
 std::optional<std::string> make_volume(const std::string& path, Bytes size, DiskFormat format,

@@ -61,8 +61,8 @@ traces() {
     [[ $line == *"$root/"* && $line == *qemu-system* || $line == *dnsmasq*"$root/"* ]] && say "process ${p#/proc/} ${line:0:80}"
   done
   n lease ls --json 2>/dev/null | jq -r '.leases[] | select(.foreign == null) | "lease \(.pool) \(.value)"'
-  find "$root" -mindepth 2 \( -path "$root/cache/*" -o -name 'registry.db*' -o -path "$root/state/networks*" -o -path "$root/state/machines" \) -prune -o -print 2>/dev/null | sort
-  find "$root/state/machines" -mindepth 1 2>/dev/null | sort
+  (cd "$root" 2>/dev/null && find . -mindepth 2 \( -path './cache/*' -o -name 'registry.db*' -o -path './state/networks*' -o -path ./state/machines \) -prune -o -print | sort)
+  (cd "$root/state/machines" 2>/dev/null && find . -mindepth 1 | sort)
 }
 
 cleanup() {
