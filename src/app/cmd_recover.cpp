@@ -120,6 +120,11 @@ void add_again(House& house, const Found& found) {
   row.name = found.spec.name;
   row.spec = found.spec;
   row.created = now_utc();
+  row.boots = found.boots;
+  // A CD that had its boot does not get another one: it may install over what it has installed.
+  row.boot_once_consumed = found.boots > 0;
+  if (found.boots > 0 && !found.run)
+    row.last_end = words_of_end(ending_in_log(house, row.uuid, found.boots));
   transaction.add_machine(row);
   for (const NicSpec& nic : found.spec.nics)
     if (nic.kind == NicKind::network) restore_network(house, transaction, nic.network);

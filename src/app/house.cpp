@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <cstdlib>
 #include <ctime>
 #include <filesystem>
@@ -54,6 +55,29 @@ void fill_random(void* to, std::size_t size) {
     throw SystemError(errno, "random numbers: cannot be had");
 }
 
+std::uint64_t read_number(const std::string& text) {
+  std::uint64_t value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value, 16);
+  return value;
+}
+
+// What makes a registry differ from all others is kept beside it: made anew, it gives the same tag
+// to taps and bridges, and so knows those that are there as its own. It is the target of a symbolic
+// link, which appears whole or not at all.
+std::uint64_t seed_beside(const Paths& paths) {
+  const std::string link = paths.state + "/registry.seed";
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    std::error_code error;
+    const std::string kept = std::filesystem::read_symlink(link, error).string();
+    if (!error) return read_number(kept);
+    if (host::file_exists(paths.registry())) break;  // it has its tag already
+    const std::string drawn = fmt::format("{:016x}", draw_random());
+    if (symlink(drawn.c_str(), link.c_str()) == 0) return read_number(drawn);
+    if (errno != EEXIST) break;
+  }
+  return draw_random();
+}
+
 }  // namespace
 
 House::House(GlobalOptions global, const Command& command)
@@ -83,7 +107,7 @@ Registry& House::registry() {
     open.mode = look ? Registry::Mode::look : Registry::Mode::read_write;
     open.pools = effective_pools(config);
     open.waiting = [this](const std::string& what) { reporter.note(what); };
-    open.random = draw_random();
+    open.random = look ? draw_random() : seed_beside(paths);
     registry_.emplace(Registry::open(open));
   }
   return *registry_;

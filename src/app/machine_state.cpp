@@ -34,14 +34,17 @@ bool is_alive(const House& house, const Uuid& uuid) {
   return host::is_held(house.paths.lock(uuid));
 }
 
+Ending ending_in_log(const House& house, const Uuid& uuid, unsigned boot) {
+  return parse_ending(host::read_tail(house.paths.qemu_log(uuid, boot), enough_log));
+}
+
 Seen look_at(const House& house, const Uuid& uuid, const std::optional<RunRecord>& run,
              const std::string& last_end) {
   if (!run)
     return last_end.empty() ? Seen{MachineState::defined, "defined", false, ""}
                             : ended(last_end, false);
   if (run->boot_id != house.boot_id) return ended("stopped (host restarted)", true);
-  const Ending ending =
-      parse_ending(host::read_tail(house.paths.qemu_log(uuid, run->boot), enough_log));
+  const Ending ending = ending_in_log(house, uuid, run->boot);
   if (!is_alive(house, uuid)) return ended(words_of_end(ending), true);
   const bool paused = ending.state == RunState::paused;
   return {paused ? MachineState::paused : MachineState::running, paused ? "paused" : "running",

@@ -19,6 +19,8 @@ struct Seen {
 /// Looks at the lock (without taking it) and at the tail of the log.
 Seen look_at(const House& house, const Uuid& uuid, const std::optional<RunRecord>& run,
              const std::string& last_end);
+/// What the log of that boot says of its end, or of what it does now.
+Ending ending_in_log(const House& house, const Uuid& uuid, unsigned boot);
 std::string to_string(MachineState state);
 /// True when the machine's lock is held: QEMU lives, or is about to.
 bool is_alive(const House& house, const Uuid& uuid);

@@ -7,10 +7,12 @@
 #include <algorithm>
 #include <chrono>
 
+#include "app/start.hpp"
 #include "host/dhcp.hpp"
 #include "host/files.hpp"
 #include "host/lock.hpp"
 #include "host/network.hpp"
+#include "host/observe.hpp"
 
 namespace nutshell {
 namespace {
@@ -152,6 +154,13 @@ void leave_network(House& house, const LeaveNetwork& step) {
   const host::Lock lock = lock_network(house, step.network);
   if (others_run(house, step)) return;
   host::stop_dhcp(house.paths.network_dir(step.network));
+  // Somebody else may have taken the name while nobody ran here: his bridge is none of our
+  // business.
+  const Facts facts = observe_parts(house, host::part::links);
+  const LinkFact* link = facts.link(row->bridge);
+  const bool ours = link && (link->alias == mark_of(house, step.network) ||
+                             (link->alias.empty() && link->mac == row->bridge_mac));
+  if (!ours) return;
   host::drop_bridge({row->bridge, row->address, row->bridge_mac, mark_of(house, step.network)});
 }
 

@@ -61,7 +61,8 @@ void ensure_bridge(const BridgeWish& wish) {
     if (const auto link = nl::find_link(socket, wish.name)) {
       if (!is_ours(*link, wish)) {
         throw Conflict(fmt::format(
-            "bridge {}: there is a {} of that name which is not nutshell's (it carries no mark)",
+            "bridge {}: there is a {} of that name which is not nutshell's (it carries no mark); "
+            "rename it, or remove it",
             wish.name, link->kind.empty() ? "link" : link->kind));
       }
       if (link->alias.empty()) nl::set_alias(socket, *link, wish.mark);

@@ -61,7 +61,7 @@ traces() {
     [[ $line == *"$root/"* && $line == *qemu-system* || $line == *dnsmasq*"$root/"* ]] && say "process ${p#/proc/} ${line:0:80}"
   done
   n lease ls --json 2>/dev/null | jq -r '.leases[] | select(.foreign == null) | "lease \(.pool) \(.value)"'
-  (cd "$root" 2>/dev/null && find . -mindepth 2 \( -path './cache/*' -o -name 'registry.db*' -o -path './state/networks*' -o -path ./state/machines \) -prune -o -print | sort)
+  (cd "$root" 2>/dev/null && find . -mindepth 2 \( -path './cache/*' -o -name 'registry.*' -o -path './state/networks*' -o -path ./state/machines \) -prune -o -print | sort)
   (cd "$root/state/machines" 2>/dev/null && find . -mindepth 1 | sort)
 }
 

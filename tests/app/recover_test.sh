@@ -1,0 +1,89 @@
+#!/usr/bin/env bash
+# A registry that is lost or broken is made anew from what proves itself, and `gc` takes only what carries our mark and is held
+# by nobody: a stranger's link with a name like ours survives, and a volume goes only when that is asked for.
+. "$(dirname "$0")/lib.sh"
+
+# What must be as before: machines with their NICs, displays, disks; and who has which lease.
+book() {
+  json ls | jq -S '.machines[] | {name, cloud, state, uuid, pid, cpus, memory, nics, disks, vnc}'
+  n lease ls --json | jq -r '.leases[] | "\(.pool) \(.value) \(.cloud) \(.machine)"' | sort
+}
+same_book() { diff <(printf '%s\n' "$book_before") <(book); }
+lose() { rm -f "$root"/state/registry.db*; }
+# The log goes first: it could repair the file.
+corrupt() { rm -f "$root"/state/registry.db-*; head -c 5000 /dev/urandom | dd of="$root/state/registry.db" conv=notrunc status=none; }
+
+n launch runs --memory 64M --nested off --accel tcg --disk 16M --nic network=nutshell0 --nic user >/dev/null
+n launch halts --memory 64M --nested off --accel tcg --disk 16M,format=qcow2 --cloud lab >/dev/null
+n qmp lab/halts quit >/dev/null
+stopped() { [[ $(state_of lab/halts) == stopped ]]; }
+check "one machine is stopped" until_true 5 stopped
+book_before=$(book)
+
+lose
+check "with the registry lost, ls lists nothing" equal "$(json ls | jq -c .machines)" '[]'
+check "recover, after a loss" n recover
+check "all is as it was" same_book
+check "recover once more finds nothing to do" matches "$(n recover)" 'the registry knows every machine'
+
+corrupt
+refuse 1 'nutshell recover' n ls
+check "recover, after damage" n recover
+check "all is as it was" same_book
+check "the broken registry is kept" test -n "$(find "$root/state" -name 'registry.db.broken-*' -size +0)"
+
+n launch new --memory 64M --nested off --accel tcg >/dev/null
+check "a new machine is given nothing that the recovered ones have" equal \
+  "$(json ls | jq -r '.machines[].nics[] | .mac, .ip | select(. != null and . != "")' | sort | uniq -d)" ""
+check "the stopped one starts" n start lab/halts
+check "all run" equal "$(json ls | jq -r '.machines[].state' | sort -u)" running
+for name in runs lab/halts new; do
+  check "$name: kill" n kill "$name"
+  check "$name: rm" n rm "$name"
+done
+rm -f "$root"/state/registry.db.broken-*
+check "no link, process, lease or machine is left" equal "$(traces | grep -v /state/registry)" "link lo"
+
+# A stranger with our naming and without our mark.
+tag=$(n launch own --memory 64M --nested off --accel tcg >/dev/null && json show own | jq -r '.nics[0].tap')
+n kill own
+ip tuntap add "$tag" mode tap
+ip tuntap add nt0000-1 mode tap
+ip link add nutshell0 type bridge
+ip link add nutshell1 type bridge
+ip link add nutshell2 type bridge && ip link set nutshell2 alias nutshell:network:nutshell0:ffff
+strangers=$(ip -o link | awk -F'[:@ ]+' '{print $2}' | sort | xargs)
+n gc >"$scratch/gc"
+check "gc finds nothing of ours" matches "$(cat "$scratch/gc")" 'nothing was left behind'
+refuse 4 "bridge nutshell0: .* not nutshell's .*rename it, or remove it" n start own
+check "own is as it was" equal "$(state_of own) $(n lease ls --json | jq '[.leases[] | select(.pool == "tap" or .pool == "vnc")] | length')" "stopped 0"
+n rm own
+check "beside strangers a network gets another bridge" n launch other --memory 64M --nested off --accel tcg
+check "it has another tap" test "$(json show other | jq -r '.nics[0].tap')" != "$tag"
+check "it has another bridge" equal "$(json show other | jq -r '.nics[0].bridge')" nutshell3
+n rm other --force
+check "the strangers survive gc, launch and rm" equal "$(ip -o link | awk -F'[:@ ]+' '{print $2}' | sort | xargs)" "$strangers"
+for link in "$tag" nt0000-1 nutshell0 nutshell1 nutshell2; do ip link del "$link"; done
+
+# What nobody owns any more: a machine's folder with and without a volume, a run folder, a network's bridge with our mark.
+idle orphan --disk 16M >/dev/null
+n kill orphan
+idle empty --vnc off >/dev/null
+n kill empty
+orphan=$(uuid_of orphan) empty=$(uuid_of empty)
+disk=$root/state/machines/$orphan/disk0.img
+lose
+mkdir -p "$root/run/0123abcd"
+n gc --dry-run >"$scratch/gc"
+check "a dry run takes nothing" test -e "$root/run/0123abcd" -a -e "$root/state/machines/$empty/spec.json"
+check "it says what, and why" matches "$(cat "$scratch/gc")" "would remove the folder .*$empty .*no machine of the registry has it, and its lock is free"
+check "it keeps the volume" matches "$(cat "$scratch/gc")" "kept: the folder .*$orphan .*holds volumes"
+check "gc" n gc
+check "gc took the folder without volumes and the run folder" test ! -e "$root/run/0123abcd" -a ! -e "$root/state/machines/$empty"
+check "gc kept the volume" test -s "$disk"
+mkdir "$root/state/machines/$orphan/mine" && refuse 5 'mine' n gc --volumes
+rmdir "$root/state/machines/$orphan/mine"
+check "gc --volumes" n gc --volumes
+check "the volume is gone" test ! -e "$root/state/machines/$orphan"
+check "nothing is left" equal "$(traces)" "link lo"
+finish
