@@ -138,10 +138,22 @@ void remove_unused_networks(House& house, Transaction& transaction) {
   }
 }
 
+void note_networks(House& house, const Uuid& uuid) {
+  const auto machine = house.registry().machine(uuid);
+  if (!machine) return;
+  for (const NicSpec& nic : machine->spec.nics) {
+    if (nic.kind != NicKind::network) continue;
+    const auto row = house.registry().network(nic.network);
+    if (!row) continue;
+    const std::string file = notes_file(house, nic.network), text = line_of(*row);
+    if (host::read_file(file) == text) continue;
+    host::make_directories(house.paths.state + "/networks");
+    host::write_file(file, text);
+  }
+}
+
 void ensure_network(House& house, const EnsureNetwork& step) {
   const host::Lock lock = lock_network(house, step.network);
-  host::write_file(notes_file(house, step.network),
-                   line_of({step.network, step.bridge, step.address, step.bridge_mac, {}}));
   host::ensure_bridge({step.bridge, step.address, step.bridge_mac, mark_of(house, step.network)});
   host::make_directories(house.paths.run);
   host::start_dhcp({house.paths.network_dir(step.network), step.bridge, step.address},
@@ -168,8 +180,10 @@ void restore_network(House& house, Transaction& transaction, const std::string& 
   if (house.registry().network(name)) return;
   const auto text = host::read_file(notes_file(house, name));
   if (!text)
-    throw NotFound(fmt::format("the network {} has no note at {}; start a machine on it once more",
-                               name, notes_file(house, name)));
+    throw NotFound(fmt::format(
+        "the network {} has no note at {}, so its range is not known; move the machine's folder "
+        "away and launch it anew",
+        name, notes_file(house, name)));
   const Json json = Json::parse(*text);
   NetworkRow row{name,
                  json.text("bridge"),

@@ -14,6 +14,9 @@ NetworkRow find_or_add_network(House& house, Transaction& transaction, const std
                                const Facts& facts);
 /// Who holds a network's leases in the registry.
 Uuid network_holder(const std::string& name);
+/// Writes the note of each network of that machine, from which `recover` knows it again. The note
+/// goes with the network's row.
+void note_networks(House& house, const Uuid& uuid);
 /// Bridge up and dnsmasq answering, with a line for each machine that has an address here.
 void ensure_network(House& house, const EnsureNetwork& step);
 /// Takes both down when no other machine runs on it.

@@ -55,6 +55,9 @@ void Performer::operator()(const Step& step) {
   std::visit([this](const auto& one) { perform(one); }, step);
 }
 
+void Performer::perform(const HoldMachine& step) { note_networks(house_, step.uuid); }
+void Performer::perform(const HoldSpec& step) { note_networks(house_, step.uuid); }
+
 void Performer::perform(const ForgetMachine& step) {
   const auto row = house_.registry().machine(step.uuid);
   if (row && house_.root)

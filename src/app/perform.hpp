@@ -25,11 +25,11 @@ class Performer {
   void operator()(const Step& step);
 
  private:
-  void perform(const HoldMachine&) {}
+  void perform(const HoldMachine& step);
   void perform(const ForgetMachine& step);
   void perform(const HoldRun&) {}
   void perform(const FreeRun& step);
-  void perform(const HoldSpec&) {}
+  void perform(const HoldSpec& step);
   void perform(const RestoreSpec& step);
   void perform(const Commit&) {}
   void perform(const TrimLeases& step);

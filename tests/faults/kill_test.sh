@@ -36,10 +36,12 @@ shape() { grep -Ev 'file . (log/UUID/|state/networks)'; }
 
 exists() { n show m >/dev/null 2>&1; }
 runs() { [[ $(state_of m 2>/dev/null) == running ]]; }
+changed() { exists && [[ $(json show m | jq .memory) != $((64 << 20)) ]]; }
 be_absent() { ! exists || n rm m --force; }
-be_stopped() { if ! exists; then n create "${everything[@]}" >/dev/null; elif runs; then n kill m; fi; }
-be_running() { exists || n create "${everything[@]}" >/dev/null; runs || n start m >/dev/null; }
-be_new() { if exists && [[ $(json show m | jq -r '"\(.state) \(.memory)"') != "defined $((64 << 20))" ]]; then be_absent; fi; be_stopped; }
+be_there() { ! changed || be_absent; exists || n create "${everything[@]}" >/dev/null; }
+be_stopped() { be_there; ! runs || n kill m; }
+be_new() { [[ $(state_of m 2>/dev/null) == defined ]] || be_absent; be_there; }
+be_running() { be_there; runs || n start m >/dev/null; }
 
 # From which state a verb goes, and the command.
 before_of() {
