@@ -12,6 +12,7 @@
 #include "app/machine_options.hpp"
 #include "app/machine_state.hpp"
 #include "host/fd.hpp"
+#include "host/log_file.hpp"
 #include "nutshell/ending.hpp"
 
 namespace nutshell {
@@ -51,6 +52,7 @@ Exit run_log(const Parsed& args, House& house) {
                                  to_string(row.name), boot));
     throw SystemError(errno, fmt::format("{}: cannot be read", path));
   }
+  lseek(file.get(), host::start_of_log(file.get()), SEEK_SET);
   copy_all(file);
   while (args.has("follow") && !interrupted()) {
     const bool over = !is_alive(house, row.uuid);

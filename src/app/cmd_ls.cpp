@@ -37,6 +37,7 @@ Exit run_ls(const Parsed&, House& house) {
         std::find(settled.busy.begin(), settled.busy.end(), summary.uuid) != settled.busy.end();
     if (seen.uncollected && busy)
       seen = look_at(house, summary.uuid, std::nullopt, summary.last_end);
+    seen.words = seen.words.substr(0, seen.words.find(':'));  // `show` says how it ended
     if (seen.uncollected) seen.words += " (not yet collected)";
     if (busy) seen.words += " (a command is at work on it)";
     if (house.reporter.json()) {

@@ -1,9 +1,5 @@
 // The table: every command, its words, its options. Help, completion and the man page's check are
 // made from it.
-#include <fmt/format.h>
-
-#include <algorithm>
-#include <array>
 #include <vector>
 
 #include "app/cmd.hpp"
@@ -268,16 +264,6 @@ std::vector<Command> make_table() {
   };
 }
 
-void add_options(std::string& text, std::span<const Option> options) {
-  std::size_t width = 0;
-  const auto words = [](const Option& o) {
-    return o.value.empty() ? fmt::format("--{}", o.name) : fmt::format("--{} {}", o.name, o.value);
-  };
-  for (const Option& option : options) width = std::max(width, words(option).size());
-  for (const Option& option : options)
-    text += fmt::format("  {:<{}}  {}\n", words(option), width, option.help);
-}
-
 }  // namespace
 
 std::span<const Command> commands() {
@@ -289,42 +275,6 @@ const Command* find_command(std::string_view name) {
   for (const Command& command : commands())
     if (command.name == name) return &command;
   return nullptr;
-}
-
-std::string help_text() {
-  std::string text =
-      "nutshell: QEMU/KVM machines on this box, without libvirt and without a daemon\n\nusage: "
-      "nutshell [OPTION...] COMMAND ...\n";
-  std::string_view group;
-  for (const Command& command : commands()) {
-    if (command.group != group) text += fmt::format("\n{}\n", group = command.group);
-    text += fmt::format("  {:<14} {}\n", command.name, command.summary);
-  }
-  text += "\nOptions, before or after the command\n";
-  add_options(text, global_options());
-  return text + "\n`nutshell COMMAND --help` says more; nutshell(1) says all.\n";
-}
-
-std::string help_text(const Command& command) {
-  std::string text =
-      fmt::format("nutshell {}: {}\n\nusage: nutshell {}{}{}{}\n", command.name, command.summary,
-                  command.name, command.arguments.empty() ? "" : " ", command.arguments,
-                  command.options.empty() ? "" : " [OPTION...]");
-  const bool qemu_args =
-      command.name == "launch" || command.name == "create" || command.name == "set";
-  if (qemu_args) text += "       what stands after -- is handed to QEMU as it is\n";
-  if (!command.options.empty()) {
-    text += "\nOptions\n";
-    add_options(text, command.options);
-  }
-  text += "\nExamples\n";
-  std::string_view examples = command.examples;
-  while (!examples.empty()) {
-    const auto end = examples.find('\n');
-    text += fmt::format("  {}\n", examples.substr(0, end));
-    examples.remove_prefix(end == std::string_view::npos ? examples.size() : end + 1);
-  }
-  return text;
 }
 
 }  // namespace nutshell

@@ -3,6 +3,7 @@
 #include "app/machine_state.hpp"
 
 #include "host/lock.hpp"
+#include "host/log_file.hpp"
 #include "host/qemu_start.hpp"
 
 namespace nutshell {
@@ -45,6 +46,9 @@ Seen look_at(const House& house, const Uuid& uuid, const std::optional<RunRecord
                             : ended(last_end, false);
   if (run->boot_id != house.boot_id) return ended("stopped (host restarted)", true);
   const Ending ending = ending_in_log(house, uuid, run->boot);
+  for (const std::string& log :
+       {house.paths.qemu_log(uuid, run->boot), house.paths.serial_log(uuid, run->boot)})
+    if (!house.dry()) host::trim_log(log);
   if (!is_alive(house, uuid)) return ended(words_of_end(ending), true);
   const bool paused = ending.state == RunState::paused;
   return {paused ? MachineState::paused : MachineState::running, paused ? "paused" : "running",

@@ -29,9 +29,8 @@ void decide_accel(Decision& decision, const MachineSpec& spec, const Facts& fact
         return;
       }
       decision = {false, "host: no usable KVM: " + facts.kvm.trouble, "", "", {}};
-      decision.warnings.push_back(
-          fmt::format("{}: no usable KVM ({}); the machine is emulated by TCG, many times slower",
-                      who, facts.kvm.trouble));
+      decision.warnings.push_back(fmt::format("{}: emulated by TCG, many times slower than KVM: {}",
+                                              who, facts.kvm.trouble));
       return;
   }
 }
