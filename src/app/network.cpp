@@ -100,6 +100,16 @@ host::Lock lock_network(House& house, const std::string& network) {
                                "network " + network);
 }
 
+/// While it is held, nobody else writes a note; what killed commands left half written is swept.
+host::Lock lock_notes(House& house) {
+  const std::string folder = house.paths.state + "/networks";
+  host::make_directories(folder);
+  host::Lock lock =
+      host::Lock::exclusive(folder + "/notes.lock", lock_patience, "the notes of the networks");
+  host::drop_temporaries(folder);
+  return lock;
+}
+
 std::string mark_of(House& house, const std::string& network) {
   return network_mark(network) + ":" + house.registry().tag();
 }
@@ -134,6 +144,7 @@ void remove_unused_networks(House& house, Transaction& transaction) {
     if (used) continue;
     transaction.remove_network(network.name);
     transaction.allocator().release(network_holder(network.name), Lifetime::network);
+    const host::Lock lock = lock_notes(house);
     host::drop_file(notes_file(house, network.name));
   }
 }
@@ -147,7 +158,7 @@ void note_networks(House& house, const Uuid& uuid) {
     if (!row) continue;
     const std::string file = notes_file(house, nic.network), text = line_of(*row);
     if (host::read_file(file) == text) continue;
-    host::make_directories(house.paths.state + "/networks");
+    const host::Lock lock = lock_notes(house);
     host::write_file(file, text);
   }
 }

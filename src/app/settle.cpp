@@ -13,6 +13,7 @@
 #include "app/interrupt.hpp"
 #include "app/machine_state.hpp"
 #include "app/perform.hpp"
+#include "host/files.hpp"
 #include "nutshell/plan.hpp"
 
 namespace nutshell {
@@ -44,6 +45,7 @@ void recover_one(House& house, const Unfinished& dead, Settled& settled) {
   }
   const Plan plan = plan_recover(dead);
   const auto leftovers = execute_quietly(house, plan, {});
+  host::drop_temporaries(house.paths.machine(dead.plan.machine));
   settled.leftovers.insert(settled.leftovers.end(), leftovers.begin(), leftovers.end());
   if (leftovers.empty()) house.registry().finished(dead.id);
   if (!plan.steps.empty())

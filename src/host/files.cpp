@@ -133,6 +133,12 @@ void drop_directory(const std::string& path) {
     throw SystemError(errno, fmt::format("folder {}: cannot remove it", path));
 }
 
+void drop_temporaries(const std::string& path) {
+  const std::unique_ptr<DIR, int (*)(DIR*)> list(::opendir(path.c_str()), ::closedir);
+  while (const dirent* entry = list ? ::readdir(list.get()) : nullptr)
+    if (is_unique_name(entry->d_name)) ::unlinkat(::dirfd(list.get()), entry->d_name, 0);
+}
+
 void copy_file(const std::string& from, const std::string& to) {
   const Fd source(::open(from.c_str(), O_RDONLY | O_CLOEXEC));
   if (!source) throw SystemError(errno, fmt::format("file {}: cannot open", from));

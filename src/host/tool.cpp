@@ -9,6 +9,7 @@
 #include <linux/close_range.h>
 #include <poll.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -95,7 +96,10 @@ class Running {
         bp::posix::fd.bind(1, out.get()), bp::posix::fd.bind(2, err.get()),
         bp::extend::on_setup = [&](auto& exec) { exec.env = envp.data(); },
         bp::extend::on_exec_setup =
-            [](auto&) {
+            [parent = ::getpid()](auto&) {
+              // A command that is killed leaves no tool at work on what the next one puts right.
+              ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+              if (::getppid() != parent) ::_exit(127);
               ::setpgid(0, 0);
               sigset_t none;
               sigemptyset(&none);
