@@ -54,6 +54,10 @@ Exit run_lease_ls(const Parsed& args, House& house) {
   Table table{{"POOL", "VALUE", "HOLDER", "SINCE"}, {}};
   for (const Lease& lease : house.registry().leases()) {
     if (only && lease.pool != *only) continue;
+    if (!house.reporter.json()) {
+      table.rows.push_back({lease.pool, lease.value, holder_of(lease), lease.since});
+      continue;
+    }
     list.push(Json::object({{"pool", lease.pool},
                             {"value", lease.value},
                             {"cloud", lease.cloud.empty() ? Json() : Json(lease.cloud)},
@@ -61,7 +65,6 @@ Exit run_lease_ls(const Parsed& args, House& house) {
                             {"since", lease.since},
                             {"foreign", lease.foreign.empty() ? Json() : Json(lease.foreign)},
                             {"note", lease.note.empty() ? Json() : Json(lease.note)}}));
-    table.rows.push_back({lease.pool, lease.value, holder_of(lease), lease.since});
   }
   if (table.rows.empty() && !house.reporter.json())
     house.reporter.note("nothing is leased");

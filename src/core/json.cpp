@@ -93,24 +93,55 @@ class Builder {
   }
 };
 
-Foreign to_foreign(const Json& json) {
-  if (json.is_bool()) return json.as_bool();
-  if (json.is_integer()) return json.as_integer();
-  if (json.is_number()) return json.as_double();
-  if (json.is_string()) return json.as_string();
-  if (json.is_array()) {
-    Foreign items = Foreign::array();
-    for (const Json& item : json.as_array()) items.push_back(to_foreign(item));
-    return items;
-  }
-  if (json.is_object()) {
-    Foreign members = Foreign::object();
-    auto& list = members.get_ref<Foreign::object_t&>();
-    for (const auto& [name, value] : json.as_object()) list.emplace_back(name, to_foreign(value));
-    return members;
-  }
-  return nullptr;
+/// A value without members, as the library writes it: it knows escapes, reals and broken UTF-8.
+std::string scalar(const Json& json) {
+  Foreign value;
+  if (json.is_bool()) value = json.as_bool();
+  if (json.is_integer())
+    value = json.as_integer();
+  else if (json.is_number())
+    value = json.as_double();
+  if (json.is_string()) value = json.as_string();
+  return value.dump(-1, ' ', false, Foreign::error_handler_t::replace);
 }
+
+/// Lists and objects are written from our own value: a copy in the library's would take as much
+/// memory again, and a list of a thousand machines is large.
+class Writer {
+ public:
+  explicit Writer(bool pretty) : pretty_(pretty) {}
+  std::string out;
+
+  void write(const Json& json, std::size_t depth = 0) {
+    if (json.is_array()) {
+      const auto& items = json.as_array();
+      write_all('[', ']', items.size(), depth, [&](std::size_t i) { write(items[i], depth + 1); });
+    } else if (json.is_object()) {
+      const auto& members = json.as_object();
+      write_all('{', '}', members.size(), depth, [&](std::size_t i) {
+        out += scalar(Json(members[i].first)) + (pretty_ ? ": " : ":");
+        write(members[i].second, depth + 1);
+      });
+    } else {
+      out += scalar(json);
+    }
+  }
+
+ private:
+  bool pretty_;
+
+  template <class Each>
+  void write_all(char open, char close, std::size_t count, std::size_t depth, Each each) {
+    out += open;
+    for (std::size_t i = 0; i < count; ++i) {
+      if (i > 0) out += ',';
+      if (pretty_) out.append("\n").append(2 * (depth + 1), ' ');
+      each(i);
+    }
+    if (pretty_ && count > 0) out.append("\n").append(2 * depth, ' ');
+    out += close;
+  }
+};
 
 /// The whole text, or the reason why it is none.
 std::optional<Json> read(std::string_view text, std::string& fault) {
@@ -124,7 +155,9 @@ std::optional<Json> read(std::string_view text, std::string& fault) {
 }  // namespace
 
 std::string Json::dump(bool pretty) const {
-  return to_foreign(*this).dump(pretty ? 2 : -1, ' ', false, Foreign::error_handler_t::replace);
+  Writer writer(pretty);
+  writer.write(*this);
+  return std::move(writer.out);
 }
 
 Json Json::parse(std::string_view text) {
