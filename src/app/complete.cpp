@@ -138,6 +138,14 @@ void check_memory(const Facts& facts, const MachineSpec& spec, Problems& problem
         format_size(spec.memory), format_size_roughly(facts.memory_available)));
 }
 
+void refuse_holder(const MachineSpec& spec, const std::string& thing,
+                   const std::optional<std::string>& holder) {
+  if (!holder) return;
+  throw Conflict(fmt::format("{}: {} is {}{}; end that first, or give another disk",
+                             to_string(spec.name), thing,
+                             holder->starts_with("in use") ? "" : "in use: ", *holder));
+}
+
 void check_files(const MachineSpec& spec) {
   if (!spec.cdrom.empty()) check_iso(spec.cdrom, "--cdrom");
   if (!spec.kernel.empty()) check_iso(spec.kernel, "--kernel");
@@ -195,11 +203,12 @@ void check_before_start(const House&, const Facts& facts, const MachineSpec& spe
                                  link ? "is no bridge any more" : "does not exist any more"));
   }
   for (const DiskSpec& disk : spec.disks) {
-    const auto holder = host::disk_holder(
-        disk.path, disk.read_only, disk.ours() ? host::Search::quick : host::Search::thorough);
-    if (holder)
-      throw Conflict(fmt::format("{}: disk {} is in use: {}; stop that first, or give another disk",
-                                 to_string(spec.name), printable(disk.path), *holder));
+    refuse_holder(spec, "disk " + printable(disk.path),
+                  host::disk_holder(disk.path, disk.read_only,
+                                    disk.ours() ? host::Search::quick : host::Search::thorough));
+    for (const BackingLayer& layer : disk.backing)  // read by many, but written by nobody
+      refuse_holder(spec, "the backing file " + printable(layer.path),
+                    host::disk_holder(layer.path, true, host::Search::quick));
   }
 }
 

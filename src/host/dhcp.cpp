@@ -73,6 +73,14 @@ std::size_t log_size(const std::string& folder) {
                                                        : 0;
 }
 
+/// The end of what it said, on one line.
+std::string last_words(std::string said) {
+  while (!said.empty() && said.back() == '\n') said.pop_back();
+  constexpr std::size_t shown = 500;
+  const std::size_t from = said.size() > shown ? said.size() - shown : 0;
+  return said.empty() ? "it said nothing" : (from ? "..." : "") + printable(said.substr(from));
+}
+
 /// Waits until the log has `words` after `offset`. False when the process has ended before.
 bool wait_for_log(const std::string& folder, const Fd& process, std::size_t offset,
                   const std::string& words, milliseconds wait) {
@@ -114,17 +122,16 @@ void start(const DhcpNetwork& network) {
   const std::size_t offset = log_size(folder);
   const Identity identity = start_dnsmasq({folder, log_file(folder), proof(folder)});
   write_file(pid_file(folder), fmt::format("{} {}\n", identity.pid, identity.start_time));
-  std::optional<Fd> process;
-  // For an instant after exec a process has no arguments yet.
-  for (int i = 0; i < 1000 && !process && start_time(identity.pid) == identity.start_time; ++i) {
-    process = open_checked_pidfd(identity, proof(folder));
-    if (!process) std::this_thread::sleep_for(milliseconds(1));
+  const std::optional<Fd> newborn = open_pidfd(identity);
+  std::string ended = "died at its start";
+  try {
+    if (newborn && wait_for_log(folder, *newborn, offset, "started, version", start_wait)) return;
+  } catch (const Error&) {
+    ended = fmt::format("did not start within {} s, and was killed", start_wait.count() / 1000);
+    end(folder, *newborn);  // a start that failed leaves nothing
   }
-  if (process && wait_for_log(folder, *process, offset, "started, version", start_wait)) return;
-  std::string said = log_from(folder, offset);
-  while (!said.empty() && said.back() == '\n') said.pop_back();
-  throw Failed(fmt::format("dnsmasq for bridge {} died at its start: {}", network.bridge,
-                           said.empty() ? "it said nothing" : printable(said)));
+  throw Failed(fmt::format("dnsmasq for bridge {} {}: {}", network.bridge, ended,
+                           last_words(log_from(folder, offset))));
 }
 
 }  // namespace

@@ -37,6 +37,8 @@ std::optional<int> find_qemu_by_uuid(const Uuid& uuid);
 std::optional<Fd> open_checked_pidfd(const Identity& identity, const Uuid& uuid);
 /// The same for a process that is known by one whole argument of its argv.
 std::optional<Fd> open_checked_pidfd(const Identity& identity, const std::string& argument);
+/// The same by pid and start time alone, for a process that we have started just now.
+std::optional<Fd> open_pidfd(const Identity& identity);
 /// Sends a signal; false when the process is gone already. Throws SystemError (EPERM).
 bool send_signal(const Fd& pidfd, int signal);
 /// Waits until the process has ended (a zombie has); false when it still runs after `wait`.

@@ -57,12 +57,15 @@ std::string ask(const std::string& path, std::vector<std::string> words) {
 std::string unfit(const QemuFact& qemu) {
   if (qemu.major < oldest_qemu_major ||
       (qemu.major == oldest_qemu_major && qemu.minor < oldest_qemu_minor)) {
-    return fmt::format("QEMU {} at {} is too old: nutshell needs {}.{} or later", qemu.version,
-                       qemu.path, oldest_qemu_major, oldest_qemu_minor);
+    return fmt::format(
+        "QEMU {} at {} is too old: nutshell needs {}.{} or later; name another with --qemu",
+        qemu.version, qemu.path, oldest_qemu_major, oldest_qemu_minor);
   }
   if (qemu.pc_machine.empty() && qemu.q35_machine.empty())
-    return fmt::format("{} knows neither the machine pc nor q35: it is no QEMU for x86 machines",
-                       qemu.path);
+    return fmt::format(
+        "{} knows neither the machine pc nor q35: it is no QEMU for x86 machines; name another "
+        "with --qemu",
+        qemu.path);
   return {};
 }
 
@@ -102,8 +105,10 @@ QemuLookup observe_qemu(const std::string& wanted, const std::string& cache, Not
   if (!path && wanted.empty()) return {std::nullopt, missing_program(candidates[0])};
   if (!path)
     return {std::nullopt,
-            fmt::format("the QEMU that was asked for, {}, is not there or may not be run",
-                        printable(wanted))};
+            fmt::format(
+                "the QEMU that was asked for, {}, is not there or may not be run; check --qemu, or "
+                "`qemu` in nutshell.toml",
+                printable(wanted))};
   QemuFact qemu;
   qemu.path = *path;
   struct stat file {};
@@ -115,7 +120,9 @@ QemuLookup observe_qemu(const std::string& wanted, const std::string& cache, Not
     try {
       const std::string said = ask(*path, {"--version"});
       if (!parse_qemu_version(said, qemu))
-        return {std::nullopt, fmt::format("{} does not say a version as QEMU does", *path)};
+        return {
+            std::nullopt,
+            fmt::format("{} does not say a version as QEMU does; name another with --qemu", *path)};
       parse_qemu_machines(ask(*path, {"-machine", "help"}), qemu);
     } catch (const Error& error) {
       return {std::nullopt, error.what()};

@@ -55,13 +55,21 @@ std::string how_it_ended(int status) {
   return fmt::format("exited with status {}", WEXITSTATUS(status));
 }
 
-std::string trimmed(std::string text) {
-  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
-  return text;
+/// The last of what QEMU said, on one line; whatever it quotes can do nothing to a terminal.
+std::string on_one_line(const std::string& text) {
+  std::string joined;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find('\n', at), text.size());
+    const std::string line = printable(std::string_view(text).substr(at, end - at));
+    at = end + 1;
+    if (!line.empty()) joined += (joined.empty() ? "" : " | ") + line;
+  }
+  if (joined.size() > shown_log) joined.replace(0, joined.size() - shown_log, "...");
+  return joined;
 }
 
 [[noreturn]] void throw_death(const QemuStart& start, int status) {
-  const std::string said = trimmed(read_tail(start.log, shown_log));
+  const std::string said = on_one_line(read_tail(start.log, shown_log));
   throw Failed(fmt::format("{}: QEMU {} before the machine ran{}: {}", start.who,
                            how_it_ended(status), likely_cause(said),
                            said.empty() ? "it said nothing" : said));
@@ -191,6 +199,10 @@ StartedQemu start_qemu(const QemuStart& start) {
                                            {"value", *start.cdrom_bootindex_later}}));
     // From here everything that was asked for is there, and the next reset boots the disk.
     return {newborn.give_up(), std::move(qmp)};
+  } catch (const WaitNotMet& error) {
+    newborn.check();
+    throw Failed(fmt::format("{}, and was killed; `nutshell doctor` shows what this host can do",
+                             error.what()));
   } catch (const Error&) {
     newborn.check_soon();
     throw;

@@ -53,9 +53,9 @@ Qmp Qmp::connect(const Place& place, Duration timeout) {
   for (;;) {
     const auto message = qmp.read_message(deadline);
     if (!message)
-      throw WaitNotMet(
-          fmt::format("{}: QEMU did not greet on {} in {} s; something else may hold that socket",
-                      place.who, place.socket, timeout.count() / 1000));
+      throw WaitNotMet(fmt::format(
+          "{}: QEMU did not answer on {} within {} s (stuck, or busy with another client)",
+          place.who, place.socket, timeout.count() / 1000));
     if (message->find("QMP")) break;
     if (message->find("event")) qmp.events_.push_back(*message);
   }
@@ -123,8 +123,8 @@ Json Qmp::execute(const std::string& command, const Json& arguments, int fd, Dur
   for (;;) {
     auto message = read_message(deadline);
     if (!message)
-      throw WaitNotMet(
-          fmt::format("{}: QEMU did not answer {} in {} s", who_, command, timeout.count() / 1000));
+      throw WaitNotMet(fmt::format("{}: QEMU did not answer {} within {} s", who_, command,
+                                   timeout.count() / 1000));
     if (message->find("event")) {
       events_.push_back(std::move(*message));
       continue;
