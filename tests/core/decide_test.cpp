@@ -1,4 +1,5 @@
-// Acceleration and nesting: by evidence, never in silence. And the line that the story's author typed.
+// Acceleration and nesting: by evidence, never in silence. And the line that the story's author
+// typed.
 #include <doctest/doctest.h>
 
 #include "golden/golden.hpp"
@@ -39,10 +40,12 @@ TEST_CASE("nesting that the host cannot give is said, and an error when it was a
   CHECK(decision.nested_flag.empty());
   REQUIRE(decision.warnings.size() == 1);
   CHECK(decision.warnings[0].find("kvm_intel") != std::string::npos);
-  CHECK_THROWS_WITH_AS(decide(machine(Nested::on), host(CpuVendor::amd, false)), doctest::Contains("options kvm_amd nested=1"), Failed);
+  CHECK_THROWS_WITH_AS(decide(machine(Nested::on), host(CpuVendor::amd, false)),
+                       doctest::Contains("options kvm_amd nested=1"), Failed);
   Facts blind = host(CpuVendor::intel, false);
   blind.kvm.cpu_flag = false;
-  CHECK_THROWS_WITH_AS(decide(machine(Nested::on), blind), doctest::Contains("no vmx flag"), Failed);
+  CHECK_THROWS_WITH_AS(decide(machine(Nested::on), blind), doctest::Contains("no vmx flag"),
+                       Failed);
 }
 
 TEST_CASE("TCG is never chosen in silence") {
@@ -52,7 +55,8 @@ TEST_CASE("TCG is never chosen in silence") {
   REQUIRE(decision.warnings.size() == 2);
   CHECK(decision.warnings[0].find("there is no /dev/kvm") != std::string::npos);
   CHECK(decision.warnings[1].find("emulated") != std::string::npos);
-  CHECK_THROWS_WITH_AS(decide(machine(Nested::automatic, Accel::kvm), golden::facts()), doctest::Contains("there is no /dev/kvm"), Failed);
+  CHECK_THROWS_WITH_AS(decide(machine(Nested::automatic, Accel::kvm), golden::facts()),
+                       doctest::Contains("there is no /dev/kvm"), Failed);
   CHECK(decide(machine(Nested::off, Accel::tcg), golden::facts()).warnings.empty());
 }
 
@@ -62,10 +66,14 @@ TEST_CASE("by hand, the story's machine on an Intel host is the story's line") {
   Places places = golden::places(spec);
   places.qemu = "qemu-system-x86_64";
   places.block_devices = {"/dev/vg01/ciab"};
-  const auto by_hand = [&] { return shell_line(render_by_hand(spec, decide(spec, facts), places, std::nullopt).argv()); };
-  CHECK(by_hand() ==
-        "qemu-system-x86_64 -accel kvm -m 2048 -cpu qemu64,+vmx -drive file=/dev/vg01/ciab,if=virtio "
-        "-net nic,model=virtio,macaddr=52:54:00:12:34:60 -net bridge,br=br0 -cdrom /golden/silvereye.iso -boot once=d -vnc :1");
+  const auto by_hand = [&] {
+    return shell_line(render_by_hand(spec, decide(spec, facts), places, std::nullopt).argv());
+  };
+  CHECK(
+      by_hand() ==
+      "qemu-system-x86_64 -accel kvm -m 2048 -cpu qemu64,+vmx -drive file=/dev/vg01/ciab,if=virtio "
+      "-net nic,model=virtio,macaddr=52:54:00:12:34:60 -net bridge,br=br0 -cdrom "
+      "/golden/silvereye.iso -boot once=d -vnc :1");
   spec.boot = BootOrder::cdrom;
   CHECK(by_hand().find(" -boot d ") != std::string::npos);
 }
@@ -88,7 +96,8 @@ TEST_CASE("every part of a line is explained") {
     }
   }
   const MachineSpec spec = golden::machine("ciab");
-  CHECK(explain(render_line(spec, decide(spec, golden::facts()), golden::places(spec))).find("ciab.toml:3") != std::string::npos);
+  CHECK(explain(render_line(spec, decide(spec, golden::facts()), golden::places(spec)))
+            .find("ciab.toml:3") != std::string::npos);
 }
 
 TEST_CASE("what an option cannot carry is refused") {

@@ -22,44 +22,64 @@ Unfinished cut_short(OnFailure on_failure, std::vector<Step> steps, std::vector<
 }  // namespace
 
 TEST_CASE("a launch that was cut short is undone in reverse, with the step that was begun") {
-  const Plan plan = plan_recover(cut_short(OnFailure::undo, {HoldMachine{uuid, "a"}, MakeDirectory{"/d"}, MakeVolume{"/d/v", 1, DiskFormat::raw, {}}, StartQemu{uuid, 1}},
-                                           {State::done, State::done, State::begun, State::untouched}));
+  const Plan plan =
+      plan_recover(cut_short(OnFailure::undo,
+                             {HoldMachine{uuid, "a"}, MakeDirectory{"/d"},
+                              MakeVolume{"/d/v", 1, DiskFormat::raw, {}}, StartQemu{uuid, 1}},
+                             {State::done, State::done, State::begun, State::untouched}));
   CHECK(plan.on_failure == OnFailure::keep_going);
-  CHECK(plan.steps == std::vector<Step>{DropVolume{"/d/v"}, DropDirectory{"/d"}, ForgetMachine{uuid, "a"}});
+  CHECK(plan.steps ==
+        std::vector<Step>{DropVolume{"/d/v"}, DropDirectory{"/d"}, ForgetMachine{uuid, "a"}});
 }
 
 TEST_CASE("what was committed with the plan is given back although no step was begun") {
-  const Plan plan = plan_recover(cut_short(OnFailure::undo, {HoldMachine{uuid, "a"}, MakeDirectory{"/d"}, HoldRun{uuid}}, {State::untouched, State::untouched, State::untouched}));
+  const Plan plan = plan_recover(
+      cut_short(OnFailure::undo, {HoldMachine{uuid, "a"}, MakeDirectory{"/d"}, HoldRun{uuid}},
+                {State::untouched, State::untouched, State::untouched}));
   CHECK(plan.steps == std::vector<Step>{FreeRun{uuid, ""}, ForgetMachine{uuid, "a"}});
 }
 
 TEST_CASE("an undo that was cut short goes on where it was") {
-  const Plan plan = plan_recover(cut_short(OnFailure::undo, {HoldMachine{uuid, "a"}, MakeDirectory{"/d"}, MakeDirectory{"/e"}}, {State::done, State::done, State::undone}));
+  const Plan plan = plan_recover(
+      cut_short(OnFailure::undo, {HoldMachine{uuid, "a"}, MakeDirectory{"/d"}, MakeDirectory{"/e"}},
+                {State::done, State::done, State::undone}));
   CHECK(plan.steps == std::vector<Step>{DropDirectory{"/d"}, ForgetMachine{uuid, "a"}});
 }
 
 TEST_CASE("a plan that is done needs nothing") {
-  CHECK(plan_recover(cut_short(OnFailure::undo, {HoldRun{uuid}, StartQemu{uuid, 1}, Continue{uuid}}, {State::done, State::done, State::done})).steps.empty());
+  CHECK(plan_recover(cut_short(OnFailure::undo, {HoldRun{uuid}, StartQemu{uuid, 1}, Continue{uuid}},
+                               {State::done, State::done, State::done}))
+            .steps.empty());
 }
 
 TEST_CASE("a teardown is finished") {
-  const Plan plan = plan_recover(cut_short(OnFailure::keep_going, {StopQemu{uuid}, DropDirectory{"/d"}, FreeRun{uuid, "stopped"}}, {State::done, State::begun, State::untouched}));
+  const Plan plan = plan_recover(cut_short(
+      OnFailure::keep_going, {StopQemu{uuid}, DropDirectory{"/d"}, FreeRun{uuid, "stopped"}},
+      {State::done, State::begun, State::untouched}));
   CHECK(plan.steps == std::vector<Step>{DropDirectory{"/d"}, FreeRun{uuid, "stopped"}});
 }
 
 TEST_CASE("past its commit a plan is finished, before it undone") {
-  const std::vector<Step> steps{HoldSpec{uuid, "{}"}, WriteFile{"/d/spec.json", ""}, Commit{uuid}, DropVolume{"/d/v"}, TrimLeases{uuid, "{}"}};
-  CHECK(plan_recover(cut_short(OnFailure::undo, steps, {State::done, State::done, State::done, State::begun, State::untouched})).steps ==
-        std::vector<Step>{DropVolume{"/d/v"}, TrimLeases{uuid, "{}"}});
-  CHECK(plan_recover(cut_short(OnFailure::undo, steps, {State::done, State::done, State::begun, State::untouched, State::untouched})).steps ==
-        std::vector<Step>{DropFile{"/d/spec.json"}, RestoreSpec{uuid, "{}"}});
+  const std::vector<Step> steps{HoldSpec{uuid, "{}"}, WriteFile{"/d/spec.json", ""}, Commit{uuid},
+                                DropVolume{"/d/v"}, TrimLeases{uuid, "{}"}};
+  CHECK(plan_recover(
+            cut_short(OnFailure::undo, steps,
+                      {State::done, State::done, State::done, State::begun, State::untouched}))
+            .steps == std::vector<Step>{DropVolume{"/d/v"}, TrimLeases{uuid, "{}"}});
+  CHECK(plan_recover(
+            cut_short(OnFailure::undo, steps,
+                      {State::done, State::done, State::begun, State::untouched, State::untouched}))
+            .steps == std::vector<Step>{DropFile{"/d/spec.json"}, RestoreSpec{uuid, "{}"}});
 }
 
-TEST_CASE("in a plan that undoes, nothing that cannot be undone stands before a step that can fail") {
+TEST_CASE(
+    "in a plan that undoes, nothing that cannot be undone stands before a step that can fail") {
   for (const std::string& name : golden::names()) {
     const MachineSpec spec = golden::machine(name);
-    std::vector<Step> steps = steps_to_create(spec, golden::paths(golden::root), "/golden/OVMF_VARS.fd");
-    for (Step& step : steps_to_start(spec, golden::paths(golden::root), 1, {})) steps.push_back(std::move(step));
+    std::vector<Step> steps =
+        steps_to_create(spec, golden::paths(golden::root), "/golden/OVMF_VARS.fd");
+    for (Step& step : steps_to_start(spec, golden::paths(golden::root), 1, {}))
+      steps.push_back(std::move(step));
     for (std::size_t i = 0; i + 1 < steps.size(); ++i) {
       CAPTURE(describe(steps[i]));
       CHECK(inverse(steps[i]).has_value());
@@ -76,6 +96,7 @@ TEST_CASE("rm keeps volumes when told, and the spec that says whose they were") 
     CHECK(step != Step{DropDirectory{paths.machine(spec.uuid)}});
   }
   int dropped = 0;
-  for (const Step& step : steps_to_remove(spec, paths, Volumes::drop)) dropped += std::holds_alternative<DropVolume>(step);
+  for (const Step& step : steps_to_remove(spec, paths, Volumes::drop))
+    dropped += std::holds_alternative<DropVolume>(step);
   CHECK(dropped == 2);  // the three that were named by path are never ours to delete
 }

@@ -1,5 +1,6 @@
-// Golden pairs: NAME.toml is a machine, NAME.argv its line (one option per line), NAME.hand the line for a shell, NAME.plan the steps of
-// its launch. NUTSHELL_ACCEPT=1 writes them anew; then the diff is reviewed. All paths begin with /golden, which stands for a folder.
+// Golden pairs: NAME.toml is a machine, NAME.argv its line (one option per line), NAME.hand the
+// line for a shell, NAME.plan the steps of its launch. NUTSHELL_ACCEPT=1 writes them anew; then the
+// diff is reviewed. All paths begin with /golden, which stands for a folder.
 #pragma once
 #include <algorithm>
 #include <cstdlib>
@@ -36,11 +37,13 @@ inline std::vector<std::string> names() {
 }
 
 inline std::string replace_all(std::string text, const std::string& from, const std::string& to) {
-  for (auto at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size())) text.replace(at, from.size(), to);
+  for (auto at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
+    text.replace(at, from.size(), to);
   return text;
 }
 
-/// The host of the golden files: root, no KVM (the machines that run these tests have none), UEFI firmware under /golden.
+/// The host of the golden files: root, no KVM (the machines that run these tests have none), UEFI
+/// firmware under /golden.
 inline Facts facts() {
   Facts facts;
   facts.root = true;
@@ -62,13 +65,16 @@ inline MachineSpec machine(const std::string& name, const std::string& base = ro
   MachineSpec spec = parse_machine(replace_all(read(file), root + "/", base + "/"), name + ".toml");
   spec.uuid = *parse_uuid("4e757473-6865-4c6c-8000-676f6c64656e");
   for (std::size_t i = 0; i < spec.disks.size(); ++i)
-    if (spec.disks[i].ours()) spec.disks[i].path = paths(base).machine(spec.uuid) + "/disk" + std::to_string(i) + (spec.disks[i].format == DiskFormat::qcow2 ? ".qcow2" : ".img");
+    if (spec.disks[i].ours())
+      spec.disks[i].path = paths(base).machine(spec.uuid) + "/disk" + std::to_string(i) +
+                           (spec.disks[i].format == DiskFormat::qcow2 ? ".qcow2" : ".img");
   std::uint64_t mac = 0x525400474f4c;
   for (NicSpec& nic : spec.nics) {
     if (!nic.mac) nic.mac = Mac{mac++};
     if (nic.kind == NicKind::network) nic.bridge = nic.network.empty() ? "nutshell0" : nic.network;
   }
-  if (spec.firmware == Firmware::uefi) spec.firmware_vars = paths(base).machine(spec.uuid) + "/variables.fd";
+  if (spec.firmware == Firmware::uefi)
+    spec.firmware_vars = paths(base).machine(spec.uuid) + "/variables.fd";
   return spec;
 }
 
@@ -83,21 +89,27 @@ inline Places places(const MachineSpec& spec, const std::string& base = root) {
   places.serial_log = where.serial_log(spec.uuid, 1);
   places.agent = where.agent(spec.uuid);
   places.ovmf_code = base + "/OVMF_CODE.fd";
-  for (std::size_t i = 0; i < spec.nics.size(); ++i) places.taps.push_back("nt0000-" + std::to_string(i));
+  for (std::size_t i = 0; i < spec.nics.size(); ++i)
+    places.taps.push_back("nt0000-" + std::to_string(i));
   return places;
 }
 
 /// One option with its value on a line.
 inline std::string lines(const Line& line) {
   std::string text = line.program + "\n";
-  for (const Arg& arg : line.args) text += arg.option + (arg.value.empty() ? "" : " " + arg.value) + "\n";
+  for (const Arg& arg : line.args)
+    text += arg.option + (arg.value.empty() ? "" : " " + arg.value) + "\n";
   return text;
 }
 
 inline std::string handles(const Line& line) {
-  static constexpr const char* words[] = {"lock", "read", "read_write", "append", "memory_copy", "listen_unix", "tap", "vhost_net", "bridge_helper"};
+  static constexpr const char* words[] = {"lock",   "read",        "read_write",
+                                          "append", "memory_copy", "listen_unix",
+                                          "tap",    "vhost_net",   "bridge_helper"};
   std::string text;
-  for (const Handle& handle : line.handles) text += "# fd " + std::to_string(handle.fd) + " " + words[static_cast<int>(handle.what)] + " " + handle.path + "\n";
+  for (const Handle& handle : line.handles)
+    text += "# fd " + std::to_string(handle.fd) + " " + words[static_cast<int>(handle.what)] + " " +
+            handle.path + "\n";
   return text;
 }
 
@@ -107,7 +119,9 @@ inline std::string plan(const MachineSpec& spec) {
   std::vector<Step> steps = steps_to_create(spec, where, root + "/OVMF_VARS.fd");
   std::vector<EnsureNetwork> networks;
   for (const NicSpec& nic : spec.nics)
-    if (nic.kind == NicKind::network) networks.push_back({spec.uuid, nic.network, nic.bridge, *parse_ipv4_net("10.75.0.1/24"), Mac{0x525400000001}});
+    if (nic.kind == NicKind::network)
+      networks.push_back({spec.uuid, nic.network, nic.bridge, *parse_ipv4_net("10.75.0.1/24"),
+                          Mac{0x525400000001}});
   for (Step& step : steps_to_start(spec, where, 1, networks)) steps.push_back(std::move(step));
   for (const Step& step : steps) text += kind(step) + ": " + describe(step) + "\n";
   return text;

@@ -1,5 +1,5 @@
-// Every golden machine is started in real QEMU, as root would start it, and its device tree read back over QMP: what stands in the line
-// is what QEMU made of it.
+// Every golden machine is started in real QEMU, as root would start it, and its device tree read
+// back over QMP: what stands in the line is what QEMU made of it.
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <sys/wait.h>
@@ -7,12 +7,12 @@
 #include "golden/golden.hpp"
 #include "host/files.hpp"
 #include "host/qemu_start.hpp"
+#include "netns/namespace.hpp"
 #include "nl/bridge.hpp"
 #include "nl/link.hpp"
 #include "nl/socket.hpp"
 #include "nutshell/error.hpp"
 #include "scratch.hpp"
-#include "netns/namespace.hpp"
 
 using namespace nutshell;
 
@@ -20,15 +20,16 @@ namespace {
 
 constexpr unsigned spare_uid = 1900000123;
 
-/// What QEMU takes for a bzImage of boot protocol 2.12 that can load an initial RAM disk (Linux: Documentation/arch/x86/boot.rst).
+/// What QEMU takes for a bzImage of boot protocol 2.12 that can load an initial RAM disk (Linux:
+/// Documentation/arch/x86/boot.rst).
 std::string tiny_kernel() {
   std::string image(65536, '\0');
-  image[0x1f1] = 4;                                   // setup sectors
-  image.replace(0x1fe, 2, "\x55\xaa");                // the boot flag
-  image.replace(0x202, 4, "HdrS");                    // the header's magic
-  image.replace(0x206, 2, "\x0c\x02");                // protocol 2.12
-  image[0x211] = 1;                                   // loaded high
-  image.replace(0x22c, 4, "\xff\xff\xff\x7f");        // where a RAM disk may end
+  image[0x1f1] = 4;                             // setup sectors
+  image.replace(0x1fe, 2, "\x55\xaa");          // the boot flag
+  image.replace(0x202, 4, "HdrS");              // the header's magic
+  image.replace(0x206, 2, "\x0c\x02");          // protocol 2.12
+  image[0x211] = 1;                             // loaded high
+  image.replace(0x22c, 4, "\xff\xff\xff\x7f");  // where a RAM disk may end
   return image;
 }
 
@@ -39,13 +40,15 @@ void make_files(const MachineSpec& spec, const std::string& base) {
   host::make_directories(paths.log_dir(spec.uuid));
   host::make_directories(paths.run_dir(spec.uuid));
   for (const DiskSpec& disk : spec.disks) {
-    for (const BackingLayer& layer : disk.backing) host::make_volume(layer.path, gibi, layer.format, {});
+    for (const BackingLayer& layer : disk.backing)
+      host::make_volume(layer.path, gibi, layer.format, {});
     host::make_volume(disk.path, disk.size.value_or(gibi), disk.format, disk.backing);
   }
   for (const std::string& path : {spec.cdrom, spec.initrd})
     if (!path.empty()) scratch::put(path, std::string(65536, '\0'));
   if (!spec.kernel.empty()) scratch::put(spec.kernel, tiny_kernel());
-  if (spec.firmware == Firmware::uefi) host::copy_file("/usr/share/OVMF/OVMF_VARS_4M.fd", spec.firmware_vars);
+  if (spec.firmware == Firmware::uefi)
+    host::copy_file("/usr/share/OVMF/OVMF_VARS_4M.fd", spec.firmware_vars);
 }
 
 void make_bridges() {
@@ -62,7 +65,8 @@ host::QemuStart start_of(const MachineSpec& spec, const std::string& base) {
   const Decision decision = decide(spec, golden::facts());
   start.line = render_line(spec, decision, places);
   for (std::size_t i = 0; i < spec.nics.size(); ++i)
-    start.taps.push_back({places.taps[i], spec.nics[i].bridge, tap_mark(spec.name, static_cast<unsigned>(i)), Mac{0xfe5400000000 + i}});
+    start.taps.push_back({places.taps[i], spec.nics[i].bridge,
+                          tap_mark(spec.name, static_cast<unsigned>(i)), Mac{0xfe5400000000 + i}});
   start.log = paths.qemu_log(spec.uuid, 1);
   start.qmp = {paths.qmp(spec.uuid), paths.qmp_lock(spec.uuid), start.who};
   start.run_as = host::RunAs{spare_uid, spare_uid};
@@ -83,7 +87,8 @@ void check_devices(host::Qmp& qmp, const Line& line) {
     const Json device = Json::parse(arg.value);
     const std::string path = "/machine/peripheral/" + device.at("id").as_string();
     CAPTURE(arg.value);
-    // "ide-hd" and the like keep their name; "virtio-serial-pci" and others are aliases of a type that QOM names otherwise.
+    // "ide-hd" and the like keep their name; "virtio-serial-pci" and others are aliases of a type
+    // that QOM names otherwise.
     const std::string type = property(qmp, path, "type").as_string();
     CHECK(type.find(device.at("driver").as_string()) == 0);
     for (const char* name : {"mac", "bootindex", "drive", "netdev", "chardev", "rng", "name"}) {
@@ -92,7 +97,8 @@ void check_devices(host::Qmp& qmp, const Line& line) {
       INFO("property ", std::string(name));
       // A link property (rng) is shown as the QOM path of what it points to.
       const Json there = property(qmp, path, name);
-      CHECK((std::string(name) == "rng" ? "\"/objects/" + wanted->as_string() + "\"" : wanted->dump()) == there.dump());
+      CHECK((std::string(name) == "rng" ? "\"/objects/" + wanted->as_string() + "\""
+                                        : wanted->dump()) == there.dump());
     }
     ++devices;
   }
@@ -114,9 +120,11 @@ void check_disks(host::Qmp& qmp, const MachineSpec& spec) {
     const Json& inserted = device.at("inserted");
     CHECK(inserted.flag("ro") == disk.read_only);
     CHECK(inserted.text("drv") == to_string(disk.format));
-    CHECK(inserted.at("cache").flag("direct") == (disk.cache == CacheMode::none || disk.cache == CacheMode::directsync));
+    CHECK(inserted.at("cache").flag("direct") ==
+          (disk.cache == CacheMode::none || disk.cache == CacheMode::directsync));
     CHECK(inserted.at("cache").flag("no-flush") == (disk.cache == CacheMode::unsafe));
-    CHECK(inserted.at("cache").flag("writeback") == (disk.cache != CacheMode::writethrough && disk.cache != CacheMode::directsync));
+    CHECK(inserted.at("cache").flag("writeback") ==
+          (disk.cache != CacheMode::writethrough && disk.cache != CacheMode::directsync));
     ++disks;
   }
   CHECK(disks == spec.disks.size());
@@ -133,7 +141,8 @@ void try_one(const std::string& name) {
   Line line = start.line;
   CHECK(started.qmp.execute("query-status").text("status") == "prelaunch");
   if (start.cdrom_bootindex_later) {
-    CHECK(property(started.qmp, cdrom_qom_path(), "bootindex") == Json(*start.cdrom_bootindex_later));
+    CHECK(property(started.qmp, cdrom_qom_path(), "bootindex") ==
+          Json(*start.cdrom_bootindex_later));
     for (Arg& arg : line.args)
       if (arg.value.find("\"cd0\"") != std::string::npos && arg.option == "-device") {
         Json device = Json::parse(arg.value);
