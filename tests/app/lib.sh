@@ -52,6 +52,9 @@ quick() { local name=$1; shift; n launch "$name" --memory 256M --nested off --ac
 # The cheapest machine: QEMU with nothing to boot.
 idle() { local name=$1; shift; n launch "$name" --memory 64M --nested off --accel tcg --nic user "$@"; }
 
+# type_to NAME TEXT: into the guest's serial line, as a console would. It stays connected until the guest must have read it.
+type_to() { { printf '%s\n' "$2"; sleep 0.5; } | socat -u - "UNIX-CONNECT:$root/run/$(uuid_of "$1" | cut -c1-8)/serial"; }
+
 # All that could be left behind: links, processes whose line has our root, leases, files (registry and cache aside).
 traces() {
   ip -br link | awk '{print "link", $1}'
