@@ -9,22 +9,40 @@
 namespace nutshell {
 namespace {
 
-// Records progress. A journal that cannot be written (the disk is full) must not stop an undo.
 void record(const JournalEntry& journal, void (Registry::*mark)(std::int64_t, std::size_t),
             std::size_t step) {
   if (journal.registry) (journal.registry->*mark)(journal.id, step);
 }
 
-void undo(const std::vector<std::pair<std::size_t, Step>>& steps, const Perform& perform,
-          const Progress& progress, const JournalEntry& journal, Outcome& outcome) {
-  for (auto it = steps.rbegin(); it != steps.rend(); ++it) {
-    try {
-      progress(it->second);
-      perform(it->second);
-      record(journal, &Registry::undone, it->first);
-    } catch (const std::exception& error) {
-      outcome.leftovers.push_back(fmt::format("{}: {}", describe(it->second), error.what()));
+// A journal that cannot be written (the disk is full) must not stop an undo, nor make it count as
+// failed: whoever recovers takes what is gone already for done.
+void record_undone(const JournalEntry& journal, std::size_t step) {
+  try {
+    record(journal, &Registry::undone, step);
+  } catch (const std::exception&) {}
+}
+
+using Numbered = std::pair<std::size_t, Step>;
+
+// Newest first. What could not be undone is tried once more at the end, when the rest of the undo
+// may have made the room that it needs.
+void undo(const std::vector<Numbered>& steps, const Perform& perform, const Progress& progress,
+          const JournalEntry& journal, Outcome& outcome) {
+  std::vector<Numbered> left(steps.rbegin(), steps.rend());
+  for (const bool last : {false, true}) {
+    std::vector<Numbered> failed;
+    for (const Numbered& numbered : left) {
+      const auto& [number, step] = numbered;
+      try {
+        progress(step);
+        perform(step);
+        record_undone(journal, number);
+      } catch (const std::exception& error) {
+        if (last) outcome.leftovers.push_back(fmt::format("{}: {}", describe(step), error.what()));
+        failed.push_back(numbered);
+      }
     }
+    left = std::move(failed);
   }
 }
 
@@ -33,7 +51,7 @@ void undo(const std::vector<std::pair<std::size_t, Step>>& steps, const Perform&
 Outcome execute(const Plan& plan, const Perform& perform, const Progress& progress,
                 const JournalEntry& journal) {
   Outcome outcome;
-  std::vector<std::pair<std::size_t, Step>> back;
+  std::vector<Numbered> back;
   OnFailure on_failure = plan.on_failure;
   for (std::size_t i = 0; i < plan.steps.size(); ++i) {
     const Step& step = plan.steps[i];

@@ -2,8 +2,15 @@
 // leaves a mark before and after. Whoever finds a plan without its end knows how far it came. The
 // marks are not synced to the disk: they outlive a killed process, and after a power cut the host's
 // facts decide.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
 #include "nutshell/error.hpp"
 #include "nutshell/registry.hpp"
+#include "nutshell/values.hpp"
 #include "store/core.hpp"
 
 namespace nutshell {
@@ -27,11 +34,32 @@ constexpr const char* step_all = "SELECT step, state FROM journal_step WHERE jou
 void set_step(store::Core& core, std::int64_t id, std::size_t step, Unfinished::State state) {
   core.db.run(step_set, id, static_cast<std::int64_t>(step), static_cast<int>(state));
 }
+
+/// Marks and undo of one plan write less than this, as pages of the log.
+constexpr off_t log_room = 512 * 1024;
+
+/// Room in the log before anything is begun: so a disk that fills up meanwhile cannot keep a plan
+/// from being undone, and what is kept from earlier commands lets a machine be removed from a disk
+/// that is full. Blocks are reserved behind the log's end; its size and its bytes stay. (SQLite
+/// locks the file and its index, never the log, so that closing a descriptor of it is harmless.)
+void reserve_log_room(const std::string& registry, OnFailure on_failure) {
+  const int log = ::open((registry + "-wal").c_str(), O_WRONLY | O_CLOEXEC);
+  if (log < 0) return;  // in memory
+  struct stat status {};
+  const bool full = ::fstat(log, &status) == 0 &&
+                    ::fallocate(log, FALLOC_FL_KEEP_SIZE, status.st_size, log_room) != 0 &&
+                    (errno == ENOSPC || errno == EDQUOT);
+  ::close(log);
+  if (full && on_failure == OnFailure::undo)
+    throw Failed("registry " + printable(registry) +
+                 ": the disk is full; make room there and run the command again");
+}
 }  // namespace
 
 std::int64_t Transaction::journal(const Plan& plan, int owner_pid, std::uint64_t owner_start_time,
                                   const std::string& boot_id) {
   auto& db = state_->db();
+  if (!state_->core->in_memory) reserve_log_room(db.path(), plan.on_failure);
   db.run(journal_add, to_json(plan).dump(), static_cast<std::int64_t>(plan.steps.size()), owner_pid,
          static_cast<std::int64_t>(owner_start_time), boot_id, store::utc_now());
   return db.last_insert_id();
