@@ -29,7 +29,7 @@ bool uses_unix_vnc(const std::string& spec_json) {
 
 Exit run_ls(const Parsed&, House& house) {
   const Settled settled = settle(house);
-  Json list = Json::array();
+  JsonList list("machines");
   Table table{{"NAME", "STATE", "CPUS", "MEMORY", "ADDRESS", "VNC"}, {}};
   for (const MachineSummary& summary : house.registry().summaries()) {
     Seen seen = look_at(house, summary.uuid, summary.run, summary.last_end);
@@ -61,7 +61,7 @@ Exit run_ls(const Parsed&, House& house) {
         "no machines yet; `nutshell launch NAME --cdrom ISO --disk SIZE` makes one");
     return Exit::done;
   }
-  house.reporter.answer(Json::object({{"machines", list}}), table);
+  house.reporter.answer(list, table);
   return Exit::done;
 }
 

@@ -50,7 +50,7 @@ Exit run_pool_ls(const Parsed&, House& house) {
 Exit run_lease_ls(const Parsed& args, House& house) {
   settle(house);
   const auto only = args.value("pool");
-  Json list = Json::array();
+  JsonList list("leases");
   Table table{{"POOL", "VALUE", "HOLDER", "SINCE"}, {}};
   for (const Lease& lease : house.registry().leases()) {
     if (only && lease.pool != *only) continue;
@@ -69,7 +69,7 @@ Exit run_lease_ls(const Parsed& args, House& house) {
   if (table.rows.empty() && !house.reporter.json())
     house.reporter.note("nothing is leased");
   else
-    house.reporter.answer(Json::object({{"leases", list}}), table);
+    house.reporter.answer(list, table);
   return Exit::done;
 }
 

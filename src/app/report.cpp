@@ -77,6 +77,19 @@ std::string Table::text(bool bold_headings) const {
   return out;
 }
 
+void JsonList::push(const Json& item) {
+  items_ += items_.empty() ? "\n    " : ",\n    ";
+  for (const char c : item.dump(true)) {
+    items_ += c;
+    if (c == '\n') items_ += "    ";  // a line's end stands between members only, never in a text
+  }
+}
+
+std::string JsonList::text() const {
+  return fmt::format("{{\n  {}: [{}{}]\n}}", Json(name_).dump(), items_,
+                     items_.empty() ? "" : "\n  ");
+}
+
 Reporter::Reporter(const GlobalOptions& options)
     : json_(options.json),
       quiet_(options.quiet),
@@ -90,6 +103,10 @@ void Reporter::answer(const Json& json, const std::string& text) const {
 }
 void Reporter::answer(const Json& json, const Table& table) const {
   print(json_ ? json.dump(true) + "\n" : table.text(colour_));
+}
+
+void Reporter::answer(const JsonList& list, const Table& table) const {
+  print(json_ ? list.text() + "\n" : table.text(colour_));
 }
 
 void Reporter::step(const std::string& what) {

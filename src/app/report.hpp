@@ -17,6 +17,19 @@ struct Table {
   [[nodiscard]] std::string text(bool bold_headings) const;
 };
 
+/// {"NAME": [ITEM, ...]} whose items become text as they come: as a tree, a list of a thousand
+/// machines would take ten times the memory of its text.
+class JsonList {
+ public:
+  explicit JsonList(std::string name) : name_(std::move(name)) {}
+  void push(const Json& item);
+  /// The whole, as Json::dump(true) would write it.
+  [[nodiscard]] std::string text() const;
+
+ private:
+  std::string name_, items_;
+};
+
 class Reporter {
  public:
   explicit Reporter(const GlobalOptions& options);
@@ -24,6 +37,7 @@ class Reporter {
   /// To stdout: the answer of the command, as JSON or as text.
   void answer(const Json& json, const std::string& text) const;
   void answer(const Json& json, const Table& table) const;
+  void answer(const JsonList& list, const Table& table) const;
   /// To stderr: what goes on. A step is shown as a live line on a terminal, as a plain line with
   /// --verbose, else not at all.
   void step(const std::string& what);
