@@ -13,16 +13,12 @@ check 'they are all listed' equal "$(n ls | tail -n +2 | grep -c ' defined .* 10
 within() { [[ $1 =~ ^[0-9.]+$ ]] && awk -v got="$1" -v limit="$2" 'BEGIN { exit !(got > 0 && got < limit) }' || { say "  got: $1, limit $2"; return 1; }; }
 measure() { "$build_dir/tests/bench/bench_measure" "$@"; }
 
-# A neighbour's work is not ours: the best of five rounds counts.
-best=1000000
-for ((round = 0; round < 5; round++)); do
-  read -r median p90 busy rss <<<"$(measure "$runs" "$nutshell_bin" --root "$root" ls)"
-  say "ls, $machines machines, $runs runs: median $median ms, p90 $p90 ms, of that on a CPU $busy ms, peak $rss KiB"
-  best=$(awk -v a="$best" -v b="${median:-1000000}" 'BEGIN { print a < b ? a : b }')
-  within "$best" "$limit_ms" >/dev/null && break
-  sleep 1
-done
-check "ls takes under $limit_ms ms at the median" within "$best" "$limit_ms"
+# With a real-time priority, where that is allowed, so that the work of neighbours is not measured.
+ahead=(chrt -f 10)
+"${ahead[@]}" true 2>/dev/null || ahead=()
+read -r median p90 busy rss <<<"$("${ahead[@]}" "$build_dir/tests/bench/bench_measure" "$runs" "$nutshell_bin" --root "$root" ls)"
+say "ls, $machines machines, $runs runs: median $median ms, p90 $p90 ms, of that on a CPU $busy ms, peak $rss KiB"
+check "ls takes under $limit_ms ms at the median" within "${median:-0}" "$limit_ms"
 check 'ls needs under 16 MB' within "${rss:-0}" "$limit_kib"
 for words in 'ls --json' 'show first' 'lease ls' 'lease ls --json' 'pool ls' '--dry-run launch another --accel tcg --nic bridge=br0' 'explain first' 'doctor'; do
   # shellcheck disable=SC2086  # words

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Examples do not rot: every `nutshell ...` line of README.md, of EXAMPLES in nutshell.1 and of each command's --help is run,
-# dry, in a network namespace and a root of its own, with dummy files and machines of the names that it uses. And every path
-# of the tree that README.md, CONTRIBUTING.md and CHANGELOG.md mention is there.
+# dry, in a network namespace and a root of its own, with dummy files and machines of the names that it uses. So are the
+# systemd unit and the configurations of examples/ and nutshell.toml.5. And every path of the tree that README.md,
+# CONTRIBUTING.md and CHANGELOG.md mention is there.
 #
 # usage: readme_commands.sh TREE | readme_commands.sh --self-test      as root; NUTSHELL_BUILD_DIR is where the program was built
 set -euo pipefail
@@ -25,6 +26,17 @@ lines_of_help() { # of every command
     # shellcheck disable=SC2086  # `lease ls` is two words
     "$binary" $command --help | sed -n '/^Examples/,$s/^  \(nutshell .*\)/\1/p'
   done
+}
+lines_of_units() { sed -n 's|^ExecStart=.*/\(nutshell .*\)|\1|p' "$1"/examples/*.service | sed 's/%i/web/g'; }
+
+configurations() { # configurations TREE
+  local file bad=0
+  sed -n '/^\.Bd -literal/,/^\.Ed/{/^\.[BE]d/!p}' "$1/man/nutshell.toml.5" >"$scratch/page.toml"
+  [[ $(grep -c '^\[\[pool\]\]' "$scratch/page.toml") -ge 2 ]] || { echo 'readme_commands: the example of nutshell.toml.5 cannot be read'; bad=1; }
+  for file in "$1"/examples/*.toml "$scratch/page.toml"; do
+    nutshell --config "$file" pool ls >/dev/null || { echo "readme_commands: the configuration ${file##*/} is refused"; bad=1; }
+  done
+  return "$bad"
 }
 
 make_world() { # bridges and files that examples name; the files are as small as the program lets them be
@@ -98,6 +110,8 @@ check() { # check TREE: every complaint at once
   try_all README.md 20 < <(lines_of_markdown "$1/README.md") || bad=1
   try_all nutshell.1 8 < <(lines_of_man "$1/man/nutshell.1") || bad=1
   try_all --help 30 < <(lines_of_help) || bad=1
+  try_all 'the systemd unit' 1 < <(lines_of_units "$1") || bad=1
+  configurations "$1" || bad=1
   paths_exist "$1" || bad=1
   return "$bad"
 }
@@ -112,10 +126,17 @@ self_test() {
     try "$line" || { echo "self-test: refused: $line"; missed=1; }
   done
   if try_all 'a page without examples' 1 </dev/null >/dev/null; then echo 'self-test: no examples at all were not noticed'; missed=1; fi
-  mkdir -p "$tree/src"
+  mkdir -p "$tree"/{src,man,examples}
+  cp "$source_dir/man/nutshell.toml.5" "$tree/man"
+  echo 'memory = "2G"' >"$tree/examples/one.toml"
+  configurations "$tree" || { echo 'self-test: a good configuration was refused'; missed=1; }
+  echo 'memori = "2G"' >"$tree/examples/one.toml"
+  if configurations "$tree" >/dev/null 2>&1; then echo 'self-test: a bad configuration was not refused'; missed=1; fi
   touch "$tree/CONTRIBUTING.md" "$tree/CHANGELOG.md" "$tree/src/there.cpp"
+  # shellcheck disable=SC2016  # as they stand in Markdown
   echo 'See `src/there.cpp`.' >"$tree/README.md"
   paths_exist "$tree" || { echo 'self-test: a path that is there was refused'; missed=1; }
+  # shellcheck disable=SC2016  # as they stand in Markdown
   echo 'See `src/gone.cpp`.' >>"$tree/README.md"
   if paths_exist "$tree" >/dev/null; then echo 'self-test: a path that is gone was not noticed'; missed=1; fi
   [[ $missed -eq 0 ]] && echo 'readme_commands: self-test passed'
