@@ -43,10 +43,6 @@ struct Paths {
   /// Lives from create to rm, never unlinked while the machine is defined; held by QEMU while it
   /// runs.
   [[nodiscard]] std::string lock(const Uuid& uuid) const { return machine(uuid) + "/lock"; }
-  /// Held by the command that changes the machine.
-  [[nodiscard]] std::string operation_lock(const Uuid& uuid) const {
-    return machine(uuid) + "/operation.lock";
-  }
   [[nodiscard]] std::string run_dir(const Uuid& uuid) const { return run + "/" + uuid.short_id(); }
   [[nodiscard]] std::string qmp(const Uuid& uuid) const {
     return run_dir(uuid) + "/qmp";
