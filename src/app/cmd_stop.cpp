@@ -9,6 +9,7 @@
 #include "app/cmd.hpp"
 #include "app/execute.hpp"
 #include "app/interrupt.hpp"
+#include "app/machine_options.hpp"
 #include "app/machine_state.hpp"
 #include "app/qmp_access.hpp"
 #include "app/settle.hpp"
@@ -150,14 +151,7 @@ Exit run_kill(const Parsed& args, House& house) {
 }
 
 Exit run_restart(const Parsed& args, House& house) {
-  std::optional<BootOrder> boot;
-  if (const auto text = args.value("boot")) {
-    BootOrder order{};
-    if (!from_word(*text, order))
-      throw ConfigError(
-          "--boot", fmt::format("'{}' is not known; give {}", printable(*text), words_of(order)));
-    boot = order;
-  }
+  const std::optional<BootOrder> boot = parse_boot_option(args);
   const MachineRow row = find_settled(house, args);
   if (said_dry(house, row, "press the power button, wait, and start again", {})) return Exit::done;
   if (runs(house, row)) stop_machine(house, row, args);

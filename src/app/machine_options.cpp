@@ -94,6 +94,16 @@ void set_vnc(MachineSpec& spec, const Parsed& args, Problems& problems) {
 
 std::span<const Option> machine_options() { return options; }
 
+std::optional<BootOrder> parse_boot_option(const Parsed& args) {
+  const auto text = args.value("boot");
+  if (!text) return std::nullopt;
+  BootOrder order{};
+  if (!from_word(*text, order))
+    throw ConfigError("--boot",
+                      fmt::format("'{}' is not known; give {}", printable(*text), words_of(order)));
+  return order;
+}
+
 unsigned parse_number(const std::string& text, const std::string& where, unsigned low,
                       unsigned high, Problems& problems) {
   unsigned value = 0;

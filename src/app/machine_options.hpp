@@ -14,6 +14,8 @@ std::span<const Option> machine_options();
 void apply_options(MachineSpec& spec, const Parsed& args, Problems& problems);
 /// The name of a new machine: the word NAME (or CLOUD/NAME) with --cloud. Throws ConfigError.
 MachineName new_name(const Parsed& args);
+/// From --boot of start and restart: where this one run boots from. Throws ConfigError.
+std::optional<BootOrder> parse_boot_option(const Parsed& args);
 /// A number between bounds, or a problem.
 unsigned parse_number(const std::string& text, const std::string& where, unsigned low,
                       unsigned high, Problems& problems);
