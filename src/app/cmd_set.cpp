@@ -57,20 +57,20 @@ void drop_indexed(Change& change, const Parsed& args, Problems& problems) {
 
 // The name of a new volume must be free although disks before it may be gone.
 void name_new_volumes(const House& house, const MachineSpec& before, MachineSpec& after) {
-  unsigned number = 0;
-  const auto taken = [&](const std::string& path) {
-    const auto has_it = [&](const DiskSpec& disk) { return disk.path == path; };
+  const std::string stem = house.paths.machine(after.uuid) + "/disk";
+  const auto taken = [&](unsigned number) {
+    const auto has_it = [&](const DiskSpec& disk) {
+      return disk.path.starts_with(fmt::format("{}{}.", stem, number));
+    };
     return std::any_of(before.disks.begin(), before.disks.end(), has_it) ||
            std::any_of(after.disks.begin(), after.disks.end(), has_it);
   };
   for (DiskSpec& disk : after.disks) {
     if (!disk.ours() || !disk.path.empty()) continue;
-    std::string path;
-    do
-      path = fmt::format("{}/disk{}.{}", house.paths.machine(after.uuid), number++,
-                         disk.format == DiskFormat::qcow2 ? "qcow2" : "img");
-    while (taken(path));
-    disk.path = path;
+    unsigned number = 0;
+    while (taken(number)) ++number;
+    disk.path =
+        fmt::format("{}{}.{}", stem, number, disk.format == DiskFormat::qcow2 ? "qcow2" : "img");
   }
 }
 

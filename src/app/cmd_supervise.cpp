@@ -103,7 +103,11 @@ Exit run_supervise(const Parsed& args, House& house) {
     house.reporter.note(fmt::format("{} runs", who));
     sleep_until_end(house, row.uuid);
     const bool asked_to_stop = interrupted();
-    if (asked_to_stop) shut_down(house, row, patience);
+    // A `kill` or `rm` that ended it says how it ended when it is done, and that was no crash.
+    if (asked_to_stop)
+      shut_down(house, row, patience);
+    else
+      wait_for_others(house, row.uuid, who);
     settle(house, row.uuid);
     const auto now = house.registry().machine(row.uuid);
     if (!now) return Exit::done;  // removed while it ran

@@ -163,6 +163,8 @@ GlobalOptions take_globals(Parsed& parsed) {
   global.version = parsed.has("version");
   if (global.quiet && global.verbose)
     throw UsageError("--quiet and --verbose contradict each other; give one");
+  // What is left are the command's own.
+  for (const Option& option : globals) parsed.options.erase(std::string(option.name));
   return global;
 }
 
