@@ -55,25 +55,30 @@ idle() { local name=$1; shift; n launch "$name" --memory 64M --nested off --acce
 # type_to NAME TEXT: into the guest's serial line, as a console would. It stays connected until the guest must have read it.
 type_to() { { printf '%s\n' "$2"; sleep 0.5; } | socat -u - "UNIX-CONNECT:$root/run/$(uuid_of "$1" | cut -c1-8)/serial"; }
 
-# All that could be left behind: links, processes whose line has our root, leases, files (registry and cache aside).
+# The QEMUs and dnsmasqs of this test: those in its network namespace. (A QEMU's line need not hold any path of ours.)
+our_processes() {
+  local p net
+  net=$(readlink /proc/self/ns/net)
+  for p in /proc/[0-9]*; do
+    case $({ cat "$p/comm"; } 2>/dev/null) in
+      qemu-system* | dnsmasq) [[ $(readlink "$p/ns/net" 2>/dev/null) == "$net" ]] && say "${p#/proc/}" ;;
+    esac
+  done
+}
+
+# All that could be left behind: links, processes, leases, files (registry and cache aside).
 traces() {
   ip -br link | awk '{print "link", $1}'
-  local p line
-  for p in /proc/[0-9]*; do
-    line=$({ tr '\0' ' ' <"$p/cmdline"; } 2>/dev/null) || continue
-    [[ $line == *"$root/"* && $line == *qemu-system* || $line == *dnsmasq*"$root/"* ]] && say "process ${p#/proc/} ${line:0:80}"
-  done
+  local pid
+  for pid in $(our_processes); do say "process $pid $({ tr '\0' ' ' <"/proc/$pid/cmdline"; } 2>/dev/null | cut -c1-80)"; done
   n lease ls --json 2>/dev/null | jq -r '.leases[] | select(.foreign == null) | "lease \(.pool) \(.value)"'
   (cd "$root" 2>/dev/null && find . -mindepth 2 \( -path './cache/*' -o -name 'registry.*' -o -path './state/networks*' -o -path ./state/machines \) -prune -o -print | sort)
   (cd "$root/state/machines" 2>/dev/null && find . -mindepth 1 | sort)
 }
 
 cleanup() {
-  local name p line
-  for p in /proc/[0-9]*; do
-    line=$({ tr '\0' ' ' <"$p/cmdline"; } 2>/dev/null) || continue
-    if [[ $line == *"$scratch/"* && ($line == *qemu-system* || $line == *dnsmasq*) ]]; then kill -9 "${p#/proc/}" 2>/dev/null; fi
-  done
+  local pid
+  for pid in $(our_processes); do kill -9 "$pid" 2>/dev/null; done
   rm -rf "$scratch"
 }
 trap cleanup EXIT
