@@ -44,8 +44,9 @@ Fd receive_descriptor(int socket) {
 Fd tap_by_helper(const std::string& helper, const std::string& bridge) {
   if (helper.empty())
     throw Failed(fmt::format(
-        "bridge {} needs root, or qemu-bridge-helper, which is not on this host; use --nic user",
-        bridge));
+        "bridge {} needs root, or a qemu-bridge-helper that is setuid root and `allow {}` in "
+        "/etc/qemu/bridge.conf, which root may set up; or use --nic user",
+        bridge, bridge));
   int pair[2], output[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0 ||
       pipe2(output, O_CLOEXEC) != 0)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 #include <ctime>
 
 #include "nutshell/error.hpp"
@@ -22,7 +23,8 @@ bool exists(const std::string& path) {
   if (::stat(path.c_str(), &status) == 0) return true;
   int error = errno;
   if (error == ENOENT || error == ENOTDIR) return false;
-  throw SystemError(error, "registry " + printable(path) + ": cannot look at it");
+  throw Failed("registry " + printable(path) + " cannot be looked at (" + std::strerror(error) +
+               "); run as its owner, or use --root DIR");
 }
 
 off_t size_of(const std::string& path) {
@@ -66,9 +68,11 @@ Connection open_to_look(const Registry::Options& options, const Wait& wait, bool
   in_memory = !exists(options.path);
   if (in_memory) return Connection::in_memory(options.path);
   refuse_beheaded(options.path);
-  bool log = exists(options.path + "-wal");  // without one, opening would make one
-  return Connection(options.path, log ? Connection::Access::read : Connection::Access::immutable,
-                    wait);
+  using Access = Connection::Access;
+  Access access = Access::immutable;  // without a log, opening would make one
+  if (exists(options.path + "-wal"))
+    access = exists(options.path + "-shm") ? Access::read : Access::read_and_index;
+  return Connection(options.path, access, wait);
 }
 }  // namespace
 

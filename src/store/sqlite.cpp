@@ -23,8 +23,7 @@ using Clock = std::chrono::steady_clock;
 // So a log is folded into the file when it is longer than this, by the command that made it so, as
 // the last thing it does: only the process that checkpoints knows that the log can begin anew.
 constexpr int short_log_pages = 400;
-// While one process writes and writes: not to grow without end.
-constexpr int long_log_pages = 4000;
+constexpr int long_log_pages = 4000;  // while one process writes and writes
 
 int on_commit(void* pages, sqlite3* db, const char* name, int count) {
   *static_cast<int*>(pages) = count;
@@ -33,29 +32,30 @@ int on_commit(void* pages, sqlite3* db, const char* name, int count) {
   }
   return SQLITE_OK;
 }
-}  // namespace
 
-namespace {
 // SQLite syncs the directory of a log that it may have made. A log that is there already needs no
 // such thing, and the sync would double what a commit costs: so it is opened without the right to
-// make it. All else is SQLite's own.
+// make it; and to look, without the right to write. All else is SQLite's own.
+template <bool may_write>
 int open_file(sqlite3_vfs* vfs, const char* name, sqlite3_file* file, int flags, int* out_flags) {
   sqlite3_vfs* own = sqlite3_vfs_find(nullptr);
   if (name && (flags & SQLITE_OPEN_WAL)) {
     int exists = 0;
     own->xAccess(own, name, SQLITE_ACCESS_EXISTS, &exists);
     if (exists) flags &= ~SQLITE_OPEN_CREATE;
+    if (!may_write) flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_WAL;
   }
   return own->xOpen(vfs, name, file, flags, out_flags);
 }
 
+template <bool may_write>
 const char* our_vfs() {
   static sqlite3_vfs vfs = [] {
     sqlite3_initialize();
     sqlite3_vfs made = *sqlite3_vfs_find(nullptr);
-    made.zName = "nutshell";
+    made.zName = may_write ? "nutshell" : "nutshell-look";
     made.pNext = nullptr;
-    made.xOpen = open_file;
+    made.xOpen = open_file<may_write>;
     return made;
   }();
   static const int registered = sqlite3_vfs_register(&vfs, 0);
@@ -137,7 +137,7 @@ Connection::Connection(const std::string& path, Access access, Wait wait)
   waiting_->wait = std::move(wait);
   std::string name = path;
   int flags = SQLITE_OPEN_NOMUTEX;
-  if (access == Access::immutable) {
+  if (access != Access::write) {
     name = "file:";
     for (char c : path) {
       if (c == '%' || c == '?' || c == '#') {
@@ -147,12 +147,15 @@ Connection::Connection(const std::string& path, Access access, Wait wait)
         name += c;
       }
     }
-    name += "?immutable=1";
+    // The log's index, too, is only read; where it is not up to date, SQLite makes one in memory.
+    if (access == Access::immutable) name += "?immutable=1";
+    if (access == Access::read) name += "?readonly_shm=1";
     flags |= SQLITE_OPEN_URI;
   }
   flags |= access == Access::write ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
   sqlite3* db = nullptr;
-  int code = sqlite3_open_v2(name.c_str(), &db, flags, our_vfs());
+  int code = sqlite3_open_v2(name.c_str(), &db, flags,
+                             access == Access::write ? our_vfs<true>() : our_vfs<false>());
   db_.reset(db);
   if (code) fail(code);
   sqlite3_extended_result_codes(db, 1);

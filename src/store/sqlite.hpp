@@ -57,9 +57,10 @@ struct Wait {
 class Connection {
  public:
   enum class Access {
-    write,      ///< the file exists; its log outlives us, and is folded into it when long
-    read,       ///< nothing is written but locks in the -shm file
-    immutable,  ///< no lock at all: for a file that has no log
+    write,           ///< the file exists; its log outlives us, and is folded into it when long
+    read,            ///< nothing is written at all; the log has its index, the -shm file
+    read_and_index,  ///< the same where that index is missing: it is made
+    immutable,       ///< no lock at all: for a file that has no log
   };
   /// Opens an existing file. Throws as fail() does.
   Connection(const std::string& path, Access access, Wait wait);
