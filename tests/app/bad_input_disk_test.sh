@@ -48,16 +48,22 @@ check "go together" quiet n launch second "${machine[@]}" --disk "path=$disk,ro"
 check "rm" n rm --force first
 check "rm" n rm --force second
 
-say "-- a qcow2's backing file that somebody writes"
+say "-- an open descriptor, and a backing file that somebody writes"
+before=$(traces)
 qemu-img create -q -f qcow2 -b "$disk" -F raw "$scratch/top.qcow2"
-exec 9>>"$disk"
-bad 4 "disk $disk is in use: bash.* \(pid $$\), which has it open for writing" launch x "${machine[@]}" --disk "path=$disk"
-exec 9>&-
+sleep 120 >>"$disk" &
+holder=$!
+sleeping() { [[ $(cat "/proc/$holder/comm") == sleep ]]; }
+check "somebody has it open for writing" until_true 10 sleeping
+bad 4 "disk $disk is in use: sleep \(pid $holder\), which has it open for writing; end that" launch x "${machine[@]}" --disk "path=$disk"
+let_go
 qemu-system-x86_64 -S -display none -nodefaults -m 16 -accel tcg -monitor none -drive "file=$disk,format=raw,if=virtio" 2>/dev/null &
 holder=$!
 check "a QEMU writes the backing file" until_true 10 locked
+before=$(traces)
 bad 4 "the backing file $disk is in use: .*\(pid $holder\)" launch x "${machine[@]}" --disk "path=$scratch/top.qcow2,format=qcow2"
 let_go
+before=$(traces)
 check "then it can be had" quiet n launch x "${machine[@]}" --disk "path=$scratch/top.qcow2,format=qcow2"
 check "rm" n rm --force x
 

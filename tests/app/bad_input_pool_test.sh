@@ -35,23 +35,25 @@ bad 3 'bridge needs a value' launch x --nic bridge=
 bad 3 'no managed network' launch x --nic network=other
 
 say "-- MACs that somebody has"
-taken=52:54:00:aa:00:01
+stem=$(printf '52:54:00:%02x:%02x' $((RANDOM % 256)) $((RANDOM % 256)))  # other tests' QEMUs are facts, too
+taken=$stem:01
 check "a machine of ours with a MAC" quiet n create ours --nic "bridge=br7,mac=$taken"
 before=$(traces)
 bad 4 "MAC $taken is leased to ours" launch x "${machine[@]}" --nic "bridge=br7,mac=$taken"
-bad 3 'is given to NIC 0 and to NIC 1; each needs its own' launch x "${machine[@]}" --nic bridge=br7,mac=52:54:00:aa:00:09 --nic bridge=br7,mac=52:54:00:aa:00:09
+bad 3 'is given to NIC 0 and to NIC 1; each needs its own' launch x "${machine[@]}" --nic bridge=br7,mac=$stem:09 --nic bridge=br7,mac=$stem:09
 ip link set veth7 master br7
-bridge fdb add 52:54:00:aa:00:02 dev veth7 master static
-bad 4 'MAC 52:54:00:aa:00:02 is held by .*veth7' launch x "${machine[@]}" --nic bridge=br7,mac=52:54:00:aa:00:02
-qemu-system-x86_64 -S -display none -nodefaults -m 16 -accel tcg -monitor none -device e1000,mac=52:54:00:aa:00:03 >"$scratch/foreign.log" 2>&1 &
+bridge fdb add $stem:02 dev veth7 master static
+bad 4 "MAC $stem:02 is held by .*veth7" launch x "${machine[@]}" --nic bridge=br7,mac=$stem:02
+qemu-system-x86_64 -S -display none -nodefaults -m 16 -accel tcg -monitor none -device e1000,mac=$stem:03 >"$scratch/foreign.log" 2>&1 &
 foreign=$!
 until_true 10 grep -q e1000 "/proc/$foreign/cmdline"
-bad 4 "MAC 52:54:00:aa:00:03 is held by .*pid $foreign" launch x "${machine[@]}" --nic bridge=br7,mac=52:54:00:aa:00:03
+before=$(traces)
+bad 4 "MAC $stem:03 is held by .*pid $foreign" launch x "${machine[@]}" --nic bridge=br7,mac=$stem:03
 kill "$foreign"; wait "$foreign" 2>/dev/null
-config '[[pool]]' 'name = "mac"' 'range = "52:54:00:aa:00:01-52:54:00:aa:00:03"'
+config '[[pool]]' 'name = "mac"' "range = \"$stem:01-$stem:03\""
 err=$(nutshell "${with[@]}" create x --nic bridge=br7 2>&1 >/dev/null)
-check "a MAC of the forwarding table is passed over and named" matches "$err" 'mac 52:54:00:aa:00:02 is passed over: .*veth7.* has it'
-check "and the next given" equal "$(json show x | jq -r '.nics[0].mac')" 52:54:00:aa:00:03
+check "a MAC of the forwarding table is passed over and named" matches "$err" "mac $stem:02 is passed over: .*veth7.* has it"
+check "and the next given" equal "$(json show x | jq -r '.nics[0].mac')" $stem:03
 before=$(traces)
 bad 4 'pool mac \(.*\) has nothing left; give one back' "${with[@]}" launch y --nic bridge=br7
 check "rm" n "${with[@]}" rm x
