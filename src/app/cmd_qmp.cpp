@@ -1,6 +1,7 @@
 // qmp, pause, resume, screenshot, cdrom: what is said to a running QEMU.
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -58,11 +59,25 @@ Exit run_qmp(const Parsed& args, House& house) {
   return Exit::done;
 }
 
+namespace {
+
+/// A picture takes the name of what is there, so that has to be a plain file (or nothing).
+void check_replaceable(const std::string& file) {
+  struct stat status {};
+  if (lstat(file.c_str(), &status) != 0 || S_ISREG(status.st_mode)) return;
+  throw Conflict(fmt::format("{} is {} and is not replaced; name another file for the picture",
+                             printable(file),
+                             S_ISDIR(status.st_mode) ? "a directory" : "no plain file"));
+}
+
+}  // namespace
+
 // The picture is written by QEMU through a descriptor of ours, to a file beside the target, which
 // then takes its name.
 Exit run_screenshot(const Parsed& args, House& house) {
   const MachineRow row = find_running(house, args.word(0, "NAME"));
   const std::string file = absolute(args.words.size() > 1 ? args.words[1] : row.name.name + ".png");
+  check_replaceable(file);
   if (house.dry()) {
     house.reporter.note(
         fmt::format("would save the screen of {} as {}", to_string(row.name), printable(file)));

@@ -49,6 +49,12 @@ Address make_address(const std::string& text, std::uint16_t port) {
   return address;
 }
 
+/// Connections whose program is gone; they keep the port busy for up to a minute (RFC 9293, 3.6.1).
+constexpr nl::TcpStates ending_states =
+    nl::only(nl::TcpState::time_wait) | nl::only(nl::TcpState::fin_wait1) |
+    nl::only(nl::TcpState::fin_wait2) | nl::only(nl::TcpState::closing) |
+    nl::only(nl::TcpState::last_ack);
+
 enum class Reuse { no, over_finished };
 
 /// 0, or the errno of bind.
@@ -109,6 +115,9 @@ DisplaySocket listen_display(const std::string& address, unsigned display) {
     // sockets tells.
     const std::string holder = port_holder(port);
     if (!holder.empty()) return {Fd(), holder};
+    // Before Linux 6.8 who is bound and does not listen is not in the list, so it has to show what
+    // has ended: SO_REUSEADDR would also let us beside such a one.
+    if (nl::list_tcp_sockets(port, port, ending_states).empty()) return {Fd(), "another process"};
     reuse = Reuse::over_finished;
     if (!wildcard_is_free("0.0.0.0", port, reuse) || !wildcard_is_free("::", port, reuse))
       return {Fd(), "another process"};

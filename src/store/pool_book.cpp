@@ -167,6 +167,14 @@ void PoolBook::drop(const Pool& pool, const std::string& what_next) {
   db_.run(pool_drop, pool.id);
 }
 
+namespace {
+/// Values that other registries on this host or wire may hand out, too: each registry begins at a
+/// place of its own, so that they seldom meet.
+bool starts_anywhere(PoolKind kind) {
+  return kind == PoolKind::mac || kind == PoolKind::cid || kind == PoolKind::uid;
+}
+}  // namespace
+
 void PoolBook::follow(const std::vector<PoolRange>& config, std::uint64_t random) {
   std::vector<Pool> wanted = fixed_pools();
   for (const PoolRange& range : config) wanted.push_back(pool_from(range));
@@ -181,7 +189,7 @@ void PoolBook::follow(const std::vector<PoolRange>& config, std::uint64_t random
       } else if (definition(*old) != definition(pool)) {
         redefine(*old, pool);
       }
-    } else if (pool.kind == PoolKind::mac) {
+    } else if (starts_anywhere(pool.kind)) {
       auto offset = mixed(random, 1) % pool.range.size();
       make(pool, pool.range.low + static_cast<std::int64_t>(offset));
     } else {

@@ -20,6 +20,10 @@ check "is a PNG" equal "$(head -c 8 "$scratch/screen.png" | od -An -tx1 | xargs)
 size=$(perl -e 'open my $f, "<:raw", shift; read $f, my $b, 24; print join "x", unpack "x16 NN", $b' "$scratch/screen.png")
 check "of a screen's size" matches "$size" '^(640|720|800|1024|1280)x(400|480|600|768|800)$'
 refuse 1 '.' n screenshot t "$scratch/no/such/folder.png"
+mkfifo "$scratch/pipe.png"
+refuse 4 'not replaced' n screenshot t "$scratch/pipe.png"
+check "what is no plain file is not replaced" test -p "$scratch/pipe.png"
+refuse 4 'a directory' n screenshot t "$scratch"
 
 # Its CD: the guest sees each change.
 cd_size() { type_to t 'echo size=$(cat /sys/block/sr0/size)='; tr -d '\r' <"$root/log/$uuid/1.serial" | grep -ao '^size=[0-9]*=' | tail -1; }
