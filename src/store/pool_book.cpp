@@ -171,7 +171,7 @@ namespace {
 /// Values that other registries on this host or wire may hand out, too: each registry begins at a
 /// place of its own, so that they seldom meet.
 bool starts_anywhere(PoolKind kind) {
-  return kind == PoolKind::mac || kind == PoolKind::cid || kind == PoolKind::uid;
+  return kind == PoolKind::mac || kind == PoolKind::uid;
 }
 }  // namespace
 
