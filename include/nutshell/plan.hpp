@@ -29,6 +29,9 @@ std::vector<Step> steps_to_remove(const MachineSpec& spec, const Paths& paths, V
 Plan plan_of(const std::string& verb, const Uuid& machine, OnFailure on_failure,
              std::vector<Step> steps);
 
+/// True for the steps whose effect is committed together with the plan, before its first step: they
+/// are undone however early the plan failed.
+bool is_held(const Step& step);
 /// What to do with a plan whose owner is gone. A plan that undoes is undone: each step that was
 /// done, and the one that was begun (its drop takes "already gone" for done), in reverse. A
 /// teardown is finished: every step that is not done, in order.

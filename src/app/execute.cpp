@@ -5,6 +5,7 @@
 
 #include "app/interrupt.hpp"
 #include "nutshell/error.hpp"
+#include "nutshell/plan.hpp"
 
 namespace nutshell {
 namespace {
@@ -23,6 +24,16 @@ void record_undone(const JournalEntry& journal, std::size_t step) {
 }
 
 using Numbered = std::pair<std::size_t, Step>;
+
+// What is there to be undone: the steps that were completed, and those whose effect was committed
+// with the plan, however early it failed.
+std::vector<Numbered> way_back(const Plan& plan, std::size_t completed) {
+  std::vector<Numbered> back;
+  for (std::size_t i = 0; i < plan.steps.size(); ++i)
+    if (i < completed || is_held(plan.steps[i]))
+      if (auto step = inverse(plan.steps[i])) back.emplace_back(i, *std::move(step));
+  return back;
+}
 
 // Newest first. What could not be undone is tried once more at the end, when the rest of the undo
 // may have made the room that it needs.
@@ -51,7 +62,7 @@ void undo(const std::vector<Numbered>& steps, const Perform& perform, const Prog
 Outcome execute(const Plan& plan, const Perform& perform, const Progress& progress,
                 const JournalEntry& journal) {
   Outcome outcome;
-  std::vector<Numbered> back;
+  std::size_t completed = 0;
   OnFailure on_failure = plan.on_failure;
   for (std::size_t i = 0; i < plan.steps.size(); ++i) {
     const Step& step = plan.steps[i];
@@ -60,7 +71,7 @@ Outcome execute(const Plan& plan, const Perform& perform, const Progress& progre
       record(journal, &Registry::begun, i);
       progress(step);
       perform(step);
-      if (auto inverse_step = inverse(step)) back.emplace_back(i, *std::move(inverse_step));
+      completed = i + 1;
       record(journal, &Registry::done, i);
       if (std::holds_alternative<Commit>(step)) on_failure = OnFailure::keep_going;
     } catch (const std::exception& error) {
@@ -69,7 +80,7 @@ Outcome execute(const Plan& plan, const Perform& perform, const Progress& progre
         continue;
       }
       outcome.cause = std::current_exception();
-      undo(back, perform, progress, journal, outcome);
+      undo(way_back(plan, completed), perform, progress, journal, outcome);
       break;
     }
   }

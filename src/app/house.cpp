@@ -141,6 +141,12 @@ std::string absolute(const std::string& path) {
   return error ? path : full.lexically_normal().string();
 }
 
+std::string canonical(const std::string& path) {
+  std::error_code error;
+  const auto real = std::filesystem::canonical(path, error);
+  return error ? absolute(path) : real.string();
+}
+
 MachineRow find_machine(House& house, const std::string& typed) {
   const TypedName name = parse_name(typed);
   if (!name.cloud.empty()) {

@@ -45,6 +45,8 @@ Uuid draw_uuid();
 std::uint64_t draw_random();
 /// An absolute path, seen from the current folder; "" stays "".
 std::string absolute(const std::string& path);
+/// The same with every link resolved; as absolute() where there is no such file.
+std::string canonical(const std::string& path);
 
 /// The one machine that a typed name means: CLOUD/NAME, or NAME in `default`, then everywhere.
 /// Throws NotFound with what was probably meant, Conflict listing the clouds when several have it.

@@ -129,6 +129,11 @@ void Reporter::note(const std::string& sentence) {
   if (!quiet_ && !json_) write_all(STDERR_FILENO, sentence + "\n");
 }
 
+void Reporter::done(const std::string& sentence) {
+  if (!json_) return note(sentence);
+  print(Json::object({{"done", sentence}}).dump(true) + "\n");
+}
+
 void Reporter::warn(const std::string& sentence) {
   steps_over();
   if (quiet_) return;

@@ -7,6 +7,7 @@
 namespace nutshell {
 
 std::vector<std::string> Line::argv() const {
+  if (program.empty()) return {};
   std::vector<std::string> words{program};
   for (const Arg& arg : args) {
     if (!arg.option.empty()) words.push_back(arg.option);

@@ -60,10 +60,18 @@ std::vector<Step> steps_to_remove(const MachineSpec& spec, const Paths& paths, V
     kept = kept || volumes == Volumes::keep;
   }
   steps.push_back(DropDirectory{paths.log_dir(spec.uuid)});
-  // A folder that still holds volumes keeps its spec too: it says whose they were.
-  if (!kept) steps.push_back(DropDirectory{paths.machine(spec.uuid)});
+  // A folder that still holds volumes stays, without the spec: nobody may take it for a machine.
+  if (kept)
+    steps.push_back(DropFile{paths.spec_file(spec.uuid)});
+  else
+    steps.push_back(DropDirectory{paths.machine(spec.uuid)});
   steps.push_back(ForgetMachine{spec.uuid, to_string(spec.name)});
   return steps;
+}
+
+bool is_held(const Step& step) {
+  return std::holds_alternative<HoldMachine>(step) || std::holds_alternative<HoldRun>(step) ||
+         std::holds_alternative<HoldSpec>(step);
 }
 
 Plan plan_recover(const Unfinished& unfinished) {
@@ -86,9 +94,7 @@ Plan plan_recover(const Unfinished& unfinished) {
   }
   for (std::size_t i = steps.size(); i-- > 0;) {
     // What was committed together with the plan is held even if no step was begun.
-    const bool held = std::holds_alternative<HoldMachine>(steps[i]) ||
-                      std::holds_alternative<HoldRun>(steps[i]) ||
-                      std::holds_alternative<HoldSpec>(steps[i]);
+    const bool held = is_held(steps[i]);
     if (state_of(i) == Unfinished::State::undone ||
         (!held && state_of(i) == Unfinished::State::untouched))
       continue;

@@ -196,12 +196,15 @@ void write_file(const std::string& path, std::string_view text, unsigned mode) {
 }
 
 std::optional<std::string> read_file(const std::string& path, Bytes limit) {
-  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));  // a pipe would wait
   if (!file) {
     const int error = errno;
     if (error == ENOENT || error == ENOTDIR) return std::nullopt;
     throw SystemError(error, fmt::format("file {}: cannot open", path));
   }
+  struct stat kind {};
+  if (::fstat(file.get(), &kind) != 0 || !S_ISREG(kind.st_mode))
+    throw ConfigError(path, "is no plain file; name one");
   std::string text;
   for (char part[16384];;) {
     const ssize_t got = ::read(file.get(), part, sizeof part);

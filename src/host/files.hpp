@@ -20,7 +20,8 @@ std::optional<std::string> check_volume(const std::string& path, Bytes size);
 /// Gives check_volume's warning.
 std::optional<std::string> make_volume(const std::string& path, Bytes size, DiskFormat format,
                                        const std::vector<BackingLayer>& backing);
-/// Unlinks a volume file; gone already is done. Throws Conflict when it is no plain file.
+/// Unlinks a volume file; gone already is done. Throws Conflict when it is no plain file, or
+/// somebody uses it (disk_holder).
 void drop_volume(const std::string& path);
 
 /// mkdir, 0700. Throws Conflict when `path` is taken.

@@ -12,6 +12,7 @@
 
 #include "host/fd.hpp"
 #include "host/files.hpp"
+#include "host/in_use.hpp"
 #include "host/tool.hpp"
 #include "host/unique_name.hpp"
 #include "nutshell/error.hpp"
@@ -124,6 +125,11 @@ std::optional<std::string> make_volume(const std::string& path, Bytes size, Disk
   return warning;
 }
 
-void drop_volume(const std::string& path) { drop_file(path); }
+void drop_volume(const std::string& path) {
+  if (const auto holder = disk_holder(path, false))
+    throw Conflict(fmt::format("volume {} is in use: {}; end that, and run `nutshell gc`",
+                               printable(path), *holder));
+  drop_file(path);
+}
 
 }  // namespace nutshell::host
