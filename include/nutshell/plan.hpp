@@ -22,6 +22,9 @@ std::vector<Step> steps_to_start(const MachineSpec& spec, const Paths& paths, un
 /// ...").
 std::vector<Step> steps_to_collect(const MachineSpec& spec, const Paths& paths,
                                    const std::string& end);
+/// The same for a run that is ended at once.
+std::vector<Step> steps_to_kill(const MachineSpec& spec, const Paths& paths,
+                                const std::string& end);
 enum class Volumes { drop, keep };
 /// What `rm` gives back of a machine that does not run.
 std::vector<Step> steps_to_remove(const MachineSpec& spec, const Paths& paths, Volumes volumes);

@@ -110,6 +110,7 @@ void change_machine(House& house, const MachineRow& before, Change change, const
   Transaction transaction = house.registry().begin();
   check_alone(house, before.uuid, to_string(before.name));
   check_unchanged(house, before);
+  refuse_others_volumes(transaction, change.after);
   reserve_new(house, transaction, before.spec, change.after, facts);
   const Plan plan =
       plan_of("set", before.uuid, OnFailure::undo, steps_of_change(house, before.spec, change));

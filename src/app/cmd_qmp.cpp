@@ -30,7 +30,7 @@ Exit say(const Parsed& args, House& house, const char* command, const char* done
     return Exit::done;
   }
   open_qmp(house, row).execute(command);
-  house.reporter.note(fmt::format("{} {}", to_string(row.name), done));
+  house.reporter.done(fmt::format("{} {}", to_string(row.name), done));
   return Exit::done;
 }
 
@@ -55,16 +55,26 @@ Exit run_qmp(const Parsed& args, House& house) {
         fmt::format("would send {} to the QEMU of {}", printable(command), to_string(row.name)));
     return Exit::done;
   }
-  print(open_qmp(house, row).execute(command, arguments).dump(true) + "\n");
+  const Json result = open_qmp(house, row).execute(command, arguments);
+  house.reporter.answer(Json::object({{"return", result}}), result.dump(true) + "\n");
   return Exit::done;
 }
 
 namespace {
 
-/// A picture takes the name of what is there, so that has to be a plain file (or nothing).
+/// A picture takes the name of what is there, so that has to be a picture, or empty, or nothing.
 void check_replaceable(const std::string& file) {
   struct stat status {};
-  if (lstat(file.c_str(), &status) != 0 || S_ISREG(status.st_mode)) return;
+  if (lstat(file.c_str(), &status) != 0) return;
+  if (S_ISREG(status.st_mode)) {
+    char begin[4] = {};
+    const host::Fd there(open(file.c_str(), O_RDONLY | O_CLOEXEC));
+    const bool png = there && read(there.get(), begin, sizeof begin) == 4 &&
+                     std::string_view(begin, 4) == "\x89PNG";
+    if (png || status.st_size == 0) return;
+    throw Conflict(fmt::format("{} is there and is no picture; name another file for the picture",
+                               printable(file)));
+  }
   throw Conflict(fmt::format("{} is {} and is not replaced; name another file for the picture",
                              printable(file),
                              S_ISDIR(status.st_mode) ? "a directory" : "no plain file"));
@@ -167,7 +177,7 @@ Exit run_cdrom(const Parsed& args, House& house) {
     qmp.execute("blockdev-close-tray", Json::object({{"id", "cd0"}}));
   }
   change_cdrom(house, row, iso);
-  house.reporter.note(fmt::format("{}: the CD-ROM drive {}", to_string(row.name),
+  house.reporter.done(fmt::format("{}: the CD-ROM drive {}", to_string(row.name),
                                   eject ? "is empty" : "has " + printable(iso)));
   return Exit::done;
 }

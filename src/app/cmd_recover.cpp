@@ -9,6 +9,7 @@
 #include "app/cmd.hpp"
 #include "app/machine_state.hpp"
 #include "app/network.hpp"
+#include "app/perform.hpp"
 #include "app/qmp_access.hpp"
 #include "app/settle.hpp"
 #include "app/start.hpp"
@@ -41,6 +42,14 @@ unsigned latest_boot(const House& house, const Uuid& uuid) {
     if (name.ends_with(".log"))
       latest = std::max(latest, static_cast<unsigned>(std::strtoul(name.c_str(), nullptr, 10)));
   return latest;
+}
+
+// A QEMU that was never told to go on is what a killed launcher leaves: no run, and nothing is lost
+// with it.
+bool never_ran(const House& house, const MachineSpec& spec) {
+  return host::Qmp::connect(qmp_place(house, spec.uuid, spec.name))
+             .execute("query-status")
+             .text("status") == "prelaunch";
 }
 
 // What a living QEMU says of itself, and what its taps say by their marks.
@@ -79,8 +88,13 @@ std::vector<Found> find_machines(House& house, const Facts& facts,
       if (!text) continue;
       Found one{spec_from_json(Json::parse(*text)), latest_boot(house, *uuid), std::nullopt};
       if (one.spec.uuid != *uuid) throw Failed("the spec is of another machine");
-      if (const auto pid = host::find_qemu_by_uuid(*uuid); pid && is_alive(house, *uuid))
-        one.run = read_run(house, one.spec, *pid, facts);
+      if (const auto pid = host::find_qemu_by_uuid(*uuid); pid && is_alive(house, *uuid)) {
+        if (never_ran(house, one.spec)) {
+          if (!house.dry()) stop_qemu(house, *uuid);
+        } else {
+          one.run = read_run(house, one.spec, *pid, facts);
+        }
+      }
       found.push_back(std::move(one));
     } catch (const Error& error) {
       unreadable.push_back(fmt::format("{}: {}", house.paths.machine(*uuid), error.what()));

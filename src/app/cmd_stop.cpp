@@ -36,8 +36,11 @@ bool runs(const House& house, const MachineRow& row) {
   return seen.state == MachineState::running || seen.state == MachineState::paused;
 }
 
+enum class Insist { no, yes };
+
 /// Presses the button until the guest has powered off. False when the time is up.
-bool press_and_wait(House& house, const MachineRow& row, std::chrono::seconds patience) {
+bool press_and_wait(House& house, const MachineRow& row, std::chrono::seconds patience,
+                    Insist insist) {
   const auto deadline = Clock::now() + patience;
   auto next_press = Clock::now();
   house.reporter.step(
@@ -49,8 +52,10 @@ bool press_and_wait(House& house, const MachineRow& row, std::chrono::seconds pa
         host::Qmp qmp = open_qmp(house, row);
         if (qmp.execute("query-status").text("status") == "paused") qmp.execute("cont");
         qmp.execute("system_powerdown");
-      } catch (const Error&) {
-        if (is_alive(house, row.uuid)) throw;
+      } catch (const Error& error) {
+        if (is_alive(house, row.uuid) && insist == Insist::yes) return false;
+        if (is_alive(house, row.uuid))
+          throw Failed(fmt::format("{}; insist with --force", error.what()));
       }
       next_press = Clock::now() + press_every;
     }
@@ -63,24 +68,24 @@ bool press_and_wait(House& house, const MachineRow& row, std::chrono::seconds pa
 }
 
 void kill_machine(House& house, const MachineRow& row, const std::string& end) {
-  std::vector<Step> steps{StopQemu{row.uuid}};
-  for (Step& step : steps_to_collect(row.spec, house.paths, end)) steps.push_back(std::move(step));
-  finish(house, plan_of("kill", row.uuid, OnFailure::keep_going, std::move(steps)),
-         to_string(row.name));
+  finish(
+      house,
+      plan_of("kill", row.uuid, OnFailure::keep_going, steps_to_kill(row.spec, house.paths, end)),
+      to_string(row.name));
 }
 
 /// The machine stands still when this returns.
 void stop_machine(House& house, const MachineRow& row, const Parsed& args) {
   const std::string who = to_string(row.name);
   const auto patience = parse_timeout(args, button_patience);
-  if (!press_and_wait(house, row, patience)) {
+  if (!press_and_wait(house, row, patience, args.has("force") ? Insist::yes : Insist::no)) {
     house.reporter.steps_over();
     if (!args.has("force"))
       throw Failed(
           fmt::format("{} did not power off in {} s and runs on; wait longer with --timeout, or "
                       "insist with --force",
                       who, patience.count()));
-    house.reporter.note(
+    house.reporter.done(
         fmt::format("{} did not power off in {} s; it is killed", who, patience.count()));
     return kill_machine(house, row, "stopped: killed when it did not power off");
   }
@@ -126,11 +131,11 @@ Exit run_stop(const Parsed& args, House& house) {
                alive ? steps_to_collect(row.spec, house.paths, "stopped") : std::vector<Step>{}))
     return Exit::done;
   if (!alive) {
-    house.reporter.note(fmt::format("{} does not run", to_string(row.name)));
+    house.reporter.done(fmt::format("{} does not run", to_string(row.name)));
     return Exit::done;
   }
   stop_machine(house, row, args);
-  house.reporter.note(fmt::format("{} is stopped", to_string(row.name)));
+  house.reporter.done(fmt::format("{} is stopped", to_string(row.name)));
   return Exit::done;
 }
 
@@ -138,14 +143,10 @@ Exit run_kill(const Parsed& args, House& house) {
   const MachineRow row = find_settled(house, args);
   const bool alive = runs(house, row);
   std::vector<Step> steps;
-  if (alive) {
-    steps.push_back(StopQemu{row.uuid});
-    for (Step& step : steps_to_collect(row.spec, house.paths, "stopped: killed"))
-      steps.push_back(std::move(step));
-  }
+  if (alive) steps = steps_to_kill(row.spec, house.paths, "stopped: killed");
   if (said_dry(house, row, "", steps)) return Exit::done;
   if (alive) kill_machine(house, row, "stopped: killed");
-  house.reporter.note(
+  house.reporter.done(
       fmt::format("{} {}", to_string(row.name), alive ? "is killed" : "does not run"));
   return Exit::done;
 }
@@ -168,17 +169,13 @@ Exit run_rm(const Parsed& args, House& house) {
     throw Conflict(fmt::format(
         "{} is running; stop it with `nutshell stop {}`, or insist with --force", who, who));
   std::vector<Step> steps;
-  if (alive) {
-    steps.push_back(StopQemu{row.uuid});
-    for (Step& step : steps_to_collect(row.spec, house.paths, "stopped: removed"))
-      steps.push_back(std::move(step));
-  }
+  if (alive) steps = steps_to_kill(row.spec, house.paths, "stopped: removed");
   const Volumes volumes = args.has("keep-volumes") ? Volumes::keep : Volumes::drop;
   for (Step& step : steps_to_remove(row.spec, house.paths, volumes))
     steps.push_back(std::move(step));
   if (said_dry(house, row, "", steps)) return Exit::done;
   finish(house, plan_of("rm", row.uuid, OnFailure::keep_going, std::move(steps)), who);
-  house.reporter.note(
+  house.reporter.done(
       fmt::format("{} is removed{}", who,
                   volumes == Volumes::keep
                       ? fmt::format("; its volumes stay in {}", house.paths.machine(row.uuid))

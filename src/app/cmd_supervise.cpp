@@ -22,6 +22,7 @@
 #include "app/settle.hpp"
 #include "app/start.hpp"
 #include "app/wait.hpp"
+#include "nutshell/plan.hpp"
 
 namespace nutshell {
 namespace {
@@ -84,7 +85,13 @@ void shut_down(House& house, const MachineRow& row, std::chrono::seconds patienc
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
-  stop_qemu(house, row.uuid);
+  const auto now = house.registry().machine(row.uuid);
+  if (!now || !now->run || !is_alive(house, row.uuid)) return;
+  const Plan plan =
+      plan_of("kill", row.uuid, OnFailure::keep_going,
+              steps_to_kill(now->spec, house.paths, "stopped: killed when it did not power off"));
+  for (const std::string& leftover : run_teardown(house, plan, to_string(row.name)))
+    house.reporter.warn(leftover);
 }
 
 }  // namespace
@@ -97,7 +104,7 @@ Exit run_supervise(const Parsed& args, House& house) {
   auto window_start = std::chrono::steady_clock::now();
   for (int restarts = 0;;) {
     settle(house, row.uuid);
-    if (house.dry() || !is_alive(house, row.uuid)) start_machine(house, row, std::nullopt);
+    if (!is_alive(house, row.uuid)) start_machine(house, row, std::nullopt);
     if (house.dry()) return Exit::done;
     notify(fmt::format("READY=1\nSTATUS={} runs", who));
     house.reporter.note(fmt::format("{} runs", who));

@@ -56,12 +56,24 @@ void find_cut_short(House& house, std::vector<Leftover>& found) {
   }
 }
 
+/// UUIDs of machines that live although the registry does not know them: it was lost, and `recover`
+/// finds them again.
+std::vector<std::string> living_strangers(House& house) {
+  std::vector<std::string> found;
+  for (const std::string& name : names_in(house.paths.machines()))
+    if (const auto uuid = parse_uuid(name);
+        uuid && is_alive(house, *uuid) && !house.registry().machine(*uuid))
+      found.push_back(name);
+  return found;
+}
+
 void find_folders(House& house, std::vector<Leftover>& found) {
   std::vector<std::string> short_ids, uuids;
   for (const MachineSummary& row : house.registry().summaries()) {
     uuids.push_back(row.uuid.text);
     if (row.run) short_ids.push_back(row.uuid.short_id());
   }
+  for (const std::string& uuid : living_strangers(house)) short_ids.push_back(uuid.substr(0, 8));
   const auto unknown = [](const std::vector<std::string>& known, const std::string& name) {
     return std::find(known.begin(), known.end(), name) == known.end();
   };
@@ -96,6 +108,8 @@ bool in_use(House& house, const std::string& network) {
 // A bridge of ours carries the tag of this registry in its mark, so another registry's is never
 // taken for ours.
 void find_networks(House& house, std::vector<Leftover>& found) {
+  // What nobody in the registry uses may be used by a machine that it has forgotten.
+  if (!living_strangers(house).empty()) return;
   const std::string ending = ":" + house.registry().tag();
   for (const std::string& name : names_in(house.paths.run)) {
     if (!name.starts_with("net-") || in_use(house, name.substr(4))) continue;
@@ -125,6 +139,11 @@ void find_networks(House& house, std::vector<Leftover>& found) {
 
 std::vector<Leftover> find_leftovers(House& house) {
   std::vector<Leftover> found;
+  for (const std::string& uuid : living_strangers(house))
+    found.push_back(
+        {Kind::unknown_machine, "a running machine, " + uuid,
+         "its lock is held, and the registry does not know it: `nutshell recover` finds it again",
+         uuid});
   find_cut_short(house, found);
   find_folders(house, found);
   find_networks(house, found);
@@ -133,6 +152,8 @@ std::vector<Leftover> find_leftovers(House& house) {
 
 void drop_leftover(House& house, const Leftover& leftover) {
   switch (leftover.kind) {
+    case Kind::unknown_machine:
+      throw Conflict("it runs; `nutshell recover` finds it again, and nothing of it is taken away");
     case Kind::plan:
     case Kind::run: return;  // settle() has done what can be done
     case Kind::dhcp: return host::stop_dhcp(leftover.key);

@@ -8,7 +8,7 @@
 namespace nutshell {
 
 struct Leftover {
-  enum class Kind { plan, run, bridge, dhcp, run_folder, machine_folder };
+  enum class Kind { unknown_machine, plan, run, bridge, dhcp, run_folder, machine_folder };
   Kind kind;
   std::string thing;     ///< "bridge nutshell0", "the folder /var/..."
   std::string evidence;  ///< the two proofs: our mark, and that nobody holds it

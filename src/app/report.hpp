@@ -44,7 +44,8 @@ class Reporter {
   void steps_over();
   /// To stderr, unless --quiet.
   void note(const std::string& sentence);
-  /// The closing sentence of a command that answers nothing else: a note, or {"done": SENTENCE} on stdout with --json.
+  /// The closing sentence of a command that answers nothing else: a note, or {"done": SENTENCE} on
+  /// stdout with --json.
   void done(const std::string& sentence);
   void warn(const std::string& sentence);
   /// To stderr, always.

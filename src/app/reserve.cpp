@@ -155,25 +155,22 @@ void probe_wanted_addresses(House& house, const MachineSpec& spec, Facts& facts)
   }
 }
 
-namespace {
-
 // A volume of another machine goes with that machine, so it is no disk to build on.
 void refuse_others_volumes(Transaction& transaction, const MachineSpec& spec) {
   const auto refuse = [&](const std::string& path) {
     const auto lease = transaction.allocator().who("volume", path);
     if (lease && lease->holder != spec.uuid && !lease->machine.empty())
-      throw Conflict(fmt::format(
-          "{}: {} is a volume of the machine {}, and goes when that goes; copy it, and use the copy",
-          to_string(spec.name), printable(path),
-          to_string(MachineName{lease->cloud, lease->machine})));
+      throw Conflict(
+          fmt::format("{}: {} is a volume of the machine {}, and goes when that goes; copy it, and "
+                      "use the copy",
+                      to_string(spec.name), printable(path),
+                      to_string(MachineName{lease->cloud, lease->machine})));
   };
   for (const DiskSpec& disk : spec.disks) {
     if (!disk.ours()) refuse(canonical(disk.path));
     for (const BackingLayer& layer : disk.backing) refuse(canonical(layer.path));
   }
 }
-
-}  // namespace
 
 void reserve_machine(House& house, Transaction& transaction, MachineSpec& spec,
                      const Facts& facts) {

@@ -14,6 +14,8 @@ namespace nutshell {
 /// `facts`. Before the transaction; a dry run asks nothing.
 void probe_wanted_addresses(House& house, const MachineSpec& spec, Facts& facts);
 
+/// Throws Conflict when a disk or a layer below one is a volume of another machine.
+void refuse_others_volumes(Transaction& transaction, const MachineSpec& spec);
 /// MACs, addresses, CID, uid and volume names, written into the spec. Says what was skipped and
 /// why.
 void reserve_machine(House& house, Transaction& transaction, MachineSpec& spec, const Facts& facts);

@@ -63,6 +63,32 @@ Facts observe_parts(const House& house, unsigned parts, const std::string& qemu)
   return host::observe(options);
 }
 
+namespace {
+
+// A MAC that was asked for by name may have come to somebody else since create. Those from the pool
+// are this registry's own.
+bool has_named_mac(const MachineSpec& spec) {
+  for (std::size_t i = 0; i < spec.nics.size(); ++i)
+    if (spec.nics[i].kind != NicKind::user && !spec.origins.contains(fmt::format("nic.{}.mac", i)))
+      return true;
+  return false;
+}
+
+// Our own machines are no strangers: what they have is in the registry.
+Facts observe_with_our_machines(House& house, unsigned parts, const MachineSpec& spec) {
+  host::ObserveOptions options;
+  options.parts = parts;
+  options.cache = house.paths.cache;
+  options.notes = house.dry() ? host::Notes::nothing : host::Notes::keep;
+  options.qemu = spec.qemu.empty() ? house.config.qemu : spec.qemu;
+  if (parts & host::part::macs)
+    for (const MachineSummary& summary : house.registry().summaries())
+      options.our_uuids.push_back(summary.uuid.text);
+  return host::observe(options);
+}
+
+}  // namespace
+
 Facts observe_for_start(House& house, const MachineSpec& spec) {
   namespace part = host::part;
   unsigned parts = part::links | part::qemu | part::qemu_user;
@@ -70,20 +96,13 @@ Facts observe_for_start(House& house, const MachineSpec& spec) {
   if (spec.firmware == Firmware::uefi) parts |= part::firmware;
   if (!house.root) parts |= part::helper;
   if (house.dry()) parts |= part::ports;  // otherwise the display is proven by binding it
-  return observe_parts(house, parts, spec.qemu);
+  if (has_named_mac(spec)) parts |= part::macs;
+  return observe_with_our_machines(house, parts, spec);
 }
 
 Facts observe_for_create(House& house, const MachineSpec& spec) {
   namespace part = host::part;
-  host::ObserveOptions options;
-  options.parts = house.dry() ? part::all : part::all & ~part::ports;
-  options.cache = house.paths.cache;
-  options.notes = house.dry() ? host::Notes::nothing : host::Notes::keep;
-  options.qemu = spec.qemu.empty() ? house.config.qemu : spec.qemu;
-  // Our own machines are no strangers: what they have is in the registry.
-  for (const MachineSummary& summary : house.registry().summaries())
-    options.our_uuids.push_back(summary.uuid.text);
-  return host::observe(options);
+  return observe_with_our_machines(house, house.dry() ? part::all : part::all & ~part::ports, spec);
 }
 
 Places places_of(const House& house, const MachineSpec& spec, const Facts& facts, unsigned boot,
@@ -165,6 +184,19 @@ void report_dry_run(House& house, const std::vector<Step>& steps, const Line& li
   house.reporter.answer(Json::object({{"plan", plan}, {"argv", argv}}), text);
 }
 
+namespace {
+
+void refuse_foreign_macs(const MachineSpec& spec, const Facts& facts) {
+  for (const NicSpec& nic : spec.nics)
+    for (const MacFact& fact : facts.macs)
+      if (nic.mac == fact.mac)
+        throw Conflict(
+            fmt::format("{}: its MAC {} is held by {}; end that, or give the machine another NIC",
+                        to_string(spec.name), to_string(fact.mac), fact.holder));
+}
+
+}  // namespace
+
 void start_machine(House& house, const MachineRow& given, const std::optional<BootOrder>& boot) {
   const std::string who = to_string(given.name);
   if (!house.dry()) wait_for_others(house, given.uuid, who);
@@ -173,6 +205,8 @@ void start_machine(House& house, const MachineRow& given, const std::optional<Bo
   if (!found)
     throw NotFound(
         fmt::format("{} is gone: its launch had been cut short, and is undone now", who));
+  if (found->run && is_alive(house, found->uuid))
+    throw Conflict(fmt::format("{} is running already; `nutshell show {}` shows it", who, who));
   MachineSpec spec = spec_of_next_run(*found);
   if (boot) spec.boot = *boot;
   if (spec.boot != BootOrder::disk && spec.boot != BootOrder::net && !spec.has_cdrom_drive())
@@ -186,6 +220,7 @@ void start_machine(House& house, const MachineRow& given, const std::optional<Bo
   if (!facts.qemu) throw Failed(facts.qemu_trouble);
   const Decision decision = decide(spec, facts);
   check_before_start(house, facts, spec);
+  refuse_foreign_macs(spec, facts);
   // From here it is known that the host can do what the spec asks for.
   Transaction transaction = house.registry().begin();
   check_alone(house, spec.uuid, who);

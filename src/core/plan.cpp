@@ -51,6 +51,13 @@ std::vector<Step> steps_to_collect(const MachineSpec& spec, const Paths& paths,
   return steps;
 }
 
+std::vector<Step> steps_to_kill(const MachineSpec& spec, const Paths& paths,
+                                const std::string& end) {
+  std::vector<Step> steps{StopQemu{spec.uuid}};
+  for (Step& step : steps_to_collect(spec, paths, end)) steps.push_back(std::move(step));
+  return steps;
+}
+
 std::vector<Step> steps_to_remove(const MachineSpec& spec, const Paths& paths, Volumes volumes) {
   std::vector<Step> steps;
   bool kept = false;
