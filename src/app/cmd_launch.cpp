@@ -26,6 +26,7 @@ NewMachine describe_machine(const Parsed& args, House& house) {
   MachineSpec& spec = machine.spec;
   spec.uuid = draw_uuid();
   spec.name = new_name(args);
+  spec.origins["name"] = "the argument NAME";
   Problems problems;
   apply_options(spec, args, problems);
   if (!problems.empty()) throw ConfigError(problems);
@@ -66,6 +67,7 @@ Exit run_launch(const Parsed& args, House& house) {
   const std::optional<Condition> condition = parse_wait_options(args);
   NewMachine machine = describe_machine(args, house);
   MachineSpec& spec = machine.spec;
+  if (condition) check_condition(spec, *condition);
   // From here the spec is complete, and the host is a value.
   const Decision decision = decide(spec, machine.facts);
   check_before_start(house, machine.facts, spec);

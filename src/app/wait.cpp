@@ -13,6 +13,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <memory>
@@ -160,6 +161,21 @@ std::optional<Condition> parse_wait_options(const Parsed& args) {
   Condition condition = parse_condition(*text);
   condition.timeout = parse_timeout(args, condition.timeout);
   return condition;
+}
+
+void check_condition(const MachineSpec& spec, const Condition& condition) {
+  const auto has_address = [](const NicSpec& nic) {
+    return nic.ip.has_value() || nic.kind == NicKind::network;
+  };
+  if (condition.what != Condition::What::port ||
+      std::any_of(spec.nics.begin(), spec.nics.end(), has_address))
+    return;
+  throw ConfigError(
+      "--wait",
+      fmt::format("{} has no address that nutshell knows of, so {} can never be met; give a NIC on "
+                  "a bridge its address with ip=, and with user-mode networking or no NIC wait for "
+                  "serial=REGEX instead",
+                  to_string(spec.name), printable(condition.words)));
 }
 
 void await(House& house, const Uuid& uuid, const Condition& condition) {

@@ -24,6 +24,9 @@ Condition parse_condition(const std::string& text);
 std::optional<Condition> parse_wait_options(const Parsed& args);
 /// Seconds from --timeout, or the default. Throws ConfigError.
 std::chrono::seconds parse_timeout(const Parsed& args, std::chrono::seconds fallback);
+/// Throws ConfigError when the machine can never meet it: port=N without an address that we know
+/// of.
+void check_condition(const MachineSpec& spec, const Condition& condition);
 /// Throws WaitNotMet when the time is up, or the machine is gone so that it can never be met.
 void await(House& house, const Uuid& uuid, const Condition& condition);
 
