@@ -24,6 +24,14 @@ void copy_all(const host::Fd& file) {
     print(std::string(buffer, static_cast<std::size_t>(n)));
 }
 
+std::string rest_of(const host::Fd& file) {
+  std::string text;
+  char buffer[65536];
+  for (ssize_t n; (n = read(file.get(), buffer, sizeof buffer)) > 0;)
+    text.append(buffer, static_cast<std::size_t>(n));
+  return text;
+}
+
 unsigned chosen_boot(const Parsed& args, const MachineRow& row) {
   const unsigned latest = row.run ? row.run->boot : row.boots;
   const auto text = args.value("boot");
@@ -37,6 +45,8 @@ unsigned chosen_boot(const Parsed& args, const MachineRow& row) {
 }  // namespace
 
 Exit run_log(const Parsed& args, House& house) {
+  if (house.reporter.json() && args.has("follow"))
+    throw UsageError("--json wants the whole log and --follow never has it; give one of them");
   const MachineRow row = find_machine(house, args.word(0, "NAME"));
   const unsigned boot = chosen_boot(args, row);
   if (boot == 0)
@@ -53,6 +63,10 @@ Exit run_log(const Parsed& args, House& house) {
     throw SystemError(errno, fmt::format("{}: cannot be read", path));
   }
   lseek(file.get(), host::start_of_log(file.get()), SEEK_SET);
+  if (house.reporter.json()) {
+    house.reporter.answer(Json::object({{"log", path}, {"text", rest_of(file)}}), "");
+    return Exit::done;
+  }
   copy_all(file);
   while (args.has("follow") && !interrupted()) {
     const bool over = !is_alive(house, row.uuid);

@@ -12,12 +12,13 @@ Exit run_version(const Parsed&, House& house) {
   return Exit::done;
 }
 
-Exit run_completion(const Parsed& args, House&) {
+Exit run_completion(const Parsed& args, House& house) {
   const std::string& shell = args.word(0, "SHELL");
   if (shell != "bash")
     throw UsageError(
         fmt::format("there is no completion for '{}'; there is one for bash", printable(shell)));
-  print(completion_script());
+  const std::string script = completion_script();
+  house.reporter.answer(Json::object({{"script", script}}), script);
   return Exit::done;
 }
 

@@ -106,7 +106,7 @@ Exit run_set(const Parsed& args, House& house) {
                                args.has("drop-disk") ? "a disk" : "a NIC with its leases"));
   change_machine(house, *row, std::move(change), facts);
   if (!house.dry())
-    house.reporter.note(
+    house.reporter.done(
         fmt::format("{} is changed; {}", to_string(row->name),
                     running ? "it takes effect at its next start (`nutshell restart` makes one)"
                             : "it takes effect at its next start"));
