@@ -1,5 +1,8 @@
 // pool ls, lease ls, lease reserve, lease release: who has what.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
 
 #include "app/cmd.hpp"
 #include "app/settle.hpp"
@@ -20,6 +23,16 @@ std::string holder_of(const Lease& lease) {
   if (!lease.note.empty()) return "reserved: " + lease.note;
   return lease.holder.text.starts_with("network:") ? "network " + lease.holder.text.substr(8)
                                                    : "reserved";
+}
+
+// An empty list would be the answer to a typing mistake, too.
+void check_pool(House& house, const std::string& wanted) {
+  std::vector<std::string> names;
+  for (const Registry::PoolState& pool : house.registry().pools()) names.push_back(pool.range.name);
+  names.insert(names.end(), {"volume", "tap", "ipv4:bridge"});
+  if (std::find(names.begin(), names.end(), wanted) != names.end()) return;
+  throw NotFound(
+      fmt::format("there is no pool {}; there are {}", printable(wanted), fmt::join(names, ", ")));
 }
 
 }  // namespace
@@ -50,6 +63,7 @@ Exit run_pool_ls(const Parsed&, House& house) {
 Exit run_lease_ls(const Parsed& args, House& house) {
   settle(house);
   const auto only = args.value("pool");
+  if (only) check_pool(house, *only);
   JsonList list("leases");
   Table table{{"POOL", "VALUE", "HOLDER", "SINCE"}, {}};
   for (const Lease& lease : house.registry().leases()) {
@@ -79,7 +93,7 @@ Exit run_lease_reserve(const Parsed& args, House& house) {
   Transaction transaction = house.registry().begin();
   transaction.allocator().reserve(pool, value, args.value("note").value_or("by hand"));
   if (!house.dry()) transaction.commit();
-  house.reporter.note(fmt::format("{} of pool {} is {}reserved; nobody is given it",
+  house.reporter.done(fmt::format("{} of pool {} is {}reserved; nobody is given it",
                                   printable(value), pool, house.dry() ? "free and would be " : ""));
   return Exit::done;
 }
@@ -92,16 +106,18 @@ Exit run_lease_release(const Parsed& args, House& house) {
   if (!lease)
     throw NotFound(fmt::format("{} of pool {} is not leased; `nutshell lease ls` lists what is",
                                printable(value), printable(pool)));
-  if (!lease->machine.empty())
-    throw Conflict(fmt::format("{} belongs to the machine {}; it goes back with `nutshell rm {}`",
-                               value, to_string(MachineName{lease->cloud, lease->machine}),
-                               lease->machine));
+  if (!lease->machine.empty()) {
+    const std::string owner = to_string(MachineName{lease->cloud, lease->machine});
+    throw Conflict(fmt::format("{} belongs to the machine {}; it goes back with `nutshell {} {}`",
+                               value, owner, lease->lifetime == Lifetime::run ? "stop" : "rm",
+                               owner));
+  }
   if (lease->holder.text.starts_with("network:"))
     throw Conflict(fmt::format("{} belongs to the network {}; it goes back with its last machine",
                                value, lease->holder.text.substr(8)));
   transaction.allocator().release_value(pool, value);
   if (!house.dry()) transaction.commit();
-  house.reporter.note(
+  house.reporter.done(
       fmt::format("{} of pool {} {}free again", value, pool, house.dry() ? "would be " : "is "));
   return Exit::done;
 }
