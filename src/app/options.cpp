@@ -51,9 +51,9 @@ std::vector<std::size_t> find_command_words(const std::vector<std::string>& word
   std::vector<std::string> names;
   for (const Command& command : commands()) names.emplace_back(command.name);
   const auto meant = nearest(name, names);
-  throw UsageError(fmt::format("there is no command '{}'{}; `nutshell --help` lists them",
-                               printable(name),
-                               meant ? fmt::format(", did you mean `{}`?", *meant) : ""));
+  throw UsageError(fmt::format(
+      "there is no command '{}'; {}", printable(name),
+      meant ? fmt::format("did you mean `{}`?", *meant) : "`nutshell --help` lists them"));
 }
 
 const Command* take_command(std::vector<std::string>& words) {
@@ -78,6 +78,10 @@ const Command* take_command(std::vector<std::string>& words) {
   for (const Command& command : commands())
     if (command.name.starts_with(first + " "))
       verbs += (verbs.empty() ? "" : ", ") + std::string(command.name.substr(first.size() + 1));
+  // `pool --help`: the general help has its commands.
+  if (!verbs.empty() && at.size() == 1 &&
+      std::find(words.begin(), words.end(), "--help") != words.end())
+    return nullptr;
   if (!verbs.empty())
     throw UsageError(fmt::format(
         "`nutshell {}` {}wants one of: {}", first,
@@ -107,10 +111,11 @@ po::options_description describe(std::span<const Option> own) {
   if (command) std::for_each(command->options.begin(), command->options.end(), collect);
   const auto meant = nearest(option, names);
   const std::string of = command ? fmt::format("`nutshell {}`", command->name) : "nutshell";
-  throw UsageError(fmt::format("{} has no option {}{}; `nutshell {}{}--help` lists them", of,
-                               printable(option),
-                               meant ? fmt::format(", did you mean {}?", *meant) : "",
-                               command ? std::string(command->name) : "", command ? " " : ""));
+  throw UsageError(
+      fmt::format("{} has no option {}; {}", of, printable(option),
+                  meant ? fmt::format("did you mean {}?", *meant)
+                        : fmt::format("`nutshell {}{}--help` lists them",
+                                      command ? command->name : "", command ? " " : "")));
 }
 
 Parsed parse_rest(const std::vector<std::string>& words, const Command* command) {

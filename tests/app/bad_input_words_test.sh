@@ -4,14 +4,14 @@
 
 say "-- commands and options"
 bad 2 'wants a command'
-bad 2 "no command 'lauch', did you mean .launch.\?" lauch demo
+bad 2 "no command 'lauch'; did you mean .launch.\?" lauch demo
 bad 2 'no command' $'l\e[31ms'
 bad 2 'wants NAME' launch
 bad 2 "what to do with 'two'" launch one two
 bad 2 'takes no arguments' ls all
 bad 2 "pool. wants one of: ls" pool
 bad 2 "has no 'lx'; .*ls" pool lx
-bad 2 'no option --memroy, did you mean --memory\?' launch x --memroy 1G
+bad 2 'no option --memroy; did you mean --memory\?' launch x --memroy 1G
 bad 2 'no option -m' launch x -m 1G
 bad 2 'no option -a' launch -a
 bad 2 'no option' launch x $'--\e[2Jmemory' 1G

@@ -35,16 +35,25 @@ TEST_CASE("what is wrong is said, with what was probably meant") {
     CAPTURE(part);
     CHECK_THROWS_WITH_AS(parse_command_line(words), doctest::Contains(part), UsageError);
   };
-  says({"lunch", "x"}, "did you mean `launch`");
+  says({"lunch", "x"}, "'lunch'; did you mean `launch`");
   says({"launch", "x", "--memroy", "1G"}, "did you mean --memory");
   says({"launch"}, "wants NAME");
   says({"show", "a", "b"}, "'b'");
   says({"launch", "x", "--memory"}, "--memory");
+  says({"xyzzyplugh"}, "'; `nutshell --help` lists them");
   says({"lease"}, "reserve");
   says({}, "--help");
   says({"ls", "--quiet", "--verbose"}, "contradict");
   says({"ls", "--", "x"}, "after --");
   says({"launch", "--mem", "1G", "x"}, "--mem");  // no guessing of shortened options
+}
+
+TEST_CASE("a group without its verb has help, too") {
+  for (const char* group : {"pool", "lease"}) {
+    const CommandLine line = parse_command_line({group, "--help"});
+    CHECK(line.global.help);
+    CHECK_FALSE(line.command);
+  }
 }
 
 TEST_CASE("every command has its words, and its help shows them") {
