@@ -29,7 +29,12 @@ std::string holder_of(const Lease& lease) {
 void check_pool(House& house, const std::string& wanted) {
   std::vector<std::string> names;
   for (const Registry::PoolState& pool : house.registry().pools()) names.push_back(pool.range.name);
+  for (const NetworkRow& network : house.registry().networks())
+    names.push_back("ipv4:" + network.name);
+  for (const Lease& lease : house.registry().leases()) names.push_back(lease.pool);
   names.insert(names.end(), {"volume", "tap", "ipv4:bridge"});
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
   if (std::find(names.begin(), names.end(), wanted) != names.end()) return;
   throw NotFound(
       fmt::format("there is no pool {}; there are {}", printable(wanted), fmt::join(names, ", ")));

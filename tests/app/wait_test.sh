@@ -19,6 +19,9 @@ type_to w 'busybox httpd -p 4444'
 check "a port in the guest" n wait w port=4444 --timeout 20
 refuse 3 'no extended regular expression' n wait w 'serial=(' --timeout 1
 refuse 3 'no condition' n wait w sleeping
+# Without an address that is known, a port can never be met: said before anything is made.
+refuse 3 'no address that nutshell knows of' n launch nowhere --nic none --wait port=22
+refuse 6 'nowhere' n show nowhere
 refuse 7 'was not met in 1 s' n wait w agent --timeout 1
 
 # The same text, after a restart: only the new boot's words count.
