@@ -19,7 +19,7 @@ config '[[pool]]' 'name = "vnc"' 'range = "0-9"' 'colour = "red"'; bad 3 'unknow
 config 'network = "10.0.0.0"'; bad 3 'is no network' "${with[@]}" ls
 config $'memory = "1G" # \x01'; bad 3 'nutshell.toml:1' "${with[@]}" ls
 head -c 100000 /dev/urandom >"$scratch/nutshell.toml"; bad 3 'nutshell.toml' "${with[@]}" ls
-bad 1 'directory' --config "$scratch" ls
+bad 3 'no plain file' --config "$scratch" ls
 
 say "-- bridges"
 ip link add br7 type bridge
