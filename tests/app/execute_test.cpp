@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 
 #include "fakes/fake_host.hpp"
+#include "nutshell/plan.hpp"
 
 using namespace nutshell;
 
@@ -48,8 +49,10 @@ TEST_CASE("at whichever step it fails, just the completed steps are undone, in r
     const Outcome outcome = run(plan(OnFailure::undo, steps), host);
     std::vector<Step> expected(steps.begin(),
                                steps.begin() + static_cast<std::ptrdiff_t>(failing - 1));
-    for (std::size_t i = failing - 1; i-- > 0;)
-      if (const auto back = inverse(steps[i])) expected.push_back(*back);
+    for (std::size_t i = steps.size(); i-- > 0;)
+      if (i < failing - 1 ||
+          is_held(steps[i]))  // held: committed with the plan, before its first step
+        if (const auto back = inverse(steps[i])) expected.push_back(*back);
     CAPTURE(failing);
     CHECK(host.done == words(expected));
     CHECK(outcome.leftovers.empty());

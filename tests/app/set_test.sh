@@ -73,8 +73,8 @@ check "two at once: none is lost without a word" equal "$(spec '[.cpus == 3, .me
 
 check "rm --keep-volumes" n rm c --keep-volumes
 check "keeps the volume" test -s "$folder/disk1.qcow2"
-check "and its spec" test -s "$folder/spec.json"
-check "and nothing else" equal "$(find "$folder" -type f -printf '%f\n' | sort | xargs)" "disk1.qcow2 lock spec.json"
+check "and no spec, so that nobody takes it for a machine" test ! -e "$folder/spec.json"
+check "and nothing else" equal "$(find "$folder" -type f -printf '%f\n' | sort | xargs)" "disk1.qcow2 lock"
 check "no lease is left" equal "$(n lease ls --json | jq -c '.leases')" '[]'
 check "no link and no process is left" equal "$(traces | grep -E '^(link|process)')" "link lo"
 finish

@@ -52,7 +52,7 @@ may_end() { # may_end COMMAND STATUS MESSAGE
   case $1 in
     pause | resume | console | screenshot | vnc | qmp) [[ $2 -eq 4 && $3 == *'is not running'* ]] ;;
     log) [[ $2 -eq 6 && $3 == *'has not run yet'* ]] ;;
-    wait) [[ $2 -eq 7 && $3 == *'is not running'* ]] || [[ $2 -eq 4 && $3 == *'has no address that nutshell knows of'* ]] ;;
+    wait) [[ $2 -eq 7 && $3 == *'is not running'* ]] ;;
     who) [[ $2 -eq 6 && $3 == *'nobody is known to have'* ]] ;;
     *) return 1 ;;
   esac
@@ -73,7 +73,7 @@ try() {
     lease) [[ $name != release ]] || nutshell --quiet lease reserve "${words[3]}" "${words[4]}" ;;
     *)
       [[ $name != -* ]] || name=${words[3]:-}
-      [[ -z $name ]] || nutshell --quiet create "$name" --accel tcg --disk 1M --cdrom demo.iso --nic bridge=br0 --nic bridge=br0 >/dev/null
+      [[ -z $name ]] || nutshell --quiet create "$name" --accel tcg --disk 1M --cdrom demo.iso --nic network=nutshell0 --nic bridge=br0 >/dev/null
       ;;
   esac
   said="$(nutshell --dry-run --quiet "${words[@]:1}" 2>&1 </dev/null)" || status=$?
