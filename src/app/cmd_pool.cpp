@@ -3,9 +3,11 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "app/cmd.hpp"
 #include "app/settle.hpp"
+#include "host/listen.hpp"
 
 namespace nutshell {
 namespace {
@@ -15,6 +17,13 @@ std::string value_of(const std::string& kind, std::uint64_t value) {
   if (kind == "ipv4" || kind == "subnet") return to_string(Ipv4{static_cast<std::uint32_t>(value)});
   if (kind == "vnc") return fmt::format(":{}", value);
   return std::to_string(value);
+}
+
+// A stranger's display that nobody holds any more: the mark is older than the truth.
+bool is_past(const Lease& lease) {
+  if (lease.foreign.empty() || lease.pool != "vnc") return false;
+  const auto display = std::strtoul(lease.value.c_str() + 1, nullptr, 10);
+  return host::port_holder(static_cast<std::uint16_t>(5900 + display)).empty();
 }
 
 std::string holder_of(const Lease& lease) {
@@ -73,6 +82,7 @@ Exit run_lease_ls(const Parsed& args, House& house) {
   Table table{{"POOL", "VALUE", "HOLDER", "SINCE"}, {}};
   for (const Lease& lease : house.registry().leases()) {
     if (only && lease.pool != *only) continue;
+    if (is_past(lease)) continue;
     if (!house.reporter.json()) {
       table.rows.push_back({lease.pool, lease.value, holder_of(lease), lease.since});
       continue;

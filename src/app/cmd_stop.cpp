@@ -85,7 +85,7 @@ void stop_machine(House& house, const MachineRow& row, const Parsed& args) {
           fmt::format("{} did not power off in {} s and runs on; wait longer with --timeout, or "
                       "insist with --force",
                       who, patience.count()));
-    house.reporter.done(
+    house.reporter.note(
         fmt::format("{} did not power off in {} s; it is killed", who, patience.count()));
     return kill_machine(house, row, "stopped: killed when it did not power off");
   }

@@ -86,6 +86,8 @@ std::vector<Owner> who_address(House& house, Ipv4 address) {
 
 std::vector<Owner> who_display(House& house, unsigned display) {
   auto owners = by_lease(house, "display", "vnc", fmt::format(":{}", display));
+  // Of a stranger the registry knows what was; who has it now, the kernel knows.
+  std::erase_if(owners, [](const Owner& owner) { return !owner.foreign.empty(); });
   if (!owners.empty()) return owners;
   if (const std::string holder = host::port_holder(static_cast<std::uint16_t>(5900 + display));
       !holder.empty())
