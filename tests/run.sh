@@ -81,8 +81,9 @@ one_pass() {
 
 mkdir -p "$root/build"
 one_pass release "${select[@]}"
-# The second pass leaves out what does not run our code (the guests alone, the house rules) and what measures time.
-[[ $asan == no ]] || one_pass asan -E '^(guest|house)_' -LE '^(bench|house)$' "${select[@]}"
+# The second pass leaves out what does not run our code (the guests alone, the house rules), what measures time, and the
+# dry run seen by strace, which would see the sanitizers' own pipes.
+[[ $asan == no ]] || one_pass asan -E '^((guest|house)_|dry_run_test$)' -LE '^(bench|house)$' "${select[@]}"
 
 echo
 echo '== summary'
