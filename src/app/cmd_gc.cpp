@@ -21,6 +21,11 @@ Exit run_gc(const Parsed& args, House& house) {
   std::vector<std::string> failed = settled.leftovers;
   for (const Leftover& leftover : house.dry() ? before : find_leftovers(house)) {
     const Json item = Json::object({{"thing", leftover.thing}, {"evidence", leftover.evidence}});
+    if (leftover.kind == Leftover::Kind::unknown_machine) {
+      left.push(item);
+      text += fmt::format("kept: {} ({})\n", leftover.thing, leftover.evidence);
+      continue;
+    }
     if (leftover.has_volumes && !args.has("volumes")) {
       left.push(item);
       text += fmt::format("kept: {} ({}); it holds volumes: `nutshell gc --volumes` deletes them\n",

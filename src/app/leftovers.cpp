@@ -67,6 +67,21 @@ std::vector<std::string> living_strangers(House& house) {
   return found;
 }
 
+/// True when a machine of the registry has a disk, or a layer below one, in that folder: then
+/// somebody holds it, running or not.
+bool named_by_a_machine(House& house, const std::string& folder) {
+  const auto inside = [&](const std::string& path) {
+    return path.starts_with(folder + "/") || canonical(path).starts_with(folder + "/");
+  };
+  for (const MachineRow& row : house.registry().machines())
+    for (const DiskSpec& disk : row.spec.disks)
+      if (inside(disk.path) ||
+          std::any_of(disk.backing.begin(), disk.backing.end(),
+                      [&](const BackingLayer& layer) { return inside(layer.path); }))
+        return true;
+  return false;
+}
+
 void find_folders(House& house, std::vector<Leftover>& found) {
   std::vector<std::string> short_ids, uuids;
   for (const MachineSummary& row : house.registry().summaries()) {
@@ -82,6 +97,7 @@ void find_folders(House& house, std::vector<Leftover>& found) {
     if (!uuid || !unknown(uuids, name)) continue;
     const std::string folder = house.paths.machine(*uuid);
     if (is_alive(house, *uuid)) continue;  // it runs: `recover` finds it again
+    if (named_by_a_machine(house, folder)) continue;
     found.push_back({Kind::machine_folder, "the folder " + folder,
                      "no machine of the registry has it, and its lock is free", name,
                      holds_volumes(folder)});

@@ -36,7 +36,10 @@ refuse 4 'volume of the machine owner' defined thief --nic none --disk "16M,back
 n rm owner --keep-volumes
 check "a kept volume is there" test -f "$disk"
 check "recover does not bring a removed machine back" matches "$(n recover)" 'knows every machine'
-bare user --nic none --disk "path=$disk"
+defined user --nic none --disk "path=$disk"
+n gc --volumes >/dev/null 2>&1
+check "gc --volumes leaves a disk that a defined machine names" test -f "$disk"
+n start user >/dev/null
 n gc --volumes >/dev/null 2>&1
 check "gc --volumes leaves a disk that a machine uses" test -f "$disk"
 n rm user --force
