@@ -77,37 +77,32 @@ void name_new_volumes(const House& house, const MachineSpec& before, MachineSpec
 }  // namespace
 
 Exit run_set(const Parsed& args, House& house) {
-  const MachineRow found = find_machine(house, args.word(0, "NAME"));
-  settle(house, found.uuid);
-  const auto row = house.registry().machine(found.uuid);
-  if (!row)
-    throw NotFound(fmt::format("{} is gone: its launch had been cut short, and is undone now",
-                               to_string(found.name)));
+  const MachineRow row = settled_machine(house, find_machine(house, args.word(0, "NAME")));
   if (args.options.empty() && args.rest.empty())
     throw UsageError("`nutshell set` wants at least one option; see `nutshell set --help`");
   for (const char* fixed : {"cloud", "firmware"})
     if (args.has(fixed))
       throw UsageError(fmt::format("--{} cannot be changed afterwards; make a new machine", fixed));
-  Change change{row->spec, {}, args.has("boot")};
+  Change change{row.spec, {}, args.has("boot")};
   Problems problems;
   drop_indexed(change, args, problems);
   if (problems.empty()) apply_options(change.after, args, problems);
   if (!problems.empty()) throw ConfigError(problems);
-  name_new_volumes(house, row->spec, change.after);
+  name_new_volumes(house, row.spec, change.after);
   const Facts facts = observe_for_create(house, change.after);
   std::vector<std::string> warnings;
   complete_spec(house, facts, change.after, problems, warnings);
   if (!problems.empty()) throw ConfigError(problems);
   for (const std::string& warning : warnings) house.reporter.warn(warning);
-  const bool running = is_alive(house, row->uuid);
+  const bool running = is_alive(house, row.uuid);
   if (running && (args.has("drop-disk") || args.has("drop-nic")))
     throw Conflict(fmt::format("{} is running and uses it; stop it before you take {} away",
-                               to_string(row->name),
+                               to_string(row.name),
                                args.has("drop-disk") ? "a disk" : "a NIC with its leases"));
-  change_machine(house, *row, std::move(change), facts);
+  change_machine(house, row, std::move(change), facts);
   if (!house.dry())
     house.reporter.done(
-        fmt::format("{} is changed; {}", to_string(row->name),
+        fmt::format("{} is changed; {}", to_string(row.name),
                     running ? "it takes effect at its next start (`nutshell restart` makes one)"
                             : "it takes effect at its next start"));
   return Exit::done;

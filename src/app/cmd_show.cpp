@@ -70,15 +70,10 @@ std::string text_of(House& house, const MachineRow& row, const Seen& seen) {
 }  // namespace
 
 Exit run_show(const Parsed& args, House& house) {
-  const MachineRow found = find_machine(house, args.word(0, "NAME"));
-  settle(house, found.uuid);
-  const auto row = house.registry().machine(found.uuid);
-  if (!row)
-    throw NotFound(fmt::format("{} is gone: its launch had been cut short, and is undone now",
-                               to_string(found.name)));
-  Seen seen = look_at(house, row->uuid, row->run, row->last_end);
+  const MachineRow row = settled_machine(house, find_machine(house, args.word(0, "NAME")));
+  Seen seen = look_at(house, row.uuid, row.run, row.last_end);
   if (seen.uncollected) seen.words += " (not yet collected)";
-  house.reporter.answer(machine_details(house, *row, seen), text_of(house, *row, seen));
+  house.reporter.answer(machine_details(house, row, seen), text_of(house, row, seen));
   return Exit::done;
 }
 

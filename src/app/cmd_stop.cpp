@@ -96,12 +96,7 @@ void stop_machine(House& house, const MachineRow& row, const Parsed& args) {
 MachineRow find_settled(House& house, const Parsed& args) {
   const MachineRow found = find_machine(house, args.word(0, "NAME"));
   if (!house.dry()) wait_for_others(house, found.uuid, to_string(found.name));
-  settle(house, found.uuid);
-  auto row = house.registry().machine(found.uuid);
-  if (!row)
-    throw NotFound(fmt::format("{} is gone: its launch had been cut short, and is undone now",
-                               to_string(found.name)));
-  return *row;
+  return settled_machine(house, found);
 }
 
 bool said_dry(House& house, const MachineRow& row, const std::string& first,

@@ -10,17 +10,12 @@
 namespace nutshell {
 
 MachineRow find_running(House& house, const std::string& typed) {
-  const MachineRow found = find_machine(house, typed);
-  settle(house, found.uuid);
-  auto row = house.registry().machine(found.uuid);
-  if (!row)
-    throw NotFound(fmt::format("{} is gone: its launch had been cut short, and is undone now",
-                               to_string(found.name)));
-  const Seen seen = look_at(house, row->uuid, row->run, row->last_end);
+  const MachineRow row = settled_machine(house, find_machine(house, typed));
+  const Seen seen = look_at(house, row.uuid, row.run, row.last_end);
   if (seen.state != MachineState::running && seen.state != MachineState::paused)
     throw Conflict(fmt::format("{} is not running ({}); `nutshell start {}` starts it",
-                               to_string(row->name), seen.words, to_string(row->name)));
-  return *row;
+                               to_string(row.name), seen.words, to_string(row.name)));
+  return row;
 }
 
 host::Qmp::Place qmp_place(const House& house, const Uuid& uuid, const MachineName& name) {

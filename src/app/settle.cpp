@@ -96,6 +96,13 @@ bool may_write(const House& house) {
 
 }  // namespace
 
+MachineRow settled_machine(House& house, const MachineRow& found) {
+  settle(house, found.uuid);
+  if (auto row = house.registry().machine(found.uuid)) return *std::move(row);
+  throw NotFound(fmt::format("{} is gone: its launch had been cut short, and is undone now",
+                             to_string(found.name)));
+}
+
 bool owner_lives(const House& house, const Unfinished& unfinished) {
   return unfinished.boot_id == house.boot_id &&
          host::start_time(unfinished.owner_pid) == unfinished.owner_start_time;

@@ -21,6 +21,10 @@ struct Settled {
 /// fails.
 Settled settle(House& house, const std::optional<Uuid>& only = std::nullopt);
 
+/// The machine as it is once what earlier commands left of it is settled. Throws NotFound when that
+/// was a launch cut short, which is undone now.
+MachineRow settled_machine(House& house, const MachineRow& found);
+
 /// True when the owner of a journaled plan still lives.
 bool owner_lives(const House& house, const Unfinished& unfinished);
 /// Waits (at most 60 s) until no living command works on the machine; throws Conflict naming the

@@ -200,14 +200,10 @@ void refuse_foreign_macs(const MachineSpec& spec, const Facts& facts) {
 void start_machine(House& house, const MachineRow& given, const std::optional<BootOrder>& boot) {
   const std::string who = to_string(given.name);
   if (!house.dry()) wait_for_others(house, given.uuid, who);
-  settle(house, given.uuid);
-  const auto found = house.registry().machine(given.uuid);
-  if (!found)
-    throw NotFound(
-        fmt::format("{} is gone: its launch had been cut short, and is undone now", who));
-  if (found->run && is_alive(house, found->uuid))
+  const MachineRow found = settled_machine(house, given);
+  if (found.run && is_alive(house, found.uuid))
     throw Conflict(fmt::format("{} is running already; `nutshell show {}` shows it", who, who));
-  MachineSpec spec = spec_of_next_run(*found);
+  MachineSpec spec = spec_of_next_run(found);
   if (boot) spec.boot = *boot;
   if (spec.boot != BootOrder::disk && spec.boot != BootOrder::net && !spec.has_cdrom_drive())
     throw ConfigError(
