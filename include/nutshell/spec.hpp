@@ -43,7 +43,8 @@ struct DiskSpec {
   std::optional<Bytes>
       size;  ///< set: a volume of ours is made; not set: `path` exists already and is never deleted
   std::string path;  ///< absolute; of a volume of ours it is filled in at create
-  std::string vg;    ///< LVM volume group (its own part of the project); empty: a file volume
+  std::string vg;    ///< LVM volume group of a volume of ours; empty: a file volume
+  std::string thin;  ///< thin pool in `vg`; empty: a thick volume
   DiskBus bus = DiskBus::virtio;
   DiskFormat format = DiskFormat::raw;
   bool format_named = false;  ///< the user wrote format=
