@@ -8,6 +8,8 @@ set -euo pipefail
 umask 022
 export LC_ALL=C.UTF-8 SOURCE_DATE_EPOCH=1
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+# shellcheck source=tests/guest/parts.sh
+source "$here/parts.sh"
 
 die() { echo "build-guest: $*" >&2; exit 1; }
 note() { echo "build-guest: $*"; }
@@ -24,7 +26,7 @@ for each in "${wanted[@]}"; do
 done
 
 # A guest is fresh when its stamp was made by these very files; the kernel's version is part of what was made.
-source_hash="$(cat "$here"/build-guest.sh "$here"/init "$here"/udhcpc.script "$here"/power-button | sha256sum | cut -c1-16)"
+source_hash="$(cat "$here"/build-guest.sh "$here"/parts.sh "$here"/init "$here"/udhcpc.script "$here"/power-button | sha256sum | cut -c1-16)"
 fresh() { [[ -f $out/.stamp-$1 && $(<"$out/.stamp-$1") == "$source_hash" ]]; }
 all_fresh() { local each; for each in "${wanted[@]}"; do fresh "$each" || return 1; done; }
 all_fresh && exit 0
@@ -42,94 +44,7 @@ work="$(mktemp -d "$out/.making.XXXXXX")"
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$out/cache"
 
-# publish FILE NAME: FILE appears as OUTDIR/NAME, whole or not at all.
-publish() { mv -f "$1" "$out/$2"; }
 stamp() { echo "$source_hash" >"$work/stamp"; mv -f "$work/stamp" "$out/.stamp-$1"; }
-
-# Sets $deb to the newest known .deb of a package, downloading it once; a stale package list is refreshed once.
-refreshed=no
-fetch() {
-  local package=$1 version name
-  version="$(apt-cache show --no-all-versions "$package" 2>/dev/null | awk '/^Version: / && !seen++ { print $2 }')"
-  if [[ -z $version ]]; then
-    [[ $refreshed == no ]] || die "apt knows no package $package"
-    refresh
-    fetch "$package"
-    return
-  fi
-  name="${package}_${version//:/%3a}.deb"
-  deb="$out/cache/$name"
-  [[ ! -f $deb ]] || return 0
-  note "downloads $package $version"
-  mkdir -p "$work/download"
-  if ! (cd "$work/download" && apt-get -qq -o APT::Sandbox::User=root download "$package=$version" 2>"$work/apt.log"); then
-    [[ $refreshed == no ]] || die "apt-get could not download $package $version: $(tail -n 1 "$work/apt.log")"
-    refresh
-    fetch "$package"
-    return
-  fi
-  mv -f "$work/download/$package"_*.deb "$deb"
-}
-refresh() {
-  refreshed=yes
-  note "refreshes the package lists"
-  apt-get -qq update || die "apt-get update failed (is there a network, and are you root?)"
-}
-
-# unpack PACKAGE FOLDER
-unpack() { fetch "$1"; mkdir -p "$2"; dpkg-deb -x "$deb" "$2"; }
-
-# The kernel package behind a metapackage, such as linux-image-6.1.0-56-cloud-amd64 behind linux-image-cloud-amd64.
-kernel_package() {
-  local name
-  name="$(apt-cache depends "$1" 2>/dev/null | awk '$1 == "Depends:" && $2 ~ /^linux-image-[0-9]/ && !seen++ { print $2 }')"
-  if [[ -z $name && $refreshed == no ]]; then
-    refresh >&2
-    name="$(apt-cache depends "$1" | awk '$1 == "Depends:" && $2 ~ /^linux-image-[0-9]/ && !seen++ { print $2 }')"
-  fi
-  [[ -n $name ]] || die "apt knows no kernel behind $1"
-  echo "$name"
-}
-
-pack_cpio() { (cd "$1" && find . -exec touch -h -d @1 {} + && find . | LC_ALL=C sort | cpio --quiet -o -H newc -R 0:0 --reproducible); }
-
-# make_initrd KERNEL_TREE OUTPUT MODULE...: busybox, init, and those modules with what they depend on.
-make_initrd() {
-  local tree=$1 output=$2 root=$work/root version module path applet
-  shift 2
-  version="$(basename "$tree"/lib/modules/*)"
-  rm -rf "$root"
-  mkdir -p "$root"/{bin,dev,proc,sys,tmp,run,etc/acpi/PWRF,lib/modules}
-  unpack busybox-static "$work/busybox"
-  cp "$work/busybox/bin/busybox" "$root/bin/"
-  for applet in $("$root/bin/busybox" --list); do
-    [[ $applet == busybox ]] || ln -s busybox "$root/bin/$applet"
-  done
-  ln -s bin "$root/sbin"
-  cp "$here/init" "$root/init"
-  cp "$here/udhcpc.script" "$root/bin/"
-  cp "$here/power-button" "$root/etc/acpi/PWRF/00000080"
-  echo 'root:x:0:0::/:/bin/sh' >"$root/etc/passwd"
-  [[ -f $tree/lib/modules/$version/modules.dep ]] || depmod -b "$tree" "$version"
-  for module in "$@"; do
-    while read -r path; do
-      [[ -n $path ]] || continue
-      mkdir -p "$root/$(dirname "${path#"$tree"/}")"
-      cp "$path" "$root/${path#"$tree"/}"
-    done < <(modprobe -d "$tree" -S "$version" --show-depends "$module" 2>/dev/null | sed -n 's/^insmod \([^ ]*\).*$/\1/p' || true)
-  done
-  [[ -n $(find "$root" -name '*.ko' -print -quit) ]] || die "no module of $version was found"
-  cp "$tree/lib/modules/$version"/modules.{order,builtin,builtin.modinfo} "$root/lib/modules/$version/" 2>/dev/null || true
-  depmod -b "$root" "$version"
-  rm -f "$root/lib/modules/$version"/modules.*.bin "$root/lib/modules/$version"/modules.builtin.modinfo "$root/lib/modules/$version/modules.symbols"
-  pack_cpio "$root" | gzip -n -1 >"$output"
-}
-
-virtio_modules=(virtio_ring virtio virtio_pci virtio_net virtio_blk virtio_scsi virtio_console virtio-rng virtio_balloon
-  virtio_input vmw_vsock_virtio_transport failover net_failover sd_mod sr_mod cdrom isofs ata_piix button evdev
-  pvpanic-mmio pvpanic-pci)
-full_modules=(ahci e1000 e1000e 8139cp 8139too megaraid_sas sym53c8xx usb-storage uhci-hcd ehci-pci xhci-pci usbhid
-  nvme bochs i6300esb)
 
 make_kernel() { # the cloud kernel, unpacked once per run
   [[ ! -d $work/cloud ]] || return 0
@@ -137,8 +52,6 @@ make_kernel() { # the cloud kernel, unpacked once per run
   make_initrd "$work/cloud" "$work/initrd" "${virtio_modules[@]}"
   cp "$work"/cloud/boot/vmlinuz-* "$work/vmlinuz"
 }
-
-grub_modules=(part_msdos part_gpt linux normal serial terminal echo test search search_fs_file configfile all_video)
 
 # grub_config FROM WORDS INITRD...: GRUB on the serial line and on the screen, no menu, one entry.
 grub_config() {
@@ -205,8 +118,6 @@ make_disk() {
   fi
   mv -f "$image" "$output"
 }
-le32() { local n=$1 octal; for _ in 1 2 3 4; do printf -v octal '\\%03o' $((n % 256)); printf '%b' "\\0${octal#\\}"; n=$((n / 256)); done; }
-
 make_demo() {
   make_kernel
   make_iso "$work/demo.iso" ''
