@@ -21,6 +21,7 @@ Exit run_lease_release(const Parsed& args, House& house);
 Exit run_lease_reserve(const Parsed& args, House& house);
 Exit run_log(const Parsed& args, House& house);
 Exit run_ls(const Parsed& args, House& house);
+Exit run_path(const Parsed& args, House& house);
 Exit run_pause(const Parsed& args, House& house);
 Exit run_pool_ls(const Parsed& args, House& house);
 Exit run_qmp(const Parsed& args, House& house);

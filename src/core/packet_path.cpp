@@ -1,0 +1,139 @@
+// One device that is taken down changes what its neighbours show: a bridge that is down disables
+// its ports, a veth whose peer is down has no carrier. So causes are looked for on the whole path
+// before consequences are.
+#include "nutshell/packet_path.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace nutshell {
+namespace {
+
+const PathDevice* bridge_of(const HostPath& path) {
+  for (const PathDevice& device : path.devices)
+    if (device.role == PathRole::bridge) return &device;
+  return nullptr;
+}
+
+std::string why_absent(const PathDevice& device) {
+  switch (device.role) {
+    case PathRole::bridge: return "does not exist; make it again, and restart the machine";
+    case PathRole::tap: return "does not exist; `nutshell restart` gives the machine a new one";
+    case PathRole::uplink: return "does not exist";
+  }
+  return "";
+}
+
+std::string why_no_carrier(const PathDevice& device) {
+  switch (device.role) {
+    case PathRole::uplink:
+      return "has no carrier; look at its cable, or at the device at its other end";
+    case PathRole::bridge: return "has no carrier; none of its ports has one";
+    case PathRole::tap: return "has no carrier; no QEMU holds it";
+  }
+  return "";
+}
+
+std::optional<PathBreak> find_absent(const HostPath& path) {
+  for (const PathDevice& device : path.devices)
+    if (!device.present) return PathBreak{device.name, why_absent(device)};
+  return std::nullopt;
+}
+
+std::optional<PathBreak> find_down(const HostPath& path) {
+  for (const PathDevice& device : path.devices)
+    if (!device.up)
+      return PathBreak{device.name,
+                       fmt::format("is down; `ip link set {} up` sets it up", device.name)};
+  return std::nullopt;
+}
+
+std::optional<PathBreak> find_unplugged(const HostPath& path, const PathDevice& bridge) {
+  for (const PathDevice& device : path.devices)
+    if (device.role != PathRole::bridge && device.master != bridge.name)
+      return PathBreak{device.name,
+                       fmt::format("is {}; `ip link set {} master {}` plugs it in",
+                                   device.master.empty() ? "no port of " + bridge.name
+                                                         : fmt::format("a port of {}, not of {}",
+                                                                       device.master, bridge.name),
+                                   device.name, bridge.name)};
+  return std::nullopt;
+}
+
+std::optional<PathBreak> find_dead(const HostPath& path) {
+  for (const PathDevice& device : path.devices)
+    if (!device.carrier && device.role != PathRole::bridge)
+      return PathBreak{device.name, why_no_carrier(device)};
+  for (const PathDevice& device : path.devices)
+    if (!device.carrier) return PathBreak{device.name, why_no_carrier(device)};
+  return std::nullopt;
+}
+
+std::optional<PathBreak> find_blocked(const HostPath& path) {
+  for (const PathDevice& device : path.devices)
+    if (!device.port_state.empty() && device.port_state != "forwarding")
+      return PathBreak{
+          device.name,
+          fmt::format("is {}, by the spanning tree of its bridge; wait, or look at `bridge "
+                      "link show dev {}`",
+                      device.port_state, device.name)};
+  return std::nullopt;
+}
+
+bool has_uplink(const HostPath& path) {
+  for (const PathDevice& device : path.devices)
+    if (device.role == PathRole::uplink) return true;
+  return false;
+}
+
+bool lets_through(const PathDevice& uplink, const PathDevice& bridge) {
+  return uplink.up && uplink.carrier && uplink.master == bridge.name &&
+         uplink.port_state == "forwarding";
+}
+
+// Of several uplinks one is enough: while one lets packets through, the others break nothing.
+HostPath with_what_matters(const HostPath& path, const PathDevice& bridge) {
+  const auto is_whole = [&](const PathDevice& device) {
+    return device.role == PathRole::uplink && lets_through(device, bridge);
+  };
+  HostPath kept = path;
+  if (std::any_of(path.devices.begin(), path.devices.end(), is_whole))
+    std::erase_if(kept.devices, [&](const PathDevice& device) {
+      return device.role == PathRole::uplink && !is_whole(device);
+    });
+  return kept;
+}
+
+}  // namespace
+
+std::string to_string(PathRole role) {
+  switch (role) {
+    case PathRole::uplink: return "uplink";
+    case PathRole::bridge: return "bridge";
+    case PathRole::tap: return "tap";
+  }
+  return "";
+}
+
+std::optional<PathBreak> find_break(const HostPath& whole) {
+  const PathDevice* bridge = bridge_of(whole);
+  if (!bridge) return std::nullopt;  // QEMU itself makes the connections
+  const HostPath path = with_what_matters(whole, *bridge);
+  if (auto found = find_absent(path)) return found;
+  if (auto found = find_down(path)) return found;
+  if (path.has_tap)
+    if (auto found = find_unplugged(path, *bridge)) return found;
+  if (path.wants_uplink && !has_uplink(path))
+    return PathBreak{
+        bridge->name,
+        fmt::format("has no uplink: no port of it leads out of this host; `ip link set "
+                    "DEVICE master {}` plugs one in",
+                    bridge->name)};
+  if (!path.has_tap)
+    return PathBreak{"tap", "is not there: the machine does not run; `nutshell start` starts it"};
+  if (auto found = find_dead(path)) return found;
+  return find_blocked(path);
+}
+
+}  // namespace nutshell

@@ -1,0 +1,136 @@
+// One dump of links tells all but the ports' states, which are the bridge's to tell.
+#include "host/observe_path.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+#include <optional>
+
+#include "host/files.hpp"
+#include "nl/bridge.hpp"
+#include "nl/error.hpp"
+#include "nl/link.hpp"
+#include "nutshell/error.hpp"
+#include "nutshell/facts.hpp"
+
+#include <fmt/format.h>
+
+namespace nutshell::host {
+namespace {
+
+std::string words(nl::PortState state) {
+  switch (state) {
+    case nl::PortState::disabled: return "disabled";
+    case nl::PortState::listening: return "listening";
+    case nl::PortState::learning: return "learning";
+    case nl::PortState::forwarding: return "forwarding";
+    case nl::PortState::blocking: return "blocking";
+  }
+  return "";
+}
+
+PathCounters to_counters(const nl::Counters& counters) {
+  return {counters.bytes, counters.packets, counters.dropped, counters.errors};
+}
+
+class Devices {
+ public:
+  explicit Devices(nl::Socket& socket) : socket_(socket), links_(nl::list_links(socket)) {}
+
+  [[nodiscard]] const nl::Link* find(const std::string& name) const {
+    const auto found = std::find_if(links_.begin(), links_.end(),
+                                    [&](const nl::Link& link) { return link.name == name; });
+    return found == links_.end() ? nullptr : &*found;
+  }
+
+  [[nodiscard]] std::string name(int index) const {
+    for (const nl::Link& link : links_)
+      if (link.index == index) return link.name;
+    return "";
+  }
+
+  [[nodiscard]] PathDevice describe(PathRole role, const std::string& name) const {
+    PathDevice device;
+    device.role = role;
+    device.name = name;
+    const nl::Link* link = find(name);
+    device.present = link != nullptr;
+    if (!link) return device;
+    device.kind = link->kind;
+    device.up = link->up;
+    device.carrier = link->lower_up;
+    device.master = link->master ? this->name(link->master) : "";
+    device.mtu = link->mtu;
+    device.received = to_counters(link->received);
+    device.sent = to_counters(link->sent);
+    if (link->master && link->port_kind == "bridge") device.port_state = port_state(*link);
+    return device;
+  }
+
+  [[nodiscard]] std::vector<std::string> uplinks(const nl::Link& bridge) const {
+    std::vector<std::string> names;
+    for (const nl::Link& link : links_)
+      if (link.master == bridge.index && link.kind != "tun" && !is_mark(link.alias))
+        names.push_back(link.name);
+    return names;
+  }
+
+ private:
+  std::string port_state(const nl::Link& port) const {
+    for (const nl::BridgePort& each : nl::list_ports(socket_, port.master))
+      if (each.link.index == port.index) return words(each.state);
+    return "";
+  }
+
+  nl::Socket& socket_;
+  std::vector<nl::Link> links_;
+};
+
+}  // namespace
+
+std::vector<PathDevice> observe_path(const std::string& bridge, const std::string& tap,
+                                     bool with_uplinks) {
+  try {
+    nl::Socket socket;
+    const Devices devices(socket);
+    std::vector<PathDevice> path;
+    const nl::Link* link = devices.find(bridge);
+    if (link && with_uplinks)
+      for (const std::string& name : devices.uplinks(*link))
+        path.push_back(devices.describe(PathRole::uplink, name));
+    path.push_back(devices.describe(PathRole::bridge, bridge));
+    if (!tap.empty()) path.push_back(devices.describe(PathRole::tap, tap));
+    return path;
+  } catch (const nl::Error& error) {
+    throw SystemError(error.code(), error.subject() + ": cannot " + error.operation());
+  }
+}
+
+std::vector<std::string> taps_of_process(int pid) {
+  std::vector<int> descriptors;
+  const std::string folder = fmt::format("/proc/{}/fdinfo", pid);
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    const std::string name = entry.path().filename().string();
+    int number = 0;
+    if (std::from_chars(name.data(), name.data() + name.size(), number).ec == std::errc())
+      descriptors.push_back(number);
+  }
+  std::sort(descriptors.begin(), descriptors.end());
+  std::vector<std::string> taps;
+  for (const int descriptor : descriptors) {
+    std::string text;
+    try {
+      text = read_file(fmt::format("{}/{}", folder, descriptor)).value_or("");
+    } catch (const Error&) {
+      continue;  // closed meanwhile
+    }
+    const std::size_t at = text.find("iff:\t");
+    if (at == std::string::npos) continue;
+    const std::size_t end = text.find('\n', at);
+    taps.push_back(text.substr(at + 5, end - at - 5));
+  }
+  return taps;
+}
+
+}  // namespace nutshell::host
