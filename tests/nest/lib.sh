@@ -1,0 +1,108 @@
+# What every scenario of the nest needs; it sources this first, and ends with `finish`. A scenario runs in the lab host, or
+# on a host of its own kind (run.sh --here); the environment says NEST_DISK (a disk for a volume group), NEST_IMAGES,
+# NUTSHELL_BIN, NEST_PLACE (lab or here). Each `check WHAT COMMAND...` is one assertion.
+set -u
+export LC_ALL=C.UTF-8
+disk=$NEST_DISK
+images=$NEST_IMAGES
+vg=${NEST_VG:-vg01}
+scratch=$(mktemp -d /tmp/nest-run.XXXXXX)
+chmod 755 "$scratch"
+root=$scratch/n
+failures=0 checks=0
+
+nutshell() { "$NUTSHELL_BIN" --root "$root" "$@"; }
+n() { nutshell --quiet "$@"; }
+json() { n --json "$@"; }
+
+say() { printf '%s\n' "$*"; }
+note() { printf -- '-- [%s s] %s\n' "$SECONDS" "$*"; }
+fail() { failures=$((failures + 1)); say "FAIL: $*"; }
+# check WHAT COMMAND...: COMMAND must succeed.
+check() { local what=$1; shift; checks=$((checks + 1)); if "$@"; then say "ok: $what"; else fail "$what (${*@Q})"; fi; }
+# refuse CODE PATTERN COMMAND...: COMMAND must exit with CODE and print one sentence on stderr that matches PATTERN (extended).
+refuse() {
+  local code=$1 pattern=$2 got err
+  shift 2
+  checks=$((checks + 1))
+  err=$("$@" 2>&1 >"$scratch/stdout")
+  got=$?
+  if [[ $got -ne $code ]]; then fail "exit $got, not $code: ${*@Q}: $err"; return; fi
+  if ! grep -Eq -- "$pattern" <<<"$err"; then fail "no /$pattern/ in: $err"; return; fi
+  say "ok: refused ($got): ${err//$'\n'/ | }"
+}
+equal() { [[ "$1" == "$2" ]] || { say "  got:  $1"; say "  want: $2"; return 1; }; }
+matches() { grep -Eq -- "$2" <<<"$1" || { say "  got: $1"; return 1; }; }
+not() { ! "$@"; }
+# until_true SECONDS COMMAND...: tries until it succeeds.
+until_true() { local end=$((SECONDS + $1)); shift; while ! "$@"; do ((SECONDS < end)) || return 1; sleep 0.2; done; }
+
+state_of() { json show "$1" | jq -r .state; }
+pid_of() { json show "$1" | jq -r .pid; }
+uuid_of() { json show "$1" | jq -r .uuid; }
+serial_of() { local boot; boot=$(find "$root/log/$(uuid_of "$1")" -name '*.serial' | sort -V | tail -n 1); tr -d '\r' <"$boot"; }
+
+# The volume group on the second disk, empty.
+make_vg() {
+  wipefs -qa "$disk"
+  pvcreate -qq -y "$disk" >/dev/null && vgcreate -qq "$vg" "$disk" >/dev/null
+}
+drop_vg() {
+  vgchange -qq -an "$vg" >/dev/null 2>&1
+  vgremove -qq -y "$vg" >/dev/null 2>&1
+  pvremove -qq -y -ff "$disk" >/dev/null 2>&1
+  wipefs -qa "$disk"
+}
+
+# The QEMUs and dnsmasqs in this network namespace.
+our_processes() {
+  local p net
+  net=$(readlink /proc/self/ns/net)
+  for p in /proc/[0-9]*; do
+    case $({ cat "$p/comm"; } 2>/dev/null) in
+      qemu-system* | dnsmasq) [[ $(readlink "$p/ns/net" 2>/dev/null) == "$net" ]] && say "${p#/proc/}" ;;
+    esac
+  done
+}
+
+# All that a scenario could leave behind on its host.
+traces() {
+  local pid
+  ip -br link | awk '{print "link", $1}'
+  ip netns list | sed 's/^/netns /'
+  dmsetup ls 2>/dev/null | grep -v '^No devices' | awk '{print "dm", $1}'
+  [[ $NEST_PLACE == here ]] || lvs --noheadings -o vg_name,lv_name 2>/dev/null | sed 's/^ */lv /'
+  losetup -n -O NAME,BACK-FILE -l 2>/dev/null | sed 's/^/loop /'
+  for pid in $(our_processes); do say "process $pid $({ tr '\0' ' ' <"/proc/$pid/cmdline"; } 2>/dev/null | cut -c1-120)"; done
+}
+
+cleanups=()
+# on_exit COMMAND...: done when the scenario ends, however it ends; the last one first.
+on_exit() { cleanups+=("${*@Q}"); }
+clean_up() {
+  local i pid
+  for pid in $(our_processes); do kill -9 "$pid" 2>/dev/null; done
+  for ((i = ${#cleanups[@]} - 1; i >= 0; i--)); do eval "${cleanups[i]}"; done
+  cleanups=()
+}
+trap 'clean_up >/dev/null 2>&1; rm -rf "$scratch"' EXIT
+before=$(traces)
+
+# finish: what nutshell made must be gone by now; then what the scenario itself made goes.
+finish() {
+  local i
+  for ((i = ${#cleanups[@]} - 1; i >= 0; i--)); do eval "${cleanups[i]}"; done
+  cleanups=()
+  checks=$((checks + 1))
+  local after
+  after=$(traces)
+  if [[ $before == "$after" ]]; then
+    say "ok: nothing is left that was not there before"
+  else
+    fail "what is there is not what was there before:"
+    diff <(say "$before") <(say "$after")
+  fi
+  say "$checks checks, $failures failed"
+  ((failures == 0)) || exit 1
+  exit 0
+}
