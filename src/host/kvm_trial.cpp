@@ -16,6 +16,7 @@
 #include <atomic>
 #include <cerrno>
 #include <csignal>
+#include <cstdint>
 #include <cstring>
 #include <new>
 
@@ -39,14 +40,20 @@ struct Findings {
   std::atomic<bool> nested{false};
 };
 
+/// The kernel's kvm_cpuid2 with room for entries. Its own declaration has an empty structure before
+/// them, which is one byte long in C++: offset and request number come out wrong.
+struct CpuidList {
+  std::uint32_t count = 256, padding = 0;
+  kvm_cpuid_entry2 entries[256]{};
+};
+constexpr unsigned long get_supported_cpuid = _IOC(_IOC_READ | _IOC_WRITE, KVMIO, 0x05, 8);
+
 bool has_nested(int kvm) {
-  constexpr unsigned most = 256;
-  alignas(kvm_cpuid2) static char room[sizeof(kvm_cpuid2) + most * sizeof(kvm_cpuid_entry2)];
-  auto* list = reinterpret_cast<kvm_cpuid2*>(room);
-  list->nent = most;
-  if (::ioctl(kvm, KVM_GET_SUPPORTED_CPUID, list) != 0) return false;
-  for (unsigned i = 0; i < list->nent; ++i) {
-    const kvm_cpuid_entry2& leaf = list->entries[i];
+  static CpuidList list;
+  list.count = 256;
+  if (::ioctl(kvm, get_supported_cpuid, &list) != 0) return false;
+  for (unsigned i = 0; i < list.count && i < 256; ++i) {
+    const kvm_cpuid_entry2& leaf = list.entries[i];
     if (leaf.function == 1 && (leaf.ecx >> vmx_bit & 1)) return true;
     if (leaf.function == 0x80000001 && (leaf.ecx >> svm_bit & 1)) return true;
   }
