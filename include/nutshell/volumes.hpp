@@ -22,6 +22,9 @@ struct VolumeGroupFact {
   Bytes extent = 0, size = 0, free = 0;
   bool partial = false;   ///< a physical volume is missing
   bool exported = false;  ///< vgexport(8): for another host
+  /// Another group has the same name (a guest's, that this host sees?): the volumes of both are
+  /// left out, and nothing is done with either.
+  bool ambiguous = false;
   std::vector<PhysicalVolumeFact> physical_volumes;
 };
 

@@ -47,8 +47,8 @@ std::string package_of(const std::string& program) {
       Shipped{"qemu-img", "qemu-utils"},
       Shipped{"qemu-system-x86_64", "qemu-system-x86"},
       Shipped{"dnsmasq", "dnsmasq-base"},
-      Shipped{"lvcreate", "lvm2"},
-      Shipped{"lvs", "lvm2"},
+      Shipped{"lvm", "lvm2"},
+      Shipped{"dmsetup", "dmsetup"},
       Shipped{"nft", "nftables"},
       Shipped{"qemu-bridge-helper", "qemu-system-common"},
   };

@@ -51,14 +51,17 @@ void activate_lv(const LvmPlace& place, const VolumeName& name);
 void deactivate_lv(const LvmPlace& place, const VolumeName& name);
 /// Larger or (only as the undo of an enlargement) smaller.
 void resize_lv(const LvmPlace& place, const VolumeName& name, Bytes size, const std::string& tag);
-/// The origin gets the snapshot's content; the snapshot is there afterwards, too, with the same
-/// content and tag. Both must be inactive. Can be repeated after being killed at any point.
-void restore_lv_snapshot(const LvmPlace& place, const VolumeName& snapshot, const std::string& tag);
-
-/// Bytes done of all; may throw (Interrupted) to end the work.
+/// Bytes done of all; may throw (Interrupted) to end the work. It is called at least every second
+/// where a program works, and after each 16 MiB where we do.
 using Progress = std::function<void(Bytes done, Bytes total)>;
-/// Zeroes the first `bytes` of a volume or file (0: all of it), and its last MiB when all, then
-/// syncs.
+/// The origin gets the snapshot's content; the snapshot is there afterwards, too, with the same
+/// content and tag. Both must be inactive, and are again. Can be repeated after being killed at any
+/// point. A thick one is copied where they differ (with progress), a thin one is merged at once.
+void restore_lv_snapshot(const LvmPlace& place, const VolumeName& snapshot, const std::string& tag,
+                         const Progress& progress = {});
+
+/// Zeroes a volume or file: the first `bytes` and the last MiB, where signatures live too; 0: all
+/// of it. Then syncs. Throws Conflict when it is in use.
 void wipe(const std::string& path, Bytes bytes, const Progress& progress);
 
 /// What qemu-img says of an image; `format` empty: detected, and then shown to the user.

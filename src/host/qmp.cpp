@@ -100,7 +100,10 @@ std::optional<Json> Qmp::read_message(Deadline deadline) {
     }
     pollfd waiting{socket_.get(), POLLIN, 0};
     const int ready = poll(&waiting, 1, milliseconds_until(deadline));
-    if (ready < 0 && errno == EINTR) continue;
+    // A QEMU that stands still must not make Ctrl-C wait: signals that we do not handle never get
+    // here.
+    if (ready < 0 && errno == EINTR)
+      throw Interrupted(fmt::format("{}: interrupted while QEMU was asked", who_));
     if (ready < 0) throw SystemError(errno, fmt::format("{}: cannot wait for QEMU", who_));
     if (ready == 0) return std::nullopt;
     char buffer[65536];

@@ -36,7 +36,7 @@ namespace bp = boost::process;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t tail_size = 4096;
-constexpr std::chrono::milliseconds term_grace{500};
+constexpr std::chrono::milliseconds one_look{1000};
 
 struct Pipe {
   Fd read, write;
@@ -96,9 +96,9 @@ class Running {
         bp::posix::fd.bind(1, out.get()), bp::posix::fd.bind(2, err.get()),
         bp::extend::on_setup = [&](auto& exec) { exec.env = envp.data(); },
         bp::extend::on_exec_setup =
-            [parent = ::getpid()](auto&) {
+            [parent = ::getpid(), orphan_signal = tool.orphan_signal](auto&) {
               // A command that is killed leaves no tool at work on what the next one puts right.
-              ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+              ::prctl(PR_SET_PDEATHSIG, orphan_signal);
               if (::getppid() != parent) ::_exit(127);
               ::setpgid(0, 0);
               sigset_t none;
@@ -124,13 +124,14 @@ class Running {
   ~Running() { end(); }
 
   [[nodiscard]] int pidfd() const { return pidfd_.get(); }
+  [[nodiscard]] pid_t pid() const { return pid_; }
 
   /// SIGTERM to the group, a moment to tidy up, then end().
-  void terminate() {
+  void terminate(std::chrono::milliseconds grace) {
     if (pid_ <= 0) return;
     ::kill(-pid_, SIGTERM);
     pollfd ended{pidfd_.get(), POLLIN, 0};
-    (void)::poll(&ended, 1, static_cast<int>(term_grace.count()));
+    (void)::poll(&ended, 1, static_cast<int>(grace.count()));
     end();
   }
 
@@ -166,13 +167,60 @@ bool drain(Fd& pipe, std::string& text, Bytes limit) {
   return false;
 }
 
-std::string tail(const std::string& text) {
-  return text.size() > tail_size ? text.substr(text.size() - tail_size) : text;
-}
-
 std::string seconds(std::chrono::milliseconds time) {
   return time.count() % 1000 == 0 ? fmt::format("{} s", time.count() / 1000)
                                   : fmt::format("{} ms", time.count());
+}
+
+/// What changes as long as a process does anything: its processor time (proc(5), stat) and what it
+/// has read and written (io). Another text than the last time: it is at work.
+std::string traces_of(pid_t pid) {
+  std::string traces;
+  for (const char* name : {"stat", "io"}) {
+    const Fd file(::open(fmt::format("/proc/{}/{}", pid, name).c_str(), O_RDONLY | O_CLOEXEC));
+    std::array<char, 1024> text;
+    const ssize_t got = file ? ::read(file.get(), text.data(), text.size()) : 0;
+    if (got > 0) traces.append(text.data(), static_cast<std::size_t>(got));
+  }
+  return traces;
+}
+
+/// When a tool is to be ended: at a moment, or when it has stood still for long enough.
+class Patience {
+ public:
+  Patience(const Tool& tool, pid_t pid)
+      : tool_(tool), pid_(pid), end_(Clock::now() + span()), looked_(Clock::now()) {}
+
+  /// How long to wait for something to happen; nullopt: it is over.
+  std::optional<std::chrono::milliseconds> wait() {
+    const auto now = Clock::now();
+    if (tool_.idle.count() > 0 && now - looked_ >= one_look / 2) {
+      looked_ = now;
+      std::string traces = traces_of(pid_);
+      if (traces != traces_) end_ = now + tool_.idle;
+      traces_ = std::move(traces);
+    }
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(end_ - now);
+    if (left.count() <= 0) return std::nullopt;
+    return tool_.watch || tool_.idle.count() > 0 ? std::min(left, one_look) : left;
+  }
+  [[nodiscard]] std::string words() const {
+    return fmt::format("did {} {}, and was killed",
+                       tool_.idle.count() > 0 ? "nothing for" : "not end within", seconds(span()));
+  }
+
+ private:
+  [[nodiscard]] std::chrono::milliseconds span() const {
+    return tool_.idle.count() > 0 ? tool_.idle : tool_.timeout;
+  }
+  const Tool& tool_;
+  pid_t pid_;
+  Clock::time_point end_, looked_;
+  std::string traces_;
+};
+
+std::string tail(const std::string& text) {
+  return text.size() > tail_size ? text.substr(text.size() - tail_size) : text;
 }
 
 }  // namespace
@@ -184,31 +232,35 @@ ToolResult run(const Tool& tool) {
 
   const Fd in = make_input(tool.input);
   Pipe out = make_pipe(), err = make_pipe();
-  const auto end = Clock::now() + tool.timeout;
   Running running(*program, tool, in, out.write, err.write);
+  Patience patience(tool, running.pid());
   out.write.reset();
   err.write.reset();
 
   std::string output, errors, broken;
+  std::size_t watched = 0;
   const auto flooded = [&] {
     return output.size() > tool.output_limit || errors.size() > tool.output_limit;
   };
   for (bool ended = false; !ended && broken.empty();) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now()).count();
-    std::array<pollfd, 3> waiting{
-        {{running.pidfd(), POLLIN, 0}, {out.read.get(), POLLIN, 0}, {err.read.get(), POLLIN, 0}}};
-    if (left <= 0 || ::poll(waiting.data(), waiting.size(), static_cast<int>(left)) == 0) {
-      broken = fmt::format("did not end within {}, and was killed", seconds(tool.timeout));
+    const auto wait = patience.wait();
+    if (!wait) {
+      broken = patience.words();
       break;
     }
+    std::array<pollfd, 3> waiting{
+        {{running.pidfd(), POLLIN, 0}, {out.read.get(), POLLIN, 0}, {err.read.get(), POLLIN, 0}}};
+    (void)::poll(waiting.data(), waiting.size(), static_cast<int>(wait->count()));
     ended = waiting[0].revents != 0;  // read before the pipes: what it wrote is then all there
     if (out.read && (ended || waiting[1].revents)) drain(out.read, output, tool.output_limit);
     if (err.read && (ended || waiting[2].revents)) drain(err.read, errors, tool.output_limit);
     if (flooded())
       broken = fmt::format("printed more than {}, and was killed", format_size(tool.output_limit));
+    if (tool.watch) tool.watch(std::string_view(output).substr(watched));
+    watched = output.size();
   }
   if (!broken.empty()) {
-    running.terminate();
+    running.terminate(tool.grace);
     throw CommandFailed(tool.argv, broken, tail(errors));
   }
   const int status = running.end();

@@ -3,8 +3,11 @@
 // stays behind.
 #pragma once
 #include <chrono>
+#include <csignal>
+#include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -18,6 +21,16 @@ struct Tool {
   std::chrono::milliseconds timeout{30'000};
   Bytes output_limit = mebi;  ///< of stdout, and of stderr; more is a flood, and ends it
   std::vector<std::pair<std::string, std::string>> environment;  ///< added to ours; LC_ALL is C
+  /// How long it may tidy up after SIGTERM when it is ended for its time or its flood.
+  std::chrono::milliseconds grace{500};
+  /// What it gets when we are killed. SIGTERM for one that must finish what it has half done.
+  int orphan_signal = SIGKILL;
+  /// Gets its stdout as it comes, and an empty text at least every second. What it throws ends the
+  /// tool and is passed on.
+  std::function<void(std::string_view)> watch{};
+  /// Not 0: it may run for ever, but not stand still for so long: `timeout` is left aside, and it
+  /// is ended when for that time it has neither printed, read, written nor computed.
+  std::chrono::milliseconds idle{0};
 };
 
 struct ToolResult {
