@@ -22,10 +22,12 @@ struct PoolRange {
 };
 
 struct Config {
-  std::string file;  ///< where it was read; empty: there is none
-  std::string qemu;  ///< the binary; empty: the first that is there
-  std::string cpu;   ///< default CPU model; empty: qemu64
-  std::string vg;    ///< default volume group; empty: file volumes
+  std::string file;          ///< where it was read; empty: there is none
+  std::string qemu;          ///< the binary; empty: the first that is there
+  std::string cpu;           ///< default CPU model; empty: qemu64
+  std::string vg;            ///< default volume group of disks given by size; empty: file volumes
+  std::string thin;          ///< default thin pool in `vg`; empty: thick volumes
+  unsigned thin_limit = 90;  ///< percent: a thin pool fuller than that starts and makes nothing
   std::optional<Bytes> memory;
   std::optional<Ipv4Net>
       network;  ///< the subnet of nutshell0, when the host's owner wants a certain one
@@ -33,7 +35,8 @@ struct Config {
   Origins origins;
 };
 
-/// Parses nutshell.toml: qemu, cpu, vg, memory, network, and [[pool]] with name, kind, range
+/// Parses nutshell.toml: qemu, cpu, vg, thin, thin_limit, memory, network, and [[pool]] with name,
+/// kind, range
 /// ("low-high", one value, or a network a.b.c.d/n), exclude (a list of the same) and prefix (kind
 /// subnet). A network as a range of kind ipv4 leaves its first and last address out. Unknown keys
 /// are refused. Throws ConfigError with every mistake as FILE:LINE.

@@ -6,8 +6,9 @@
 
 namespace nutshell {
 
-enum class RunState { unknown, prelaunch, running, paused, shutdown, panicked, crashed };
+enum class RunState { unknown, prelaunch, running, paused, io_error, shutdown, panicked, crashed };
 
+/// io_error: paused, because a disk could not be written (werror=stop).
 struct Ending {
   RunState state = RunState::unknown;  ///< the last state that was entered
   int reason = -1;  ///< ShutdownCause of the last shutdown request (QEMU qapi/run-state.json), -1:

@@ -32,6 +32,8 @@ struct Paths {
 
   [[nodiscard]] std::string registry() const { return state + "/registry.db"; }
   [[nodiscard]] std::string machines() const { return state + "/machines"; }
+  /// Files that are volumes of no machine: volumes/NAME.img and NAME.qcow2.
+  [[nodiscard]] std::string volumes() const { return state + "/volumes"; }
   /// Disks, variables and spec.json of one machine: machines/UUID.
   [[nodiscard]] std::string machine(const Uuid& uuid) const { return machines() + "/" + uuid.text; }
   [[nodiscard]] std::string spec_file(const Uuid& uuid) const {

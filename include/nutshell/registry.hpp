@@ -22,8 +22,9 @@ struct RunRecord {
   std::string since;                ///< UTC, ISO 8601
   std::optional<unsigned> display;  ///< leased VNC display
   std::string vnc_listen;
-  std::vector<std::string> taps;  ///< per NIC; empty text: none
-  std::string accel;              ///< what was chosen: "kvm" or "tcg"
+  std::vector<std::string> taps;     ///< per NIC; empty text: none
+  std::string accel;                 ///< what was chosen: "kvm" or "tcg"
+  std::vector<std::string> volumes;  ///< "VG/LV" of what it activated, to be deactivated after it
   bool operator==(const RunRecord&) const = default;
 };
 

@@ -43,8 +43,9 @@ struct DiskSpec {
   std::optional<Bytes>
       size;  ///< set: a volume of ours is made; not set: `path` exists already and is never deleted
   std::string path;  ///< absolute; of a volume of ours it is filled in at create
-  std::string vg;    ///< LVM volume group of a volume of ours; empty: a file volume
-  std::string thin;  ///< thin pool in `vg`; empty: a thick volume
+  std::string vg;  ///< LVM volume group that the disk is in, ours or not; empty: no logical volume
+  std::string thin;   ///< thin pool in `vg` of a volume of ours; empty: a thick volume
+  bool file = false;  ///< a file volume although the config names a volume group
   DiskBus bus = DiskBus::virtio;
   DiskFormat format = DiskFormat::raw;
   bool format_named = false;  ///< the user wrote format=
@@ -55,6 +56,9 @@ struct DiskSpec {
   std::vector<BackingLayer> backing;  ///< the chain below a qcow2, nearest first; empty: none
   bool operator==(const DiskSpec&) const = default;
   [[nodiscard]] bool ours() const { return size.has_value(); }
+  [[nodiscard]] bool on_lvm() const { return !vg.empty(); }
+  /// The logical volume's name; only of a disk on LVM whose path is filled in.
+  [[nodiscard]] std::string lv() const { return path.substr(path.rfind('/') + 1); }
 };
 
 struct NicSpec {
@@ -154,9 +158,9 @@ std::string words_of(Accel);
 std::string words_of(BootOrder);
 
 /// The value of --disk: "100G,bus=virtio,cache=none" or "path=/dev/vg01/ciab,format=raw". Keys:
-/// size path bus format cache aio discard read_only (or `ro`) backing backing_format. A comma
-/// inside a value is written twice, as QEMU does. Paths stay as given (the caller makes them
-/// absolute). Mistakes go to `problems`.
+/// size path vg thin file bus format cache aio discard read_only (or `ro`) backing backing_format.
+/// A comma inside a value is written twice, as QEMU does. Paths stay as given (the caller makes
+/// them absolute). Mistakes go to `problems`.
 DiskSpec parse_disk(std::string_view text, const std::string& where, Problems& problems);
 /// The value of --nic: "bridge=br0,model=virtio,mac=...,ip=...", "network=NAME" or "user". Where
 /// none of the three is named ("model=e1000"), the kind is network with an empty `network`: the

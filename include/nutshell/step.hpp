@@ -72,6 +72,67 @@ struct DropVolume {
   std::string path;
   bool operator==(const DropVolume&) const = default;
 };
+struct MakeLogicalVolume {
+  std::string vg, name;
+  Bytes size = 0;
+  std::string thin;  ///< its thin pool; empty: thick
+  std::string tag;   ///< our mark
+  bool operator==(const MakeLogicalVolume&) const = default;
+};  ///< lvcreate, exclusive; inactive and skipping activation
+struct DropLogicalVolume {
+  std::string vg, name, tag;
+  bool operator==(const DropLogicalVolume&) const = default;
+};  ///< only with that mark
+struct ActivateVolume {
+  std::string vg, name;
+  bool operator==(const ActivateVolume&) const = default;
+};
+struct DeactivateVolume {
+  std::string vg, name;
+  bool operator==(const DeactivateVolume&) const = default;
+};
+struct WipeVolume {
+  std::string path;
+  Bytes bytes = 0;  ///< from its beginning; 0: all of it
+  bool operator==(const WipeVolume&) const = default;
+};
+struct SnapshotVolume {
+  std::string vg, origin, name, tag;
+  bool operator==(const SnapshotVolume&) const = default;
+};  ///< exclusive
+struct RestoreVolume {
+  std::string vg, name, tag;
+  bool operator==(const RestoreVolume&) const = default;
+};  ///< the origin of the snapshot `name` gets its content; repeated after a kill, never undone
+struct ResizeVolume {
+  std::string path;
+  std::string vg;   ///< empty: a file
+  std::string tag;  ///< the mark that a logical volume must carry
+  DiskFormat format = DiskFormat::raw;
+  Bytes from = 0, to = 0;
+  bool operator==(const ResizeVolume&) const = default;
+};
+struct TellGuest {
+  Uuid uuid;
+  unsigned disk = 0;
+  Bytes size = 0;
+  bool operator==(const TellGuest&) const = default;
+};  ///< block_resize, if it runs
+struct FillVolume {
+  std::string image, image_format, path;
+  DiskFormat format = DiskFormat::raw;
+  bool operator==(const FillVolume&) const = default;
+};  ///< an image's content into a volume that is there
+struct HoldGuest {
+  Uuid uuid;
+  bool freeze = false;  ///< its agent is asked to freeze the file systems; else it is paused
+  bool operator==(const HoldGuest&) const = default;
+};
+struct LetGuest {
+  Uuid uuid;
+  bool freeze = false;
+  bool operator==(const LetGuest&) const = default;
+};
 struct CopyFile {
   std::string from, to;
   bool operator==(const CopyFile&) const = default;
@@ -117,8 +178,10 @@ struct Continue {
 
 using Step = std::variant<HoldMachine, ForgetMachine, HoldRun, FreeRun, HoldSpec, RestoreSpec,
                           Commit, TrimLeases, MakeDirectory, DropDirectory, MakeVolume, DropVolume,
-                          CopyFile, MakeSecret, WriteFile, DropFile, EnsureNetwork, LeaveNetwork,
-                          StartQemu, StopQemu, Continue>;
+                          MakeLogicalVolume, DropLogicalVolume, ActivateVolume, DeactivateVolume,
+                          WipeVolume, SnapshotVolume, RestoreVolume, ResizeVolume, TellGuest,
+                          FillVolume, HoldGuest, LetGuest, CopyFile, MakeSecret, WriteFile,
+                          DropFile, EnsureNetwork, LeaveNetwork, StartQemu, StopQemu, Continue>;
 
 /// What undoes a completed step; nullopt for teardown steps, which are finished and never undone.
 std::optional<Step> inverse(const Step& step);

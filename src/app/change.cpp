@@ -92,13 +92,13 @@ std::vector<Step> steps_of_change(const House& house, const MachineSpec& before,
   };
   for (const DiskSpec& disk : change.after.disks)
     if (disk.ours() && !existed(disk))
-      steps.push_back(MakeVolume{disk.path, *disk.size, disk.format, disk.backing});
+      for (Step& step : steps_to_make_disk(disk, before.uuid)) steps.push_back(std::move(step));
   if (change.after.vnc.password && !before.vnc.password)
     steps.push_back(
         MakeSecret{house.paths.vnc_password(before.uuid), change.after.vnc.password_file});
   steps.push_back(WriteFile{house.paths.spec_file(before.uuid), spec_text(change.after)});
   steps.push_back(Commit{before.uuid});
-  for (const DiskSpec& disk : change.removed) steps.push_back(DropVolume{disk.path});
+  for (const DiskSpec& disk : change.removed) steps.push_back(step_to_drop_disk(disk, before.uuid));
   steps.push_back(TrimLeases{before.uuid, to_json(before).dump()});
   return steps;
 }

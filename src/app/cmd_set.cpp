@@ -6,6 +6,7 @@
 #include "app/change.hpp"
 #include "app/cmd.hpp"
 #include "app/complete.hpp"
+#include "app/lvm_access.hpp"
 #include "app/machine_options.hpp"
 #include "app/machine_state.hpp"
 #include "app/settle.hpp"
@@ -66,7 +67,7 @@ void name_new_volumes(const House& house, const MachineSpec& before, MachineSpec
            std::any_of(after.disks.begin(), after.disks.end(), has_it);
   };
   for (DiskSpec& disk : after.disks) {
-    if (!disk.ours() || !disk.path.empty()) continue;
+    if (!disk.ours() || !disk.path.empty() || disk.on_lvm()) continue;
     unsigned number = 0;
     while (taken(number)) ++number;
     disk.path =
@@ -88,9 +89,10 @@ Exit run_set(const Parsed& args, House& house) {
   drop_indexed(change, args, problems);
   if (problems.empty()) apply_options(change.after, args, problems);
   if (!problems.empty()) throw ConfigError(problems);
+  std::vector<std::string> warnings;
+  complete_volumes(house, change.after, &row.spec, problems, warnings);
   name_new_volumes(house, row.spec, change.after);
   const Facts facts = observe_for_create(house, change.after);
-  std::vector<std::string> warnings;
   complete_spec(house, facts, change.after, problems, warnings);
   if (!problems.empty()) throw ConfigError(problems);
   for (const std::string& warning : warnings) house.reporter.warn(warning);

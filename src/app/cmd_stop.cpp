@@ -36,6 +36,9 @@ bool runs(const House& house, const MachineRow& row) {
   return seen.state == MachineState::running || seen.state == MachineState::paused;
 }
 
+/// The logical volumes that its run activated.
+VolumeWords volumes_in(const MachineRow& row) { return row.run ? row.run->volumes : VolumeWords{}; }
+
 enum class Insist { no, yes };
 
 /// Presses the button until the guest has powered off. False when the time is up.
@@ -68,10 +71,10 @@ bool press_and_wait(House& house, const MachineRow& row, std::chrono::seconds pa
 }
 
 void kill_machine(House& house, const MachineRow& row, const std::string& end) {
-  finish(
-      house,
-      plan_of("kill", row.uuid, OnFailure::keep_going, steps_to_kill(row.spec, house.paths, end)),
-      to_string(row.name));
+  finish(house,
+         plan_of("kill", row.uuid, OnFailure::keep_going,
+                 steps_to_kill(row.spec, house.paths, end, volumes_in(row))),
+         to_string(row.name));
 }
 
 /// The machine stands still when this returns.
@@ -123,7 +126,8 @@ Exit run_stop(const Parsed& args, House& house) {
   const MachineRow row = find_settled(house, args);
   const bool alive = runs(house, row);
   if (said_dry(house, row, alive ? "press the power button and wait" : "",
-               alive ? steps_to_collect(row.spec, house.paths, "stopped") : std::vector<Step>{}))
+               alive ? steps_to_collect(row.spec, house.paths, "stopped", volumes_in(row))
+                     : std::vector<Step>{}))
     return Exit::done;
   if (!alive) {
     house.reporter.done(fmt::format("{} does not run", to_string(row.name)));
@@ -138,7 +142,7 @@ Exit run_kill(const Parsed& args, House& house) {
   const MachineRow row = find_settled(house, args);
   const bool alive = runs(house, row);
   std::vector<Step> steps;
-  if (alive) steps = steps_to_kill(row.spec, house.paths, "stopped: killed");
+  if (alive) steps = steps_to_kill(row.spec, house.paths, "stopped: killed", volumes_in(row));
   if (said_dry(house, row, "", steps)) return Exit::done;
   if (alive) kill_machine(house, row, "stopped: killed");
   house.reporter.done(
@@ -164,7 +168,7 @@ Exit run_rm(const Parsed& args, House& house) {
     throw Conflict(fmt::format(
         "{} is running; stop it with `nutshell stop {}`, or insist with --force", who, who));
   std::vector<Step> steps;
-  if (alive) steps = steps_to_kill(row.spec, house.paths, "stopped: removed");
+  if (alive) steps = steps_to_kill(row.spec, house.paths, "stopped: removed", volumes_in(row));
   const Volumes volumes = args.has("keep-volumes") ? Volumes::keep : Volumes::drop;
   for (Step& step : steps_to_remove(row.spec, house.paths, volumes))
     steps.push_back(std::move(step));

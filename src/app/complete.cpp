@@ -74,6 +74,8 @@ void complete_disk(const House& house, MachineSpec& spec, std::size_t index, Pro
                    std::vector<std::string>& warnings) {
   DiskSpec& disk = spec.disks[index];
   try {
+    // LVM has been asked (complete_volumes); what is not active cannot be looked into.
+    if (disk.on_lvm() && (disk.ours() || !host::file_exists(disk.path))) return;
     if (disk.ours()) {
       if (!disk.path.empty() && host::file_exists(disk.path)) return;  // made earlier
       if (disk.path.empty())

@@ -19,7 +19,9 @@ constexpr Option options[] = {
     {"nested", "auto|on|off", "virtualization inside the machine (default: auto)"},
     {"accel", "auto|kvm|tcg", "acceleration (default: auto, by what the host can do)"},
     {"disk", "SPEC",
-     "SIZE or path=FILE, with bus= format= cache= aio= discard= ro= backing=; may be repeated",
+     "SIZE or path=FILE, with vg= thin= file= bus= format= cache= aio= discard= ro= backing=; may "
+     "be "
+     "repeated",
      true},
     {"cdrom", "ISO", "an image in the CD-ROM drive"},
     {"boot", "WHERE", "disk, cdrom, once=cdrom or net (default: disk)"},

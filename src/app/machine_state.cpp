@@ -50,6 +50,8 @@ Seen look_at(const House& house, const Uuid& uuid, const std::optional<RunRecord
        {house.paths.qemu_log(uuid, run->boot), house.paths.serial_log(uuid, run->boot)})
     if (!house.dry()) host::trim_log(log);
   if (!is_alive(house, uuid)) return ended(words_of_end(ending), true);
+  if (ending.state == RunState::io_error)
+    return {MachineState::paused, "paused (a disk could not be written)", false, ""};
   const bool paused = ending.state == RunState::paused;
   return {paused ? MachineState::paused : MachineState::running, paused ? "paused" : "running",
           false, ""};

@@ -99,6 +99,8 @@ void Performer::perform(const MakeDirectory& step) {
 void Performer::perform(const DropDirectory& step) { host::drop_directory(step.path); }
 
 void Performer::perform(const MakeVolume& step) {
+  if (const auto slash = step.path.rfind('/'); step.path.substr(0, slash) == house_.paths.volumes())
+    host::make_directories(house_.paths.volumes());
   // The user was warned when it was planned.
   (void)host::make_volume(step.path, step.size, step.format, step.backing);
 }

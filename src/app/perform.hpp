@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "app/house.hpp"
+#include "host/lvm.hpp"
 #include "host/qemu_start.hpp"
 #include "nutshell/step.hpp"
 
@@ -37,6 +38,18 @@ class Performer {
   void perform(const DropDirectory& step);
   void perform(const MakeVolume& step);
   void perform(const DropVolume& step);
+  void perform(const MakeLogicalVolume& step);
+  void perform(const DropLogicalVolume& step);
+  void perform(const ActivateVolume& step);
+  void perform(const DeactivateVolume& step);
+  void perform(const WipeVolume& step);
+  void perform(const SnapshotVolume& step);
+  void perform(const RestoreVolume& step);
+  void perform(const ResizeVolume& step);
+  void perform(const TellGuest& step);
+  void perform(const FillVolume& step);
+  void perform(const HoldGuest& step);
+  void perform(const LetGuest& step);
   void perform(const CopyFile& step);
   void perform(const MakeSecret& step);
   void perform(const WriteFile& step);
@@ -47,8 +60,11 @@ class Performer {
   void perform(const StopQemu& step);
   void perform(const Continue& step);
 
+  const host::LvmPlace& lvm();
+
   House& house_;
   LiveStart* live_;
+  std::optional<host::LvmPlace> lvm_;  ///< made when first asked for
 };
 
 /// Kills the QEMU of a machine, wherever it is in its life, and waits until its lock is free; gone

@@ -119,6 +119,10 @@ void Reporter::step(const std::string& what) {
   }
 }
 
+void Reporter::progress(const std::string& what) {
+  if (live_) step(what);
+}
+
 void Reporter::steps_over() {
   if (line_open_) write_all(STDERR_FILENO, "\r\033[K");
   line_open_ = false;

@@ -42,6 +42,8 @@ class Reporter {
   /// --verbose, else not at all.
   void step(const std::string& what);
   void steps_over();
+  /// How far a long step is: on a terminal alone, in place of its line.
+  void progress(const std::string& what);
   /// To stderr, unless --quiet.
   void note(const std::string& sentence);
   /// The closing sentence of a command that answers nothing else: a note, or {"done": SENTENCE} on

@@ -9,6 +9,7 @@
 
 #include "app/complete.hpp"
 #include "app/execute.hpp"
+#include "app/lvm_access.hpp"
 #include "app/machine_json.hpp"
 #include "app/machine_state.hpp"
 #include "app/secret.hpp"
@@ -123,7 +124,10 @@ Places places_of(const House& house, const MachineSpec& spec, const Facts& facts
     if (is_block_device(path)) places.block_devices.push_back(path);
   };
   for (const DiskSpec& disk : spec.disks) {
-    if (!disk.ours()) note_block(disk.path);
+    if (disk.on_lvm())
+      places.block_devices.push_back(disk.path);  // also before it is there
+    else if (!disk.ours())
+      note_block(disk.path);
     for (const BackingLayer& layer : disk.backing) note_block(layer.path);
   }
   return places;
@@ -217,6 +221,7 @@ void start_machine(House& house, const MachineRow& given, const std::optional<Bo
   const Decision decision = decide(spec, facts);
   check_before_start(house, facts, spec);
   refuse_foreign_macs(spec, facts);
+  const VolumeWords volumes = volumes_of_run(house, spec, Disks::there);
   // From here it is known that the host can do what the spec asks for.
   Transaction transaction = house.registry().begin();
   check_alone(house, spec.uuid, who);
@@ -227,9 +232,10 @@ void start_machine(House& house, const MachineRow& given, const std::optional<Bo
                                look_at(house, row->uuid, row->run, row->last_end).words, who));
   RunReservation reservation =
       reserve_run(house, transaction, spec, row->boots + 1, facts, decision.kvm);
+  reservation.run.volumes = volumes;
   const Plan plan =
       plan_of("start", spec.uuid, OnFailure::undo,
-              steps_to_start(spec, house.paths, row->boots + 1, reservation.networks));
+              steps_to_start(spec, house.paths, row->boots + 1, reservation.networks, volumes));
   LiveStart live = prepare_start(house, spec, decision, facts, reservation);
   if (house.dry()) return report_dry_run(house, plan.steps, live.start.line);
   transaction.begin_run(spec.uuid, reservation.run);

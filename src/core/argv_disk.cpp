@@ -134,9 +134,13 @@ void render_disks(LineBuilder& line, const MachineSpec& spec, const Places& plac
     Json device = device_of(line, spec, disk, seen);
     device.set("id", id).set("drive", id + "-image").set("bootindex", disk_bootindex(spec, i));
     device.set("write-cache", flags_of(disk.cache).write_cache ? "on" : "off");
+    // A thin pool that is full answers writes with errors: the guest stands still until there is
+    // room, where it would lose what it writes.
+    if (disk.on_lvm() && !disk.read_only) device.set("werror", "stop");
     line.add_json(
         "-device", device,
-        fmt::format("disk {} on {}, cache {}", i, to_string(disk.bus), to_string(disk.cache)),
+        fmt::format("disk {} on {}, cache {}{}", i, to_string(disk.bus), to_string(disk.cache),
+                    disk.on_lvm() ? ", the guest is paused when it cannot write" : ""),
         origin);
   }
 }

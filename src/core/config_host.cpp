@@ -7,6 +7,7 @@
 #include "core/config_pool.hpp"
 #include "core/config_tree.hpp"
 #include "nutshell/config.hpp"
+#include "nutshell/volumes.hpp"
 
 namespace nutshell {
 namespace {
@@ -21,10 +22,23 @@ void read_defaults(TableReader& reader, Config& config) {
   };
   keep("qemu", config.qemu);
   keep("cpu", config.cpu);
-  if (const ConfigNode* vg = keep("vg", config.vg))
-    reader.complain(*vg,
-                    "LVM volumes are not available in this version; leave vg out, disks are "
-                    "then file volumes");
+  const auto keep_name = [&](const std::string& key, std::string& field, VolumeName name) {
+    const ConfigNode* node = keep(key, field);
+    if (!node) return node;
+    (name.lv.empty() ? name.lv : name.vg) = field;
+    if (name.lv.empty()) name.lv = "x";
+    const std::string fault = volume_name_fault(name);
+    if (!fault.empty()) reader.complain(*node, key + " = " + quoted(field) + ": " + fault);
+    return node;
+  };
+  keep_name("vg", config.vg, {"", "x"});
+  const ConfigNode* thin = keep_name("thin", config.thin, {"x", ""});
+  if (thin && config.vg.empty())
+    reader.complain(*thin, "thin names a pool of the volume group vg, which is not given; give it");
+  if (const ConfigNode* limit = reader.take_integer("thin_limit", 1, 100)) {
+    config.thin_limit = static_cast<unsigned>(limit->integer);
+    config.origins["thin_limit"] = reader.place(*limit);
+  }
   if (const auto memory = reader.take_size("memory")) {
     config.memory = memory->first;
     config.origins["memory"] = reader.place(*memory->second);

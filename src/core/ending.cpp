@@ -17,7 +17,7 @@ constexpr Named states[] = {
     {"prelaunch", RunState::prelaunch},     {"running", RunState::running},
     {"paused", RunState::paused},           {"shutdown", RunState::shutdown},
     {"guest-panicked", RunState::panicked}, {"internal-error", RunState::crashed},
-    {"io-error", RunState::paused},         {"watchdog", RunState::paused},
+    {"io-error", RunState::io_error},       {"watchdog", RunState::paused},
     {"suspended", RunState::running},       {"debug", RunState::paused},
     {"postmigrate", RunState::paused},      {"save-vm", RunState::paused},
     {"restore-vm", RunState::paused},       {"inmigrate", RunState::paused},

@@ -3,7 +3,19 @@
 
 #include <algorithm>
 
+#include "core/plan_parts.hpp"
+
 namespace nutshell {
+namespace {
+
+/// The step for a volume that is written "VG/LV".
+template <class S>
+Step with_volume(const std::string& word) {
+  const auto slash = word.find('/');
+  return S{word.substr(0, slash), word.substr(slash + 1)};
+}
+
+}  // namespace
 
 Plan plan_of(const std::string& verb, const Uuid& machine, OnFailure on_failure,
              std::vector<Step> steps) {
@@ -18,7 +30,7 @@ std::vector<Step> steps_to_create(const MachineSpec& spec, const Paths& paths,
   steps.push_back(WriteFile{paths.lock(spec.uuid), ""});
   steps.push_back(MakeDirectory{paths.log_dir(spec.uuid)});
   for (const DiskSpec& disk : spec.disks)
-    if (disk.ours()) steps.push_back(MakeVolume{disk.path, *disk.size, disk.format, disk.backing});
+    if (disk.ours()) append(steps, steps_to_make_disk(disk, spec.uuid));
   if (spec.firmware == Firmware::uefi)
     steps.push_back(CopyFile{ovmf_vars_template, spec.firmware_vars});
   if (spec.vnc.password)
@@ -28,10 +40,12 @@ std::vector<Step> steps_to_create(const MachineSpec& spec, const Paths& paths,
 }
 
 std::vector<Step> steps_to_start(const MachineSpec& spec, const Paths& paths, unsigned boot,
-                                 const std::vector<EnsureNetwork>& networks) {
+                                 const std::vector<EnsureNetwork>& networks,
+                                 const VolumeWords& volumes) {
   std::vector<Step> steps;
   steps.push_back(HoldRun{spec.uuid});
   steps.push_back(MakeDirectory{paths.run_dir(spec.uuid)});
+  for (const std::string& word : volumes) steps.push_back(with_volume<ActivateVolume>(word));
   for (const EnsureNetwork& network : networks) steps.push_back(network);
   steps.push_back(StartQemu{spec.uuid, boot});
   steps.push_back(Continue{spec.uuid});
@@ -39,8 +53,11 @@ std::vector<Step> steps_to_start(const MachineSpec& spec, const Paths& paths, un
 }
 
 std::vector<Step> steps_to_collect(const MachineSpec& spec, const Paths& paths,
-                                   const std::string& end) {
-  std::vector<Step> steps{DropDirectory{paths.run_dir(spec.uuid)}, FreeRun{spec.uuid, end}};
+                                   const std::string& end, const VolumeWords& volumes) {
+  std::vector<Step> steps{DropDirectory{paths.run_dir(spec.uuid)}};
+  // While the run is in the registry, its volumes are known to be active.
+  for (const std::string& word : volumes) steps.push_back(with_volume<DeactivateVolume>(word));
+  steps.push_back(FreeRun{spec.uuid, end});
   // After the run is over in the registry: of several that end at once, the last one then sees that
   // it is the last.
   for (const NicSpec& nic : spec.nics) {
@@ -51,19 +68,24 @@ std::vector<Step> steps_to_collect(const MachineSpec& spec, const Paths& paths,
   return steps;
 }
 
-std::vector<Step> steps_to_kill(const MachineSpec& spec, const Paths& paths,
-                                const std::string& end) {
+std::vector<Step> steps_to_kill(const MachineSpec& spec, const Paths& paths, const std::string& end,
+                                const VolumeWords& volumes) {
   std::vector<Step> steps{StopQemu{spec.uuid}};
-  for (Step& step : steps_to_collect(spec, paths, end)) steps.push_back(std::move(step));
+  append(steps, steps_to_collect(spec, paths, end, volumes));
   return steps;
 }
 
 std::vector<Step> steps_to_remove(const MachineSpec& spec, const Paths& paths, Volumes volumes) {
   std::vector<Step> steps;
   bool kept = false;
+  if (volumes == Volumes::wipe) {
+    for (const DiskSpec& disk : spec.disks)
+      if (disk.ours()) append(steps, steps_to_wipe(disk.path, disk.vg));
+    steps.push_back(Commit{spec.uuid});
+  }
   for (const DiskSpec& disk : spec.disks) {
     if (!disk.ours()) continue;
-    if (volumes == Volumes::drop) steps.push_back(DropVolume{disk.path});
+    if (volumes != Volumes::keep) steps.push_back(step_to_drop_disk(disk, spec.uuid));
     kept = kept || volumes == Volumes::keep;
   }
   steps.push_back(DropDirectory{paths.log_dir(spec.uuid)});

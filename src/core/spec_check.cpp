@@ -9,6 +9,7 @@
 
 #include "core/spec_options.hpp"
 #include "nutshell/spec.hpp"
+#include "nutshell/volumes.hpp"
 
 namespace nutshell {
 namespace {
@@ -110,11 +111,27 @@ class Checker {
                to_string(disk.cache));
     if (!disk.backing.empty() && disk.format != DiskFormat::qcow2)
       say_disk("only a qcow2 disk has a backing file; use format=qcow2");
+    logical_volume(disk, say_disk);
     for (const BackingLayer& layer : disk.backing)
       if (const std::string fault = text_fault(layer.path); !fault.empty())
         say_disk("its backing file cannot be used: " + fault);
     if (const std::string fault = text_fault(disk.path); !fault.empty())
       say_disk("its path cannot be used: " + fault);
+  }
+
+  template <class Say>
+  void logical_volume(const DiskSpec& disk, const Say& say_disk) {
+    if (!disk.thin.empty() && disk.vg.empty())
+      say_disk("thin= names a pool of a volume group, and none is given; add vg=VG");
+    if (disk.vg.empty()) return;
+    if (disk.ours() && disk.format != DiskFormat::raw)
+      say_disk("a logical volume is always raw; leave format= out");
+    const std::string fault = volume_name_fault({disk.vg, disk.path.empty() ? "x" : disk.lv()});
+    const std::string pool_fault = disk.thin.empty() ? "" : volume_name_fault({disk.vg, disk.thin});
+    if (!fault.empty())
+      say_disk(fault);
+    else if (!pool_fault.empty())
+      say_disk("thin=" + quoted(disk.thin) + ": " + pool_fault);
   }
 
   /// No file is written by two disks, and none is written while another reads through it.

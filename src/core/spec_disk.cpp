@@ -11,8 +11,8 @@ namespace {
 
 const std::vector<std::string>& disk_keys() {
   static const std::vector<std::string> keys{
-      "size",      "path", "bus",     "format",         "cache", "aio", "discard",
-      "read_only", "ro",   "backing", "backing_format", "vg",    "thin"};
+      "size",      "path", "bus",     "format",         "cache", "aio",  "discard",
+      "read_only", "ro",   "backing", "backing_format", "vg",    "thin", "file"};
   return keys;
 }
 
@@ -40,16 +40,15 @@ std::string take_path(OptionList& list, std::string_view key) {
 }
 
 void take_volume_group(OptionList& list, DiskSpec& disk) {
-  if (const auto vg = list.take("vg")) {
-    disk.vg = *vg;
-    list.complain(
-        "LVM volumes are not available in this version; use a file volume or "
-        "path=/dev/VG/LV");
-  }
-  if (list.take("thin"))
-    list.complain(
-        "thin= is not available, because LVM volumes are not there yet; leave it out "
-        "(file volumes take space only as it is written)");
+  disk.vg = list.take("vg").value_or("");
+  disk.thin = list.take("thin").value_or("");
+  disk.file = list.take_switch("file").value_or(false);
+  if (disk.file && !(disk.vg.empty() && disk.thin.empty()))
+    list.complain("file=on makes a file, and vg= and thin= a logical volume; give one of them");
+  if (disk.format == DiskFormat::qcow2 && !(disk.vg.empty() && disk.thin.empty()))
+    list.complain(disk.backing.empty()
+                      ? "a logical volume is always raw; leave format=qcow2 out, or vg="
+                      : "a logical volume has no backing file; leave backing= out, or vg=");
 }
 
 void take_backing(OptionList& list, bool format_known, DiskSpec& disk) {
@@ -104,6 +103,10 @@ DiskSpec parse_disk(std::string_view text, const std::string& where, Problems& p
   list.refuse_the_rest(disk_keys());
   if (!text.empty() && sized && !disk.path.empty())
     list.complain("a size makes a new volume and path= uses one that exists; give one of the two");
+  if (!sized && !disk.path.empty() && (disk.file || !disk.vg.empty() || !disk.thin.empty()))
+    list.complain(
+        "vg=, thin= and file= say where a new volume is made, and path= uses one that "
+        "exists; leave them out");
   if (!text.empty() && !sized && disk.path.empty())
     list.complain("a disk needs a size (100G) or path=FILE");
   return disk;

@@ -75,6 +75,8 @@ Json disk_to_json(const DiskSpec& disk) {
   return Json::object({{"size", or_null(disk.size)},
                        {"path", disk.path},
                        {"vg", disk.vg},
+                       {"thin", disk.thin},
+                       {"file", disk.file},
                        {"bus", to_string(disk.bus)},
                        {"format", to_string(disk.format)},
                        {"format_named", disk.format_named},
@@ -90,6 +92,9 @@ DiskSpec disk_from_json(const Json& json) {
   disk.size = maybe_number<Bytes>(json, "size");
   disk.path = text(json, "path");
   disk.vg = text(json, "vg");
+  // Earlier versions wrote neither of these.
+  if (json.find("thin")) disk.thin = text(json, "thin");
+  if (json.find("file")) disk.file = flag(json, "file");
   disk.bus = word<DiskBus>(json, "bus");
   disk.format = word<DiskFormat>(json, "format");
   disk.format_named = flag(json, "format_named");

@@ -15,6 +15,21 @@ struct InverseOf {
   Undo operator()(const HoldSpec& step) const { return RestoreSpec{step.uuid, step.before}; }
   Undo operator()(const MakeDirectory& step) const { return DropDirectory{step.path}; }
   Undo operator()(const MakeVolume& step) const { return DropVolume{step.path}; }
+  Undo operator()(const MakeLogicalVolume& step) const {
+    return DropLogicalVolume{step.vg, step.name, step.tag};
+  }
+  Undo operator()(const ActivateVolume& step) const { return DeactivateVolume{step.vg, step.name}; }
+  Undo operator()(const SnapshotVolume& step) const {
+    return DropLogicalVolume{step.vg, step.name, step.tag};
+  }
+  Undo operator()(const ResizeVolume& step) const {
+    // An undo is not undone: growing is what a plan does, shrinking only what takes it back.
+    if (step.to < step.from) return std::nullopt;
+    ResizeVolume back = step;
+    std::swap(back.from, back.to);
+    return back;
+  }
+  Undo operator()(const HoldGuest& step) const { return LetGuest{step.uuid, step.freeze}; }
   Undo operator()(const CopyFile& step) const { return DropFile{step.to}; }
   Undo operator()(const MakeSecret& step) const { return DropFile{step.path}; }
   Undo operator()(const WriteFile& step) const { return DropFile{step.path}; }
@@ -22,7 +37,16 @@ struct InverseOf {
   Undo operator()(const StartQemu& step) const { return StopQemu{step.uuid}; }
   // A machine that runs is undone by the undo of its start, which comes right after in reverse.
   Undo operator()(const Continue&) const { return std::nullopt; }
+  // What is written into a volume goes with the volume, or can be written again.
+  Undo operator()(const WipeVolume&) const { return std::nullopt; }
+  Undo operator()(const FillVolume&) const { return std::nullopt; }
+  Undo operator()(const RestoreVolume&) const { return std::nullopt; }
+  // The guest knows the new size, and it stands: the step comes after the commit.
+  Undo operator()(const TellGuest&) const { return std::nullopt; }
   // Teardown is finished, never undone.
+  Undo operator()(const DropLogicalVolume&) const { return std::nullopt; }
+  Undo operator()(const DeactivateVolume&) const { return std::nullopt; }
+  Undo operator()(const LetGuest&) const { return std::nullopt; }
   Undo operator()(const ForgetMachine&) const { return std::nullopt; }
   Undo operator()(const FreeRun&) const { return std::nullopt; }
   Undo operator()(const RestoreSpec&) const { return std::nullopt; }
@@ -68,6 +92,54 @@ struct Words {
   std::string operator()(const DropVolume& step) const {
     return "remove volume " + printable(step.path);
   }
+  static std::string lv(const std::string& vg, const std::string& name) {
+    return printable(vg + "/" + name);
+  }
+  std::string operator()(const MakeLogicalVolume& step) const {
+    return fmt::format("make logical volume {}: {}{}", lv(step.vg, step.name),
+                       format_size(step.size),
+                       step.thin.empty() ? "" : ", thin, in pool " + printable(step.thin));
+  }
+  std::string operator()(const DropLogicalVolume& step) const {
+    return "remove logical volume " + lv(step.vg, step.name);
+  }
+  std::string operator()(const ActivateVolume& step) const {
+    return "activate logical volume " + lv(step.vg, step.name);
+  }
+  std::string operator()(const DeactivateVolume& step) const {
+    return "deactivate logical volume " + lv(step.vg, step.name);
+  }
+  std::string operator()(const WipeVolume& step) const {
+    return fmt::format("zero {} {}",
+                       step.bytes ? "the first " + format_size(step.bytes) + " of" : "all of",
+                       printable(step.path));
+  }
+  std::string operator()(const SnapshotVolume& step) const {
+    return fmt::format("make snapshot {} of {}", lv(step.vg, step.name), printable(step.origin));
+  }
+  std::string operator()(const RestoreVolume& step) const {
+    return fmt::format("put the content of snapshot {} back into its origin",
+                       lv(step.vg, step.name));
+  }
+  std::string operator()(const ResizeVolume& step) const {
+    return fmt::format("resize {} from {} to {}", printable(step.path), format_size(step.from),
+                       format_size(step.to));
+  }
+  std::string operator()(const TellGuest& step) const {
+    return fmt::format("tell the guest that disk {} has {} now, if it runs", step.disk,
+                       format_size(step.size));
+  }
+  std::string operator()(const FillVolume& step) const {
+    return fmt::format("copy the {} image {} into {}", printable(step.image_format),
+                       printable(step.image), printable(step.path));
+  }
+  std::string operator()(const HoldGuest& step) const {
+    return step.freeze ? "let the guest agent freeze the guest's file systems"
+                       : "let the guest stand still for a moment";
+  }
+  std::string operator()(const LetGuest& step) const {
+    return step.freeze ? "thaw the guest's file systems" : "let the guest go on";
+  }
   std::string operator()(const CopyFile& step) const {
     return fmt::format("copy {} to {}", printable(step.from), printable(step.to));
   }
@@ -109,6 +181,18 @@ struct Kind {
   std::string operator()(const DropDirectory&) const { return "drop_directory"; }
   std::string operator()(const MakeVolume&) const { return "make_volume"; }
   std::string operator()(const DropVolume&) const { return "drop_volume"; }
+  std::string operator()(const MakeLogicalVolume&) const { return "make_logical_volume"; }
+  std::string operator()(const DropLogicalVolume&) const { return "drop_logical_volume"; }
+  std::string operator()(const ActivateVolume&) const { return "activate_volume"; }
+  std::string operator()(const DeactivateVolume&) const { return "deactivate_volume"; }
+  std::string operator()(const WipeVolume&) const { return "wipe_volume"; }
+  std::string operator()(const SnapshotVolume&) const { return "snapshot_volume"; }
+  std::string operator()(const RestoreVolume&) const { return "restore_volume"; }
+  std::string operator()(const ResizeVolume&) const { return "resize_volume"; }
+  std::string operator()(const TellGuest&) const { return "tell_guest"; }
+  std::string operator()(const FillVolume&) const { return "fill_volume"; }
+  std::string operator()(const HoldGuest&) const { return "hold_guest"; }
+  std::string operator()(const LetGuest&) const { return "let_guest"; }
   std::string operator()(const CopyFile&) const { return "copy_file"; }
   std::string operator()(const MakeSecret&) const { return "make_secret"; }
   std::string operator()(const WriteFile&) const { return "write_file"; }

@@ -55,6 +55,62 @@ struct Members {
     json.append("backing", layers);
   }
   void operator()(const DropVolume& step) const { put_path(step.path); }
+  void put_lv(const std::string& vg, const std::string& name) const {
+    json.append("vg", vg);
+    json.append("name", name);
+  }
+  void operator()(const MakeLogicalVolume& step) const {
+    put_lv(step.vg, step.name);
+    json.append("size", step.size);
+    json.append("thin", step.thin);
+    json.append("tag", step.tag);
+  }
+  void operator()(const DropLogicalVolume& step) const {
+    put_lv(step.vg, step.name);
+    json.append("tag", step.tag);
+  }
+  void operator()(const ActivateVolume& step) const { put_lv(step.vg, step.name); }
+  void operator()(const DeactivateVolume& step) const { put_lv(step.vg, step.name); }
+  void operator()(const WipeVolume& step) const {
+    put_path(step.path);
+    json.append("bytes", step.bytes);
+  }
+  void operator()(const SnapshotVolume& step) const {
+    put_lv(step.vg, step.name);
+    json.append("origin", step.origin);
+    json.append("tag", step.tag);
+  }
+  void operator()(const RestoreVolume& step) const {
+    put_lv(step.vg, step.name);
+    json.append("tag", step.tag);
+  }
+  void operator()(const ResizeVolume& step) const {
+    put_path(step.path);
+    json.append("vg", step.vg);
+    json.append("tag", step.tag);
+    json.append("format", to_string(step.format));
+    json.append("from", step.from);
+    json.append("to", step.to);
+  }
+  void operator()(const TellGuest& step) const {
+    put_uuid(step.uuid);
+    json.append("disk", step.disk);
+    json.append("size", step.size);
+  }
+  void operator()(const FillVolume& step) const {
+    put_path(step.path);
+    json.append("image", step.image);
+    json.append("image_format", step.image_format);
+    json.append("format", to_string(step.format));
+  }
+  void operator()(const HoldGuest& step) const {
+    put_uuid(step.uuid);
+    json.append("freeze", step.freeze);
+  }
+  void operator()(const LetGuest& step) const {
+    put_uuid(step.uuid);
+    json.append("freeze", step.freeze);
+  }
   void operator()(const CopyFile& step) const {
     json.append("from", step.from);
     json.append("to", step.to);
@@ -109,10 +165,14 @@ DiskFormat format(const Json& json) {
   return value;
 }
 
-MakeVolume make_volume(const Json& json) {
-  const std::int64_t size = json.at("size").as_integer();
+Bytes bytes(const Json& json, std::string_view name) {
+  const std::int64_t size = json.at(name).as_integer();
   if (size < 0) damaged("a volume has a negative size");
-  MakeVolume step{path(json), static_cast<Bytes>(size), format(json), {}};
+  return static_cast<Bytes>(size);
+}
+
+MakeVolume make_volume(const Json& json) {
+  MakeVolume step{path(json), bytes(json, "size"), format(json), {}};
   for (const Json& layer : json.at("backing").as_array())
     step.backing.push_back({path(layer), format(layer)});
   return step;
@@ -130,6 +190,36 @@ StartQemu start_qemu(const Json& json) {
   if (boot < 1 || boot > std::numeric_limits<unsigned>::max())
     damaged("a boot number is out of range");
   return {uuid(json), static_cast<unsigned>(boot)};
+}
+
+TellGuest tell_guest(const Json& json) {
+  const std::int64_t disk = json.at("disk").as_integer();
+  if (disk < 0 || disk > 1000) damaged("a disk's number is out of range");
+  return {uuid(json), static_cast<unsigned>(disk), bytes(json, "size")};
+}
+
+/// The steps of logical volumes, and of what is in any volume.
+std::optional<Step> volume_step(const std::string& kind, const Json& json) {
+  const auto vg = [&] { return text(json, "vg"); };
+  const auto name = [&] { return text(json, "name"); };
+  const auto tag = [&] { return text(json, "tag"); };
+  if (kind == "make_logical_volume")
+    return MakeLogicalVolume{vg(), name(), bytes(json, "size"), text(json, "thin"), tag()};
+  if (kind == "drop_logical_volume") return DropLogicalVolume{vg(), name(), tag()};
+  if (kind == "activate_volume") return ActivateVolume{vg(), name()};
+  if (kind == "deactivate_volume") return DeactivateVolume{vg(), name()};
+  if (kind == "wipe_volume") return WipeVolume{path(json), bytes(json, "bytes")};
+  if (kind == "snapshot_volume") return SnapshotVolume{vg(), text(json, "origin"), name(), tag()};
+  if (kind == "restore_volume") return RestoreVolume{vg(), name(), tag()};
+  if (kind == "resize_volume")
+    return ResizeVolume{path(json),       vg(), tag(), format(json), bytes(json, "from"),
+                        bytes(json, "to")};
+  if (kind == "tell_guest") return tell_guest(json);
+  if (kind == "fill_volume")
+    return FillVolume{text(json, "image"), text(json, "image_format"), path(json), format(json)};
+  if (kind == "hold_guest") return HoldGuest{uuid(json), json.at("freeze").as_bool()};
+  if (kind == "let_guest") return LetGuest{uuid(json), json.at("freeze").as_bool()};
+  return std::nullopt;
 }
 
 }  // namespace
@@ -163,6 +253,7 @@ Step step_from_json(const Json& json) {
   if (kind == "start_qemu") return start_qemu(json);
   if (kind == "stop_qemu") return StopQemu{uuid(json)};
   if (kind == "continue") return Continue{uuid(json)};
+  if (auto step = volume_step(kind, json)) return *std::move(step);
   throw Failed("the journal has a step \"" + printable(kind) +
                "\" that this version does not know; finish it with the version that wrote it");
 }

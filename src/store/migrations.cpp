@@ -20,7 +20,10 @@ struct Migration {
   const char* dated;
   const char* const* sql;
 };
-constexpr std::array migrations{Migration{1, "2026-11-20", &schema_sql}};
+constexpr const char* volumes_of_a_run =
+    "ALTER TABLE run ADD COLUMN volumes TEXT NOT NULL DEFAULT ''";  // "VG/LV", a space between two
+constexpr std::array migrations{Migration{1, "2026-11-20", &schema_sql},
+                                Migration{2, "2026-11-20", &volumes_of_a_run}};
 constexpr std::int64_t application_id = 0x6e757473;  // "nuts"
 
 std::int64_t number_of(Connection& db, const char* pragma) {

@@ -1,6 +1,7 @@
 // The only place where rows of machines, runs and networks change. What a caller does between
 // begin() and commit() is all there or not at all, leases and journaled plan included; commit is
 // the one fsync of a command.
+#include <algorithm>
 #include <stdexcept>
 
 #include "nutshell/error.hpp"
@@ -28,7 +29,7 @@ constexpr const char* user_drop = "DELETE FROM network_user WHERE machine = ?1";
 constexpr const char* run_find = "SELECT 1 FROM run WHERE machine = ?1";
 constexpr const char* run_add =
     "INSERT INTO run (machine, boot_id, pid, start_time, boot, since, display, vnc_listen, taps, "
-    "accel) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+    "accel, volumes) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
 constexpr const char* run_drop = "DELETE FROM run WHERE machine = ?1";
 constexpr const char* network_clash =
     "SELECT name FROM network WHERE name = ?1 OR bridge = ?2 LIMIT 1";
@@ -62,14 +63,21 @@ std::optional<RunRecord> read_run(const Statement& row, int first) {
     }
   }
   run.accel = row.text(first + 8);
+  const std::string volumes = row.text(first + 9);
+  for (std::size_t at = 0, end = 0; at < volumes.size(); at = end + 1) {
+    end = std::min(volumes.find(' ', at), volumes.size());
+    run.volumes.push_back(volumes.substr(at, end - at));
+  }
   return run;
 }
 
 void write_run(Connection& db, const Uuid& machine, const RunRecord& run) {
   std::string taps;
   for (const std::string& tap : run.taps) taps += "/" + tap;
+  std::string volumes;  // no name of LVM's has a space
+  for (const std::string& volume : run.volumes) volumes += (volumes.empty() ? "" : " ") + volume;
   db.run(run_add, machine.text, run.boot_id, run.pid, static_cast<std::int64_t>(run.start_time),
-         run.boot, run.since, run.display, run.vnc_listen, taps, run.accel);
+         run.boot, run.since, run.display, run.vnc_listen, taps, run.accel, volumes);
 }
 }  // namespace store
 

@@ -38,15 +38,29 @@ TEST_CASE("each key, and its line") {
 
 TEST_CASE("every mistake at once, each with its line") {
   const std::string said = refused(
-      "qemuu = \"x\"\ncpu = 7\nmemory = 2048\nnetwork = \"10.0.0.0\"\nvg = \"vg01\"\nqemu = "
+      "qemuu = \"x\"\ncpu = 7\nmemory = 2048\nnetwork = \"10.0.0.0\"\nvg = \"v g\"\nqemu = "
       "\"\"\n[other]\nx = 1\n");
   CHECK(contains(said, "n.toml:1: unknown key \"qemuu\"; did you mean qemu?"));
   CHECK(contains(said, "n.toml:2: cpu is a whole number and should be a text"));
   CHECK(contains(said, "n.toml:3: memory = 2048 has no unit; write it as a text: memory = \"2G\""));
   CHECK(contains(said, "n.toml:4: network = \"10.0.0.0\" is no network"));
-  CHECK(contains(said, "n.toml:5: LVM volumes are not available"));
+  CHECK(contains(said, "n.toml:5: vg = \"v g\": "));
   CHECK(contains(said, "n.toml:6: qemu is empty"));
   CHECK(contains(said, "n.toml:7: unknown key \"other\""));
+}
+
+TEST_CASE("a volume group and a thin pool as the default for disks") {
+  const Config config =
+      parse_config("vg = \"vg01\"\nthin = \"pool0\"\nthin_limit = 80\n", "n.toml");
+  CHECK(config.vg == "vg01");
+  CHECK(config.thin == "pool0");
+  CHECK(config.thin_limit == 80);
+  CHECK(config.origins.at("thin") == "n.toml:2");
+  CHECK(Config{}.thin_limit == 90);
+  CHECK(contains(refused("thin = \"pool0\""), "n.toml:1: thin names a pool"));
+  CHECK(contains(refused("vg = \"vg01\"\nthin = \"a/b\""), "n.toml:2: thin = \"a/b\": "));
+  CHECK(contains(refused("thin_limit = 0"), "n.toml:1"));
+  CHECK(contains(refused("thin_limit = 101"), "n.toml:1"));
 }
 
 TEST_CASE("sizes and networks are judged as elsewhere") {

@@ -16,6 +16,8 @@ TEST_CASE("the last state is the truth") {
   CHECK(parse_ending(std::string(running) +
                      "runstate_set current_run_state 9 (running) new_state 4 (paused)\n")
             .state == RunState::paused);
+  CHECK(parse_ending("runstate_set current_run_state 9 (running) new_state 3 (io-error)\n").state ==
+        RunState::io_error);
   CHECK(parse_ending("noise\nrunstate_set current_run_state 9 (running) new_state 11 (shutdown)")
             .state == RunState::shutdown);
 }

@@ -115,12 +115,26 @@ TEST_CASE("unknown keys and values say what was meant or what there is") {
   CHECK(contains(refused("1G,\x1b[2J=1"), "\\x1b"));
 }
 
-TEST_CASE("LVM is refused honestly, and kept in the spec") {
-  CHECK(only(refused("1G,vg=vg01"),
-             "not available in this version; use a file volume or path=/dev/VG/LV"));
-  CHECK(only(refused("1G,thin=on"), "LVM volumes are not there yet"));
-  Problems problems;
-  CHECK(parse_disk("1G,vg=vg01", "", problems).vg == "vg01");
+TEST_CASE("a volume group, a thin pool, or a file nevertheless") {
+  const DiskSpec thick = good("100G,vg=vg01");
+  CHECK(thick.on_lvm());
+  CHECK(thick.ours());
+  CHECK(thick.vg == "vg01");
+  CHECK(thick.thin.empty());
+  CHECK(good("100G,vg=vg01,thin=pool0").thin == "pool0");
+  CHECK(good("100G,thin=pool0").thin == "pool0");  // of the group that the config names
+  CHECK(good("1G,vg=vg01,format=raw").format == DiskFormat::raw);
+  CHECK(good("1G,file").file);
+  CHECK(good("1G,file=on").file);
+  CHECK_FALSE(good("1G,file=off").file);
+  CHECK(only(refused("1G,vg=vg01,format=qcow2"), "always raw"));
+  CHECK(only(refused("1G,vg=vg01,backing=/b,backing_format=raw"), "no backing file"));
+  CHECK(only(refused("1G,vg=vg01,file=on"), "give one of them"));
+  CHECK(only(refused("1G,thin=p,file=on"), "give one of them"));
+  CHECK(only(refused("path=/dev/vg01/a,vg=vg01"), "path= uses one that exists"));
+  CHECK(only(refused("path=/dev/vg01/a,file=on"), "path= uses one that exists"));
+  CHECK(only(refused("1G,vg="), "vg needs a value"));
+  CHECK(only(refused("1G,vg=a,vg=b"), "given twice"));
 }
 
 TEST_CASE("all mistakes at once") {

@@ -25,6 +25,8 @@ MachineSpec full() {
   disk.size = 9223372036854775807u;
   disk.path = "/s/a,b \"c\".qcow2";
   disk.vg = "vg01";
+  disk.thin = "pool0";
+  disk.file = true;
   disk.bus = DiskBus::scsi;
   disk.format = DiskFormat::qcow2;
   disk.format_named = true;
@@ -105,7 +107,10 @@ TEST_CASE("every member is needed, and of its type") {
     for (const auto& [name, value] : first.as_object()) {
       Json wrong = json;
       wrong.set(list, Json::array({without(first, name)}));
-      CHECK_MESSAGE(contains(refused(wrong), name), name);
+      if (name == "thin" || name == "file")  // not written by earlier versions
+        CHECK_MESSAGE(refused(wrong).empty(), name);
+      else
+        CHECK_MESSAGE(contains(refused(wrong), name), name);
       Json typed = first;
       typed.set(name, Json(1.5));
       wrong.set(list, Json::array({typed}));

@@ -14,28 +14,41 @@ namespace {
 const Uuid uuid = *parse_uuid("0f1e2d3c-4b5a-4978-8796-a5b4c3d2e1f0");
 
 std::vector<Step> all_steps() {
-  return {HoldMachine{uuid, "ciab"},
-          ForgetMachine{uuid, "ciab"},
-          HoldRun{uuid},
-          FreeRun{uuid, "crashed: killed"},
-          HoldSpec{uuid, "{}"},
-          RestoreSpec{uuid, "{}"},
-          Commit{uuid},
-          TrimLeases{uuid, "{}"},
-          MakeDirectory{"/d"},
-          DropDirectory{"/d"},
-          MakeVolume{"/v", 100 * gibi, DiskFormat::qcow2, {{"/b", DiskFormat::raw}}},
-          DropVolume{"/v"},
-          CopyFile{"/from", "/to"},
-          MakeSecret{"/p", "/from"},
-          WriteFile{"/f", "text\n\"x\""},
-          DropFile{"/f"},
-          EnsureNetwork{uuid, "nutshell0", "nutshell0", *parse_ipv4_net("10.75.0.1/24"),
-                        *parse_mac("52:54:00:00:00:01")},
-          LeaveNetwork{uuid, "nutshell0"},
-          StartQemu{uuid, 3},
-          StopQemu{uuid},
-          Continue{uuid}};
+  return {
+      HoldMachine{uuid, "ciab"},
+      ForgetMachine{uuid, "ciab"},
+      HoldRun{uuid},
+      FreeRun{uuid, "crashed: killed"},
+      HoldSpec{uuid, "{}"},
+      RestoreSpec{uuid, "{}"},
+      Commit{uuid},
+      TrimLeases{uuid, "{}"},
+      MakeDirectory{"/d"},
+      DropDirectory{"/d"},
+      MakeVolume{"/v", 100 * gibi, DiskFormat::qcow2, {{"/b", DiskFormat::raw}}},
+      DropVolume{"/v"},
+      MakeLogicalVolume{"vg01", "vm.default.ciab.0", 100 * gibi, "pool", "nutshell.machine=x"},
+      DropLogicalVolume{"vg01", "a", "nutshell.machine=x"},
+      ActivateVolume{"vg01", "a"},
+      DeactivateVolume{"vg01", "a"},
+      WipeVolume{"/dev/vg01/a", mebi},
+      SnapshotVolume{"vg01", "a", "a.before", "nutshell.machine=x"},
+      RestoreVolume{"vg01", "a.before", "nutshell.machine=x"},
+      ResizeVolume{"/dev/vg01/a", "vg01", "nutshell.machine=x", DiskFormat::raw, gibi, 2 * gibi},
+      TellGuest{uuid, 1, 2 * gibi},
+      FillVolume{"/i.vmdk", "vmdk", "/dev/vg01/a", DiskFormat::raw},
+      HoldGuest{uuid, true},
+      LetGuest{uuid, false},
+      CopyFile{"/from", "/to"},
+      MakeSecret{"/p", "/from"},
+      WriteFile{"/f", "text\n\"x\""},
+      DropFile{"/f"},
+      EnsureNetwork{uuid, "nutshell0", "nutshell0", *parse_ipv4_net("10.75.0.1/24"),
+                    *parse_mac("52:54:00:00:00:01")},
+      LeaveNetwork{uuid, "nutshell0"},
+      StartQemu{uuid, 3},
+      StopQemu{uuid},
+      Continue{uuid}};
 }
 
 std::string refused(const std::string& json) {
@@ -62,6 +75,15 @@ TEST_CASE("what undoes what") {
   CHECK(inverse(MakeSecret{"/p", ""}) == Step(DropFile{"/p"}));
   CHECK(inverse(MakeDirectory{"/d"}) == Step(DropDirectory{"/d"}));
   CHECK(inverse(MakeVolume{"/v", 1, DiskFormat::raw, {}}) == Step(DropVolume{"/v"}));
+  CHECK(inverse(MakeLogicalVolume{"g", "a", 1, "", "t"}) == Step(DropLogicalVolume{"g", "a", "t"}));
+  CHECK(inverse(ActivateVolume{"g", "a"}) == Step(DeactivateVolume{"g", "a"}));
+  CHECK(inverse(SnapshotVolume{"g", "a", "s", "t"}) == Step(DropLogicalVolume{"g", "s", "t"}));
+  CHECK(inverse(ResizeVolume{"/v", "g", "t", DiskFormat::raw, 1, 2}) ==
+        Step(ResizeVolume{"/v", "g", "t", DiskFormat::raw, 2, 1}));
+  CHECK(inverse(HoldGuest{uuid, true}) == Step(LetGuest{uuid, true}));
+  CHECK_FALSE(inverse(WipeVolume{"/v", 0}));
+  CHECK_FALSE(inverse(RestoreVolume{"g", "s", "t"}));
+  CHECK_FALSE(inverse(TellGuest{uuid, 0, 1}));
   CHECK(inverse(CopyFile{"/from", "/to"}) == Step(DropFile{"/to"}));
   CHECK(inverse(WriteFile{"/f", "x"}) == Step(DropFile{"/f"}));
   CHECK(inverse(EnsureNetwork{uuid, "n", "b", {}, {}}) == Step(LeaveNetwork{uuid, "n"}));
@@ -85,6 +107,10 @@ TEST_CASE("kinds and descriptions are distinct, on one line and printable") {
   CHECK(lines.size() == all_steps().size());
   CHECK(kind(MakeVolume{}) == "make_volume");
   CHECK(describe(MakeVolume{"/v", 100 * gibi, DiskFormat::raw, {}}) == "make volume /v: 100G raw");
+  CHECK(describe(WipeVolume{"/v", 0}) == "zero all of /v");
+  CHECK(describe(WipeVolume{"/v", mebi}) == "zero the first 1M of /v");
+  CHECK(describe(MakeLogicalVolume{"g", "a", gibi, "p", "t"}) ==
+        "make logical volume g/a: 1G, thin, in pool p");
   CHECK(describe(DropFile{"/a\x1b[2J"}) == "remove file /a\\x1b[2J");
 }
 

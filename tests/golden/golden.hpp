@@ -13,6 +13,7 @@
 #include "nutshell/argv.hpp"
 #include "nutshell/config.hpp"
 #include "nutshell/plan.hpp"
+#include "nutshell/volume_rules.hpp"
 
 namespace golden {
 
@@ -65,7 +66,10 @@ inline MachineSpec machine(const std::string& name, const std::string& base = ro
   MachineSpec spec = parse_machine(replace_all(read(file), root + "/", base + "/"), name + ".toml");
   spec.uuid = *parse_uuid("4e757473-6865-4c6c-8000-676f6c64656e");
   for (std::size_t i = 0; i < spec.disks.size(); ++i)
-    if (spec.disks[i].ours())
+    if (spec.disks[i].on_lvm())
+      spec.disks[i].path = base + "/dev/" + spec.disks[i].vg + "/" +
+                           machine_volume(spec.name, static_cast<unsigned>(i));
+    else if (spec.disks[i].ours())
       spec.disks[i].path = paths(base).machine(spec.uuid) + "/disk" + std::to_string(i) +
                            (spec.disks[i].format == DiskFormat::qcow2 ? ".qcow2" : ".img");
   std::uint64_t mac = 0x525400474f4c;
@@ -91,6 +95,8 @@ inline Places places(const MachineSpec& spec, const std::string& base = root) {
   places.ovmf_code = base + "/OVMF_CODE.fd";
   for (std::size_t i = 0; i < spec.nics.size(); ++i)
     places.taps.push_back("nt0000-" + std::to_string(i));
+  for (const DiskSpec& disk : spec.disks)
+    if (disk.on_lvm()) places.block_devices.push_back(disk.path);
   return places;
 }
 
@@ -122,7 +128,11 @@ inline std::string plan(const MachineSpec& spec) {
     if (nic.kind == NicKind::network)
       networks.push_back({spec.uuid, nic.network, nic.bridge, *parse_ipv4_net("10.75.0.1/24"),
                           Mac{0x525400000001}});
-  for (Step& step : steps_to_start(spec, where, 1, networks)) steps.push_back(std::move(step));
+  VolumeWords volumes;
+  for (const DiskSpec& disk : spec.disks)
+    if (disk.on_lvm()) volumes.push_back(disk.vg + "/" + disk.lv());
+  for (Step& step : steps_to_start(spec, where, 1, networks, volumes))
+    steps.push_back(std::move(step));
   for (const Step& step : steps) text += kind(step) + ": " + describe(step) + "\n";
   return text;
 }

@@ -42,6 +42,7 @@ void make_files(const MachineSpec& spec, const std::string& base) {
   for (const DiskSpec& disk : spec.disks) {
     for (const BackingLayer& layer : disk.backing)
       host::make_volume(layer.path, gibi, layer.format, {});
+    host::make_directories(disk.path.substr(0, disk.path.rfind('/')));
     host::make_volume(disk.path, disk.size.value_or(gibi), disk.format, disk.backing);
   }
   for (const std::string& path : {spec.cdrom, spec.initrd})
@@ -60,6 +61,7 @@ host::QemuStart start_of(const MachineSpec& spec, const std::string& base) {
   const Paths paths = golden::paths(base);
   Places places = golden::places(spec, base);
   places.ovmf_code = "/usr/share/OVMF/OVMF_CODE_4M.fd";
+  places.block_devices.clear();  // plain files stand for the logical volumes
   host::QemuStart start;
   start.who = to_string(spec.name);
   const Decision decision = decide(spec, golden::facts());
