@@ -81,7 +81,7 @@ make_initrd() {
   [[ -n $(find "$root" -name '*.ko' -print -quit) ]] || die "no module of $version was found"
   cp "$tree/lib/modules/$version"/modules.{order,builtin,builtin.modinfo} "$root/lib/modules/$version/" 2>/dev/null || true
   depmod -b "$root" "$version"
-  [[ -z ${initrd_tree:-} ]] || cp -a "$initrd_tree/." "$root/"
+  [[ -z ${initrd_tree:-} ]] || tar -C "$initrd_tree" -c . | tar -C "$root" -x --keep-directory-symlink
   rm -f "$root/lib/modules/$version"/modules.*.bin "$root/lib/modules/$version"/modules.builtin.modinfo "$root/lib/modules/$version/modules.symbols"
   pack_cpio "$root" | gzip -n -1 >"$output"
 }

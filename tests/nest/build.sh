@@ -20,7 +20,7 @@ mkdir -p "$out/cache"
 out="$(cd "$out" && pwd)"
 
 # What is there is fresh when these very files made it.
-source_hash="$(cd "$here" && cat build.sh cloud.sh packages.txt lab-* ../guest/parts.sh ../guest/udhcpc.script | sha256sum | cut -c1-16)"
+source_hash="$(cd "$here" && cat build.sh cloud.sh packages.txt lab-* cloud-* instance-init counters leaf ../guest/parts.sh ../guest/udhcpc.script | sha256sum | cut -c1-16)"
 fresh() { [[ -f $out/.stamp && $(<"$out/.stamp") == "$source_hash" ]]; }
 ! fresh || exit 0
 [[ $EUID -eq 0 ]] || die 'the files of the root belong to root: run this as root'
@@ -87,7 +87,6 @@ make_root() {
 
 make_lab() {
   local root=$work/lab size_m
-  initrd_init=$here/lab-initrd-init make_initrd "$root" "$work/initrd" virtio_ring virtio virtio_pci virtio_blk
   size_m=$(($(du -s --apparent-size -m "$root" | cut -f1) * 5 / 4 + 400))
   truncate -s "${size_m}M" "$work/lab-root.img"
   mke2fs -q -t ext4 -O ^has_journal -E lazy_itable_init=1,root_owner=0:0 -m 0 -L lab -d "$root" "$work/lab-root.img"
@@ -99,9 +98,10 @@ download "$work/packages" "${packages[@]}" "$(kernel_package linux-image-cloud-a
 make_root
 # shellcheck source=tests/nest/cloud.sh
 source "$here/cloud.sh"
+initrd_init=$here/lab-initrd-init make_initrd "$work/lab" "$work/initrd" virtio_ring virtio virtio_pci virtio_blk
 make_cloud
 make_lab
-for each in vmlinuz initrd lab-root.img; do publish "$work/$each" "$each"; done
+for each in vmlinuz initrd lab-root.img installer.iso instance-initrd; do publish "$work/$each" "$each"; done
 echo "$source_hash" >"$work/stamp"
 mv -f "$work/stamp" "$out/.stamp"
 note "done: $out"

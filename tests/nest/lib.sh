@@ -20,6 +20,8 @@ note() { printf -- '-- [%s s] %s\n' "$SECONDS" "$*"; }
 fail() { failures=$((failures + 1)); say "FAIL: $*"; }
 # check WHAT COMMAND...: COMMAND must succeed.
 check() { local what=$1; shift; checks=$((checks + 1)); if "$@"; then say "ok: $what"; else fail "$what (${*@Q})"; fi; }
+# must WHAT COMMAND...: a check without which the rest makes no sense.
+must() { local was=$failures; check "$@"; ((failures == was)) || finish; }
 # refuse CODE PATTERN COMMAND...: COMMAND must exit with CODE and print one sentence on stderr that matches PATTERN (extended).
 refuse() {
   local code=$1 pattern=$2 got err
@@ -88,9 +90,20 @@ clean_up() {
 trap 'clean_up >/dev/null 2>&1; rm -rf "$scratch"' EXIT
 before=$(traces)
 
+# What the machines have said, newest last: for whoever reads of a failure.
+show_machines() {
+  local each
+  for each in "$root"/log/*/*; do
+    [[ -f $each ]] || continue
+    say "-- the end of $(basename "$(dirname "$each")")/$(basename "$each")"
+    tail -n "${1:-40}" "$each" | tr -d '\r'
+  done
+}
+
 # finish: what nutshell made must be gone by now; then what the scenario itself made goes.
 finish() {
   local i
+  ((failures == 0)) || show_machines
   for ((i = ${#cleanups[@]} - 1; i >= 0; i--)); do eval "${cleanups[i]}"; done
   cleanups=()
   checks=$((checks + 1))

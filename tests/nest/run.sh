@@ -31,7 +31,7 @@ known() { local each; for each in "$here"/scenarios/*.sh; do basename "$each" .s
 pack() {
   local tree
   tree="$(mktemp -d)" || return 1
-  install -m 0755 "$bin" "$tree/nutshell" && strip -g "$tree/nutshell" && cp -r "$here/scenarios" "$here/lib.sh" "$tree/" &&
+  install -m 0755 "$bin" "$tree/nutshell" && strip -g "$tree/nutshell" && cp -r "$here/scenarios" "$here/lib.sh" "$here/leaf" "$tree/" &&
     tar -C "$tree" --owner=0 --group=0 -cf "$tree.tar" . && truncate -s "%1M" "$tree.tar" &&
     [[ $(stat -c %s "$tree.tar") -le $((${payload_size%M} * 1048576)) ]] && dd if="$tree.tar" of="$1" bs=1M conv=notrunc status=none
   local status=$?
@@ -39,7 +39,8 @@ pack() {
   return "$status"
 }
 
-lab() { "$bin" --root "$1/n" "${@:2}"; }
+# lab DIR WORD...: the nutshell that booted that lab host, though another may have been built since.
+lab() { "$1/nutshell" --root "$1/n" "${@:2}"; }
 serial_log() { ls -t "$1"/n/log/*/*.serial 2>/dev/null | head -n 1; }
 serial_socket() { ls "$1"/n/run/*/serial 2>/dev/null | head -n 1; }
 show_logs() {
@@ -57,12 +58,12 @@ up() {
   NUTSHELL_NEST_DIR=$images bash "$here/build.sh" "$images" || return 1
   [[ -x $bin ]] || die "there is no $bin; build nutshell first, or name the build's directory in NUTSHELL_BUILD_DIR"
   down "$dir"
-  mkdir -p "$dir" && chmod 755 "$dir" || return 1
+  mkdir -p "$dir" && chmod 755 "$dir" && install -m 0755 "$bin" "$dir/nutshell" || return 1
   qemu-img create -q -f qcow2 -F raw -b "$images/lab-root.img" "$dir/root.qcow2" &&
     truncate -s "$vg_size" "$dir/second.img" && truncate -s "$payload_size" "$dir/payload.img" && pack "$dir/payload.img" || return 1
   # shellcheck disable=SC2016  # the inner shell's own words
   unshare --net bash -c 'ip link set lo up && exec "$@"' bash \
-    "$bin" --root "$dir/n" --quiet launch lab --accel tcg --nested on --cpus 2 --memory 3G --vnc off --nic none \
+    "$dir/nutshell" --root "$dir/n" --quiet launch lab --accel tcg --nested on --cpus 2 --memory 3G --vnc off --nic none \
     --kernel "$images/vmlinuz" --initrd "$images/initrd" --append 'console=ttyS0 quiet panic=-1' \
     --disk "path=$dir/root.qcow2,format=qcow2,backing=$images/lab-root.img,backing_format=raw,cache=unsafe" \
     --disk "path=$dir/second.img,format=raw,cache=unsafe" --disk "path=$dir/payload.img,format=raw" \
@@ -85,7 +86,7 @@ up() {
 down() {
   local dir=$1
   [[ -d $dir ]] || return 0
-  if [[ -d $dir/n && -x $bin ]]; then
+  if [[ -d $dir/n && -x $dir/nutshell ]]; then
     lab "$dir" --quiet kill lab 2>/dev/null
     lab "$dir" --quiet rm lab 2>/dev/null
   fi
@@ -113,7 +114,7 @@ in_lab() {
   else
     echo "nest: $name failed" >&2
   fi
-  show_logs "$dir"
+  [[ -n $ended ]] || show_logs "$dir"
   return 1
 }
 
