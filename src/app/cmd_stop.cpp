@@ -39,6 +39,11 @@ bool runs(const House& house, const MachineRow& row) {
 /// The logical volumes that its run activated.
 VolumeWords volumes_in(const MachineRow& row) { return row.run ? row.run->volumes : VolumeWords{}; }
 
+[[noreturn]] void throw_interrupted(const MachineRow& row) {
+  throw Interrupted(
+      fmt::format("interrupted; {} may still power off, or run on", to_string(row.name)));
+}
+
 enum class Insist { no, yes };
 
 /// Presses the button until the guest has powered off. False when the time is up.
@@ -55,6 +60,8 @@ bool press_and_wait(House& house, const MachineRow& row, std::chrono::seconds pa
         host::Qmp qmp = open_qmp(house, row);
         if (qmp.execute("query-status").text("status") == "paused") qmp.execute("cont");
         qmp.execute("system_powerdown");
+      } catch (const Interrupted&) {
+        throw_interrupted(row);
       } catch (const Error& error) {
         if (is_alive(house, row.uuid) && insist == Insist::yes) return false;
         if (is_alive(house, row.uuid))
@@ -63,9 +70,7 @@ bool press_and_wait(House& house, const MachineRow& row, std::chrono::seconds pa
       next_press = Clock::now() + press_every;
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    if (interrupted())
-      throw Interrupted(
-          fmt::format("interrupted; {} may still power off, or run on", to_string(row.name)));
+    if (interrupted()) throw_interrupted(row);
   }
   return true;
 }
@@ -88,8 +93,7 @@ void stop_machine(House& house, const MachineRow& row, const Parsed& args) {
           fmt::format("{} did not power off in {} s and runs on; wait longer with --timeout, or "
                       "insist with --force",
                       who, patience.count()));
-    house.reporter.note(
-        fmt::format("{} did not power off in {} s; it is killed", who, patience.count()));
+    house.reporter.note(fmt::format("{} did not power off; it is killed", who));
     return kill_machine(house, row, "stopped: killed when it did not power off");
   }
   house.reporter.steps_over();

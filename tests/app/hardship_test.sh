@@ -73,6 +73,10 @@ no_process() { [[ -z $(our_processes) ]]; }
 bare frozen --nic none
 pid=$(pid_of frozen)
 kill -STOP "$pid"
+began=$SECONDS
+timeout --preserve-status -s INT 2 "$nutshell_bin" --quiet --root "$root" stop frozen --timeout 60 2>"$scratch/stderr"
+check "Ctrl-C is heard while it stands still" test "$? $((SECONDS - began < 15))" = "130 1"
+check "and says what may come" matches "$(cat "$scratch/stderr")" 'interrupted; frozen may still power off'
 check "stop --force ends it" timeout 100 "$nutshell_bin" --quiet --root "$root" stop frozen --force --timeout 1
 check "it is stopped" equal "$(state_of frozen)" stopped
 check "its process is gone" until_true 10 no_process
