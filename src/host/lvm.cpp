@@ -182,7 +182,8 @@ void make_lv_snapshot(const LvmPlace& place, const VolumeName& origin, const std
     const Bytes table = (chunks * 16 + chunk - 1) / chunk + 1;
     const Bytes extents = in_extents(group, (chunks + table + 1) * chunk);
     refuse_beyond_free(group, fmt::format("the snapshot {} of {}", name, word(origin)), extents);
-    command.insert(command.end(), {"-c", fmt::format("{}b", chunk), "-l", std::to_string(extents)});
+    command.insert(command.end(), {"--ignoremonitoring", "-c", fmt::format("{}b", chunk), "-l",
+                                   std::to_string(extents)});
   } else if (of.kind != VolumeKind::thin) {
     throw Conflict(
         fmt::format("volume {}: snapshots are made of thick and thin volumes only", word(origin)));

@@ -24,7 +24,8 @@ constexpr std::chrono::seconds to_finish{10};
 constexpr std::string_view plain_report =
     " report/compact_output=0 report/binary_values_as_numeric=0 report/mark_hidden_devices=0"
     " report/list_item_separator=\",\" report/buffered=1 log/report_command_log=0";
-constexpr Bytes longest_report = 64 * mebi;  // ten thousand volumes make four
+constexpr std::size_t longest_sentence = 1000;  // of one who floods
+constexpr Bytes longest_report = 64 * mebi;     // ten thousand volumes make four
 
 std::string settings_of(const LvmCall& call) {
   std::string settings = "devices/scan_lvs=0 log/prefix=\"\" log/command_names=0";
@@ -55,11 +56,15 @@ LvmAnswer call_lvm(const LvmCall& call) {
     ToolResult result = run(tool);
     return {result.status, std::move(result.output), std::move(result.stderr_tail)};
   } catch (const CommandFailed& error) {
-    if (std::string_view(error.what()).find("did not end within") == std::string_view::npos) throw;
+    std::string sentence = error.what();
+    const bool in_time = sentence.find("did not end within") == std::string::npos;
+    if (sentence.size() > longest_sentence)
+      sentence.replace(longest_sentence, std::string::npos, " ...");
+    if (in_time) throw Failed(sentence);
     throw Failed(fmt::format(
         "{}; another lvm command may hold the lock of the group (`ps -C lvm` shows it), or a disk "
         "does not answer (`dmesg` says so)",
-        error.what()));
+        sentence));
   }
 }
 

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "host/files.hpp"
 #include "host/lvm_holders.hpp"
 #include "host/scratch.hpp"
 #include "host/tool.hpp"
@@ -69,6 +70,10 @@ class Configuration {
   explicit Configuration(const std::string& folder, const std::string& more = "") {
     std::filesystem::create_directory(folder);
     std::string text = "backup { backup=0 archive=0 }\n" + more;
+    if (!nutshell::host::file_exists("/run/udev/control"))
+      text +=
+          "\nactivation/udev_sync=0\nactivation/udev_rules=0\ndevices/"
+          "obtain_device_list_from_udev=0\n";
     if (!nutshell::host::has_device_mapper()) text += "\nglobal/activation=0\n";
     scratch::put(folder + "/lvm.conf", text);
     ::setenv("LVM_SYSTEM_DIR", folder.c_str(), 1);

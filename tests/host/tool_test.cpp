@@ -157,3 +157,65 @@ TEST_CASE("it leaves neither descriptors nor zombies") {
   CHECK(open_now() == before);
   CHECK(::waitpid(-1, nullptr, WNOHANG) == -1);
 }
+
+TEST_CASE("its output can be watched as it comes, and the watcher can end it") {
+  Tool slow = tool({"sh", "-c", "echo one; sleep 0.3; echo two; sleep 1.5; echo three"});
+  std::vector<std::string> seen;
+  int empty = 0;
+  slow.watch = [&](std::string_view text) {
+    if (text.empty())
+      ++empty;
+    else
+      seen.emplace_back(text);
+  };
+  CHECK(run(slow).output == "one\ntwo\nthree\n");
+  CHECK(seen == std::vector<std::string>{"one\n", "two\n", "three\n"});
+  CHECK(empty >= 1);  // in the second and a half of silence
+
+  const std::string nap = ages();
+  Tool ended = tool({"sleep", nap});
+  ended.watch = [](std::string_view) { throw std::runtime_error("enough"); };
+  const auto start = std::chrono::steady_clock::now();
+  CHECK(scratch::sentence_of([&] { (void)run(ended); }) == "enough");
+  CHECK(scratch::seconds_since(start) < 5);
+  CHECK(nobody_has(nap));
+}
+
+TEST_CASE("one that stands still is ended, one that works may take its time") {
+  const std::string nap = ages();
+  Tool still = tool({"sleep", nap}, 1ms);
+  still.idle = 1500ms;
+  const auto start = std::chrono::steady_clock::now();
+  const std::string sentence = scratch::sentence_of([&] { (void)run(still); });
+  CHECK(sentence.find("did nothing for 1500 ms") != std::string::npos);
+  CHECK(scratch::seconds_since(start) < 10);
+  CHECK(nobody_has(nap));
+  // It computes without a word for longer than that.
+  Tool busy = tool(
+      {"sh", "-c", "end=$(($(date +%s) + 4)); while [ $(date +%s) -lt $end ]; do :; done"}, 1ms);
+  busy.idle = 1500ms;
+  CHECK(run(busy).status == 0);
+}
+
+TEST_CASE("one that must finish does so when we are killed") {
+  const scratch::Folder folder;
+  for (const int signal : {SIGTERM, SIGKILL}) {
+    const std::string done = folder / ("done" + std::to_string(signal));
+    const std::string ready = folder / ("ready" + std::to_string(signal));
+    process::Child parent([&] {
+      Tool finishes = tool({"sh", "-c",
+                            "trap 'sleep 0.2; echo yes >" + done + "; exit' TERM; echo >" + ready +
+                                "; while :; do sleep 0.1; done",
+                            "sh", ready});
+      finishes.orphan_signal = signal;
+      (void)run(finishes);
+    });
+    REQUIRE(scratch::soon([&] { return std::filesystem::exists(ready); }));
+    ::kill(parent.pid(), SIGKILL);  // it alone: its tool is in a group of its own
+    parent.wait();
+    if (signal == SIGTERM)
+      CHECK(scratch::soon([&] { return scratch::get(done) == "yes\n"; }));
+    else
+      CHECK(nobody_has(ready));
+  }
+}
