@@ -74,15 +74,6 @@ void reserve_new(House& house, Transaction& transaction, const MachineSpec& befo
   transaction.allocator().take(after.uuid, volumes, facts);
 }
 
-// What was decided from `before` holds only while the machine is still that.
-void check_unchanged(House& house, const MachineRow& before) {
-  const auto now = house.registry().machine(before.uuid);
-  if (!now) throw NotFound(fmt::format("{} was removed meanwhile", to_string(before.name)));
-  if (now->run != before.run || to_json(now->spec).dump() != to_json(before.spec).dump())
-    throw Conflict(fmt::format("{} was changed by another command meanwhile; run this one again",
-                               to_string(before.name)));
-}
-
 std::vector<Step> steps_of_change(const House& house, const MachineSpec& before,
                                   const Change& change) {
   std::vector<Step> steps{HoldSpec{before.uuid, to_json(before).dump()}};
@@ -104,6 +95,15 @@ std::vector<Step> steps_of_change(const House& house, const MachineSpec& before,
 }
 
 }  // namespace
+
+// What was decided from `before` holds only while the machine is still that.
+void check_unchanged(House& house, const MachineRow& before) {
+  const auto now = house.registry().machine(before.uuid);
+  if (!now) throw NotFound(fmt::format("{} was removed meanwhile", to_string(before.name)));
+  if (now->run != before.run || to_json(now->spec).dump() != to_json(before.spec).dump())
+    throw Conflict(fmt::format("{} was changed by another command meanwhile; run this one again",
+                               to_string(before.name)));
+}
 
 void change_machine(House& house, const MachineRow& before, Change change, const Facts& facts) {
   if (!house.dry()) wait_for_others(house, before.uuid, to_string(before.name));

@@ -15,6 +15,8 @@ struct Change {
 /// Reserves what is new, journals, executes. In a dry run it prints the plan. `facts` as for a
 /// create.
 void change_machine(House& house, const MachineRow& before, Change change, const Facts& facts);
+/// Throws Conflict when the machine is not what it was when the change was decided.
+void check_unchanged(House& house, const MachineRow& before);
 /// Another ISO in the drive, or none; kept for the next starts.
 void change_cdrom(House& house, const MachineRow& row, const std::string& iso);
 /// Gives back what the spec `before` held and the present one does not.

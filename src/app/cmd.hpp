@@ -1,6 +1,8 @@
 // The functions behind the command table, one file each (cmd_NAME.cpp); what every command file
 // needs.
 #pragma once
+#include <vector>
+
 #include "app/command.hpp"
 #include "app/house.hpp"
 
@@ -37,7 +39,18 @@ Exit run_stop(const Parsed& args, House& house);
 Exit run_supervise(const Parsed& args, House& house);
 Exit run_version(const Parsed& args, House& house);
 Exit run_vnc(const Parsed& args, House& house);
+Exit run_volume_clone(const Parsed& args, House& house);
+Exit run_volume_create(const Parsed& args, House& house);
+Exit run_volume_import(const Parsed& args, House& house);
+Exit run_volume_ls(const Parsed& args, House& house);
+Exit run_volume_resize(const Parsed& args, House& house);
+Exit run_volume_restore(const Parsed& args, House& house);
+Exit run_volume_rm(const Parsed& args, House& house);
+Exit run_volume_snapshot(const Parsed& args, House& house);
 Exit run_wait(const Parsed& args, House& house);
 Exit run_who(const Parsed& args, House& house);
+
+/// The rows of the command table about volumes.
+std::vector<Command> volume_commands();
 
 }  // namespace nutshell

@@ -7,9 +7,12 @@
 
 #include "app/cmd.hpp"
 #include "app/leftovers.hpp"
+#include "app/lvm_access.hpp"
 #include "app/start.hpp"
 #include "host/fd.hpp"
 #include "host/observe.hpp"
+#include "host/tool.hpp"
+#include "nutshell/volume_rules.hpp"
 
 namespace nutshell {
 namespace {
@@ -90,6 +93,53 @@ Check check_identity(const Facts& facts) {
           "each QEMU runs as a user id of its own, with no name and no rights"};
 }
 
+Check check_group(const LvmFacts& facts, const VolumeGroupFact& group, unsigned limit) {
+  Check check{"volume group", Verdict::good,
+              fmt::format("{}: {} free of {}", group.name, format_size_roughly(group.free),
+                          format_size_roughly(group.size))};
+  for (const LogicalVolumeFact& volume : facts.volumes) {
+    if (volume.vg != group.name || volume.kind != VolumeKind::thin_pool) continue;
+    check.detail +=
+        fmt::format("; thin pool {} of {}", volume.name, format_size_roughly(volume.size));
+    if (!volume.data_percent) {
+      check.detail += " (not active)";
+      continue;
+    }
+    check.detail += fmt::format(", {:.1f} % of data and {:.1f} % of metadata used",
+                                *volume.data_percent, volume.metadata_percent.value_or(0));
+  }
+  try {
+    usable_group(facts, group.name);
+    for (const LogicalVolumeFact& volume : facts.volumes)
+      if (volume.vg == group.name && volume.kind == VolumeKind::thin_pool)
+        usable_pool(facts, {volume.vg, volume.name}, limit);
+  } catch (const Error& error) {
+    check.verdict = Verdict::bad;
+    check.detail += fmt::format("; {}", error.what());
+  }
+  return check;
+}
+
+void check_volume_groups(House& house, std::vector<Check>& checks) {
+  if (!house.root) {
+    checks.push_back({"lvm", Verdict::note, "logical volumes need root"});
+    return;
+  }
+  if (!host::find_program("lvm")) {
+    checks.push_back({"lvm", Verdict::note, "not here; disks are files (package lvm2)"});
+    return;
+  }
+  try {
+    const LvmFacts facts = observe_all_groups(house);
+    if (facts.groups.empty())
+      checks.push_back({"lvm", Verdict::good, "there, and no volume group"});
+    for (const VolumeGroupFact& group : facts.groups)
+      checks.push_back(check_group(facts, group, house.config.thin_limit));
+  } catch (const Error& error) {
+    checks.push_back({"lvm", Verdict::bad, error.what()});
+  }
+}
+
 std::vector<Check> all_checks(House& house, const Facts& facts) {
   std::vector<Check> checks{check_qemu(facts), check_kvm(facts),    check_nested(facts),
                             check_tun(facts),  check_helper(facts), check_identity(facts)};
@@ -108,6 +158,7 @@ std::vector<Check> all_checks(House& house, const Facts& facts) {
   checks.push_back({"memory", Verdict::good,
                     fmt::format("{} free of {}", format_size_roughly(facts.memory_available),
                                 format_size_roughly(facts.memory_total))});
+  check_volume_groups(house, checks);
   const std::vector<Leftover> leftovers = find_leftovers(house);
   if (leftovers.empty()) checks.push_back({"leftovers", Verdict::good, "none"});
   for (const Leftover& leftover : leftovers)

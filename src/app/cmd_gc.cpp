@@ -21,7 +21,8 @@ Exit run_gc(const Parsed& args, House& house) {
   std::vector<std::string> failed = settled.leftovers;
   for (const Leftover& leftover : house.dry() ? before : find_leftovers(house)) {
     const Json item = Json::object({{"thing", leftover.thing}, {"evidence", leftover.evidence}});
-    if (leftover.kind == Leftover::Kind::unknown_machine) {
+    if (leftover.kind == Leftover::Kind::unknown_machine ||
+        leftover.kind == Leftover::Kind::lost_volume) {
       left.push(item);
       text += fmt::format("kept: {} ({})\n", leftover.thing, leftover.evidence);
       continue;

@@ -65,6 +65,8 @@ RunRecord read_run(const House& house, const MachineSpec& spec, int pid, const F
     for (const LinkFact& link : facts.links)
       if (link.alias == tap_mark(spec.name, static_cast<unsigned>(i))) run.taps.back() = link.name;
   }
+  for (const DiskSpec& disk : spec.disks)
+    if (disk.on_lvm() && disk.ours()) run.volumes.push_back(disk.vg + "/" + disk.lv());
   host::Qmp qmp = host::Qmp::connect(qmp_place(house, spec.uuid, spec.name));
   run.accel = qmp.execute("query-kvm").flag("enabled") ? "kvm" : "tcg";
   const Json vnc = qmp.execute("query-vnc");

@@ -39,6 +39,10 @@ std::string text_of(House& house, const MachineRow& row, const Seen& seen) {
                          ? fmt::format(" since {} (pid {}, {})", row.run->since, row.run->pid,
                                        row.run->accel)
                          : ""));
+  if (seen.why_paused == PausedBy::disk)
+    line("", fmt::format("make room on the host's disk, or in the thin pool; then `nutshell resume "
+                         "{}`",
+                         to_string(row.name)));
   line("uuid", row.uuid.text);
   line("cpus", fmt::format("{} ({})", spec.cpus, spec.cpu));
   line("memory", format_size(spec.memory));
@@ -47,9 +51,10 @@ std::string text_of(House& house, const MachineRow& row, const Seen& seen) {
   for (std::size_t i = 0; i < spec.disks.size(); ++i) {
     const DiskSpec& disk = spec.disks[i];
     line(fmt::format("disk {}", i),
-         fmt::format("{}  {}{} on {}{}", printable(disk.path),
+         fmt::format("{}  {}{} on {}{}{}", printable(disk.path),
                      disk.size ? format_size(*disk.size) + " " : "", to_string(disk.format),
-                     to_string(disk.bus), disk.read_only ? ", read-only" : ""));
+                     to_string(disk.bus), disk.thin.empty() ? "" : ", thin in " + disk.thin,
+                     disk.read_only ? ", read-only" : ""));
   }
   if (spec.has_cdrom_drive()) line("cdrom", spec.cdrom.empty() ? "empty" : printable(spec.cdrom));
   line("boot", spec.kernel.empty() ? boot_words(row) : "kernel " + printable(spec.kernel));

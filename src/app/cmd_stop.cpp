@@ -9,11 +9,13 @@
 #include "app/cmd.hpp"
 #include "app/execute.hpp"
 #include "app/interrupt.hpp"
+#include "app/lvm_access.hpp"
 #include "app/machine_options.hpp"
 #include "app/machine_state.hpp"
 #include "app/qmp_access.hpp"
 #include "app/settle.hpp"
 #include "app/start.hpp"
+#include "app/volume.hpp"
 #include "app/wait.hpp"
 #include "nutshell/plan.hpp"
 
@@ -164,25 +166,50 @@ Exit run_restart(const Parsed& args, House& house) {
   return Exit::done;
 }
 
+namespace {
+
+std::string paths_of(const MachineSpec& spec) {
+  std::string text;
+  for (const DiskSpec& disk : spec.disks)
+    if (disk.ours()) text += (text.empty() ? "" : ", ") + disk.path;
+  return text.empty() ? "there are none" : text;
+}
+
+}  // namespace
+
 Exit run_rm(const Parsed& args, House& house) {
   const MachineRow row = find_settled(house, args);
   const std::string who = to_string(row.name);
   const bool alive = runs(house, row);
+  if (args.has("keep-volumes") && args.has("wipe"))
+    throw UsageError("--keep-volumes and --wipe contradict each other; give one");
   if (alive && !args.has("force"))
     throw Conflict(fmt::format(
         "{} is running; stop it with `nutshell stop {}`, or insist with --force", who, who));
-  std::vector<Step> steps;
-  if (alive) steps = steps_to_kill(row.spec, house.paths, "stopped: removed", volumes_in(row));
-  const Volumes volumes = args.has("keep-volumes") ? Volumes::keep : Volumes::drop;
-  for (Step& step : steps_to_remove(row.spec, house.paths, volumes))
-    steps.push_back(std::move(step));
-  if (said_dry(house, row, "", steps)) return Exit::done;
-  finish(house, plan_of("rm", row.uuid, OnFailure::keep_going, std::move(steps)), who);
+  const Volumes volumes = args.has("keep-volumes") ? Volumes::keep
+                          : args.has("wipe")       ? Volumes::wipe
+                                                   : Volumes::drop;
+  if (volumes != Volumes::keep)
+    refuse_snapshots(house, who, row.spec.disks, ", or keep all with --keep-volumes");
+  std::vector<Step> kill, removal = steps_to_remove(row.spec, house.paths, volumes);
+  if (alive) kill = steps_to_kill(row.spec, house.paths, "stopped: removed", volumes_in(row));
+  if (volumes == Volumes::wipe) {
+    // Wiping may be ended, and then the machine stays; so it is a plan of its own, that undoes.
+    if (house.dry()) {
+      for (Step& step : removal) kill.push_back(std::move(step));
+      said_dry(house, row, "", kill);
+      return Exit::done;
+    }
+    if (alive) finish(house, plan_of("kill", row.uuid, OnFailure::keep_going, kill), who);
+    run_volume_plan(house, "rm", who, row.uuid, std::move(removal));
+  } else {
+    for (Step& step : removal) kill.push_back(std::move(step));
+    if (said_dry(house, row, "", kill)) return Exit::done;
+    finish(house, plan_of("rm", row.uuid, OnFailure::keep_going, std::move(kill)), who);
+  }
   house.reporter.done(
       fmt::format("{} is removed{}", who,
-                  volumes == Volumes::keep
-                      ? fmt::format("; its volumes stay in {}", house.paths.machine(row.uuid))
-                      : ""));
+                  volumes == Volumes::keep ? "; its volumes stay: " + paths_of(row.spec) : ""));
   return Exit::done;
 }
 

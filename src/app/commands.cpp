@@ -1,5 +1,6 @@
 // The table: every command, its words, its options. Help, completion and the man page's check are
 // made from it.
+#include <algorithm>
 #include <vector>
 
 #include "app/cmd.hpp"
@@ -22,7 +23,8 @@ constexpr Option stop_options[] = {force_option, timeout_option};
 constexpr Option restart_options[] = {boot_option, force_option, timeout_option};
 constexpr Option start_options[] = {boot_option, wait_option, timeout_option};
 constexpr Option rm_options[] = {{"force", "", "kill it first if it runs"},
-                                 {"keep-volumes", "", "leave its disks where they are"}};
+                                 {"keep-volumes", "", "leave its disks where they are"},
+                                 {"wipe", "", "zero its volumes first"}};
 constexpr Option by_hand_options[] = {by_hand_option};
 constexpr Option wait_options[] = {{"timeout", "SECONDS", "how long to wait (default: 120)"}};
 constexpr Option log_options[] = {{"follow", "", "go on until the machine stops (also -f)"},
@@ -277,7 +279,14 @@ std::vector<Command> make_table() {
 }  // namespace
 
 std::span<const Command> commands() {
-  static const std::vector<Command> table = make_table();
+  static const std::vector<Command> table = [] {
+    std::vector<Command> all = make_table();
+    const std::vector<Command> volumes = volume_commands();
+    const auto host = std::find_if(all.begin(), all.end(),
+                                   [](const Command& command) { return command.name == "doctor"; });
+    all.insert(host, volumes.begin(), volumes.end());
+    return all;
+  }();
   return table;
 }
 

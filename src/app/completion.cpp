@@ -41,11 +41,14 @@ std::string values_of(const Option& option) {
 
 // What the words of a command are, one quoted word of bash for each.
 std::string words_taken(const Command& command) {
-  if (command.name == "launch" || command.name == "create") return "";  // a name that is new
+  if (command.name == "launch" || command.name == "create" || command.name == "volume create")
+    return "";  // a name that is new
   if (command.arguments == "NAME CONDITION") return fmt::format("machines '{}'", conditions);
   if (command.arguments == "NAME [FILE.png]" || command.arguments == "NAME [ISO]")
     return "machines files";
   if (command.arguments == "SHELL") return "bash";
+  if (command.arguments.starts_with("VOLUME") || command.arguments == "SNAPSHOT") return "volumes";
+  if (command.arguments == "IMAGE NAME") return "files";
   return command.arguments.starts_with("NAME") ? "machines" : "";
 }
 
@@ -75,7 +78,7 @@ _nutshell() {
     while [[ ${COMP_WORDS[end + 1]} == [=:] ]]; do ((end += 2)); done
     if [[ $word == -* ]] || ((end >= COMP_CWORD)); then continue; fi
     case $command in
-      ''|pool|lease) command=${command:+$command }$word ;;
+      ''|pool|lease|volume) command=${command:+$command }$word ;;
       *) ((count++)) ;;
     esac
   done
@@ -95,6 +98,7 @@ _nutshell() {
       mapfile -t COMPREPLY < <(compgen $value -- "$current")
       return ;;
     machines) offer=$(nutshell "${place[@]}" --quiet ls 2>/dev/null | awk 'NR > 1 { print $1 }') ;;
+    volumes) offer=$(nutshell "${place[@]}" --quiet volume ls 2>/dev/null | awk 'NR > 1 { print $1 }') ;;
   esac
   mapfile -t COMPREPLY < <(compgen -W "$offer" -- "$current")
   [[ ${COMPREPLY[0]} == *= ]] && compopt -o nospace 2>/dev/null

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "app/lvm_access.hpp"
 #include "app/machine_state.hpp"
 #include "app/settle.hpp"
 #include "app/start.hpp"
@@ -113,6 +114,41 @@ void find_folders(House& house, std::vector<Leftover>& found) {
                        "no run of the registry has it", house.paths.run + "/" + name});
 }
 
+// A logical volume with the mark of a machine that this registry does not know. Its folder, where
+// there is one, proves that the machine was made here (rm --keep-volumes left it); without it
+// another registry of this host may have the machine, so the volume is named and never touched.
+void find_logical_volumes(House& house, std::vector<Leftover>& found) {
+  LvmFacts facts;
+  try {
+    facts = observe_all_groups(house);
+  } catch (const Error& error) {
+    house.reporter.warn(fmt::format("volume groups are left out: {}", error.what()));
+    return;
+  }
+  for (const LogicalVolumeFact& volume : facts.volumes) {
+    const std::string* tag = our_tag(volume);
+    const auto uuid =
+        tag ? parse_uuid(std::string_view(*tag).substr(tag->find('=') + 1)) : std::nullopt;
+    if (!uuid || *tag != machine_tag(*uuid) || house.registry().machine(*uuid)) continue;
+    const auto folder = std::find_if(found.begin(), found.end(), [&](const Leftover& one) {
+      return one.kind == Kind::machine_folder && one.key == uuid->text;
+    });
+    if (folder != found.end()) {
+      folder->has_volumes = true;
+      folder->logical.push_back({volume.vg, volume.name});
+      continue;
+    }
+    found.push_back({Kind::lost_volume,
+                     fmt::format("the logical volume {}/{}", volume.vg, volume.name),
+                     fmt::format("its mark is {}, a machine that this registry does not know; "
+                                 "another registry on this host may know it",
+                                 *tag),
+                     volume.path(),
+                     true,
+                     {}});
+  }
+}
+
 bool in_use(House& house, const std::string& network) {
   for (const MachineRow& row : house.registry().machines())
     if (row.run)
@@ -151,6 +187,14 @@ void find_networks(House& house, std::vector<Leftover>& found) {
   }
 }
 
+// Snapshots go before what they were made of.
+void drop_logical(House& house, std::vector<VolumeName> volumes, const std::string& tag) {
+  std::sort(volumes.begin(), volumes.end(), [](const VolumeName& one, const VolumeName& other) {
+    return one.lv.size() > other.lv.size();
+  });
+  for (const VolumeName& name : volumes) host::drop_lv(lvm_place(house), name, tag);
+}
+
 }  // namespace
 
 std::vector<Leftover> find_leftovers(House& house) {
@@ -162,6 +206,7 @@ std::vector<Leftover> find_leftovers(House& house) {
          uuid});
   find_cut_short(house, found);
   find_folders(house, found);
+  find_logical_volumes(house, found);
   find_networks(house, found);
   return found;
 }
@@ -170,6 +215,8 @@ void drop_leftover(House& house, const Leftover& leftover) {
   switch (leftover.kind) {
     case Kind::unknown_machine:
       throw Conflict("it runs; `nutshell recover` finds it again, and nothing of it is taken away");
+    case Kind::lost_volume:
+      throw Conflict("another registry may know its machine; `lvremove` is for you to decide");
     case Kind::plan:
     case Kind::run: return;  // settle() has done what can be done
     case Kind::dhcp: return host::stop_dhcp(leftover.key);
@@ -184,6 +231,7 @@ void drop_leftover(House& house, const Leftover& leftover) {
       const Uuid uuid{leftover.key};
       for (const std::string& name : names_in(house.paths.machine(uuid)))
         if (name.starts_with("disk")) host::drop_volume(house.paths.machine(uuid) + "/" + name);
+      drop_logical(house, leftover.logical, machine_tag(uuid));
       host::drop_directory(house.paths.log_dir(uuid));
       host::drop_directory(house.paths.machine(uuid));
       return;

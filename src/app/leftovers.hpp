@@ -4,16 +4,27 @@
 #include <vector>
 
 #include "app/house.hpp"
+#include "nutshell/volumes.hpp"
 
 namespace nutshell {
 
 struct Leftover {
-  enum class Kind { unknown_machine, plan, run, bridge, dhcp, run_folder, machine_folder };
+  enum class Kind {
+    unknown_machine,
+    plan,
+    run,
+    bridge,
+    dhcp,
+    run_folder,
+    machine_folder,
+    lost_volume
+  };
   Kind kind;
   std::string thing;     ///< "bridge nutshell0", "the folder /var/..."
   std::string evidence;  ///< the two proofs: our mark, and that nobody holds it
   std::string key;       ///< name, path or pid
   bool has_volumes = false;
+  std::vector<VolumeName> logical{};  ///< of a machine's folder: the logical volumes with its mark
 };
 
 /// Looks and changes nothing.

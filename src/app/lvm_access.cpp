@@ -194,4 +194,24 @@ VolumeWords volumes_of_run(House& house, const MachineSpec& spec, Disks disks) {
   return words;
 }
 
+void refuse_snapshots(House& house, const std::string& who, const std::vector<DiskSpec>& disks,
+                      const std::string& otherwise) {
+  std::vector<std::string> groups;
+  for (const DiskSpec& disk : disks)
+    if (disk.ours() && disk.on_lvm()) add_once(groups, disk.vg);
+  if (groups.empty()) return;
+  need_root_for_lvm(house, "a disk of " + who);
+  const LvmFacts facts = observe_groups(house, groups);
+  for (const DiskSpec& disk : disks) {
+    if (!disk.ours() || !disk.on_lvm()) continue;
+    const auto snapshots = snapshots_of(facts, {disk.vg, disk.lv()});
+    if (snapshots.empty()) continue;
+    std::string names;
+    for (const std::string& name : snapshots) names += (names.empty() ? "" : ", ") + name;
+    throw Conflict(fmt::format(
+        "{}: {} has snapshots ({}); remove them first with `nutshell volume rm {}/{}`{}", who,
+        disk.path, names, disk.vg, snapshots.front(), otherwise));
+  }
+}
+
 }  // namespace nutshell

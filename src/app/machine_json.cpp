@@ -30,6 +30,8 @@ Json disks_json(const MachineSpec& spec) {
   for (const DiskSpec& disk : spec.disks)
     disks.push(Json::object({{"path", disk.path},
                              {"size", disk.size ? Json(*disk.size) : Json()},
+                             {"vg", text_or_null(disk.vg)},
+                             {"thin_pool", text_or_null(disk.thin)},
                              {"format", to_string(disk.format)},
                              {"bus", to_string(disk.bus)},
                              {"ours", disk.ours()},

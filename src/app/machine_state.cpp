@@ -41,20 +41,23 @@ Ending ending_in_log(const House& house, const Uuid& uuid, unsigned boot) {
 
 Seen look_at(const House& house, const Uuid& uuid, const std::optional<RunRecord>& run,
              const std::string& last_end) {
-  if (!run)
-    return last_end.empty() ? Seen{MachineState::defined, "defined", false, ""}
-                            : ended(last_end, false);
+  if (!run) return last_end.empty() ? Seen{} : ended(last_end, false);
   if (run->boot_id != house.boot_id) return ended("stopped (host restarted)", true);
   const Ending ending = ending_in_log(house, uuid, run->boot);
   for (const std::string& log :
        {house.paths.qemu_log(uuid, run->boot), house.paths.serial_log(uuid, run->boot)})
     if (!house.dry()) host::trim_log(log);
   if (!is_alive(house, uuid)) return ended(words_of_end(ending), true);
-  if (ending.state == RunState::io_error)
-    return {MachineState::paused, "paused (a disk could not be written)", false, ""};
-  const bool paused = ending.state == RunState::paused;
-  return {paused ? MachineState::paused : MachineState::running, paused ? "paused" : "running",
-          false, ""};
+  Seen seen;
+  seen.state = MachineState::running;
+  seen.words = "running";
+  if (ending.state == RunState::paused || ending.state == RunState::io_error) {
+    const bool disk = ending.state == RunState::io_error;
+    seen.state = MachineState::paused;
+    seen.words = disk ? "paused (a disk could not be written)" : "paused";
+    seen.why_paused = disk ? PausedBy::disk : PausedBy::somebody;
+  }
+  return seen;
 }
 
 }  // namespace nutshell

@@ -9,11 +9,15 @@ namespace nutshell {
 
 enum class MachineState { defined, running, paused, stopped, crashed };
 
+enum class PausedBy { nothing, somebody, disk };
+
 struct Seen {
   MachineState state = MachineState::defined;
-  std::string words;  ///< "running", "stopped (host restarted)", "crashed: the guest panicked"
+  std::string words =
+      "defined";  ///< "running", "stopped (host restarted)", "crashed: the guest panicked"
   bool uncollected = false;  ///< a run has ended and its leases are not yet given back
-  std::string end;           ///< how the run that is to be collected ended
+  PausedBy why_paused = PausedBy::nothing;  ///< disk: it could not be written (werror=stop)
+  std::string end;                          ///< how the run that is to be collected ended
 };
 
 /// Looks at the lock (without taking it) and at the tail of the log.

@@ -84,7 +84,8 @@ void Performer::perform(const SnapshotVolume& step) {
 }
 
 void Performer::perform(const RestoreVolume& step) {
-  host::restore_lv_snapshot(lvm(), {step.vg, step.name}, step.tag);
+  host::restore_lv_snapshot(lvm(), {step.vg, step.name}, step.tag,
+                            progress_on(house_.reporter, "restoring " + printable(step.name)));
 }
 
 void Performer::perform(const ResizeVolume& step) {

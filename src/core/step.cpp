@@ -73,7 +73,7 @@ struct Words {
   }
   std::string operator()(const HoldSpec&) const { return "hold the changed spec and its leases"; }
   std::string operator()(const RestoreSpec&) const { return "put the spec back as it was"; }
-  std::string operator()(const Commit&) const { return "the new spec stands"; }
+  std::string operator()(const Commit&) const { return "from here it stands"; }
   std::string operator()(const TrimLeases&) const {
     return "give back what the new spec no longer has";
   }

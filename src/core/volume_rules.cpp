@@ -51,6 +51,11 @@ const VolumeGroupFact& usable_group(const LvmFacts& facts, const std::string& vg
         fmt::format("there is no volume group {}; {}", printable(vg),
                     names.empty() ? "this host shows none" : "this host shows " + joined(names)));
   }
+  if (group->ambiguous)
+    throw Conflict(fmt::format(
+        "two volume groups are called {} (one may be a guest's, on a disk that this host sees); "
+        "`vgs -o vg_name,vg_uuid,pv_name` shows both, `vgrename UUID NAME` renames one",
+        vg));
   if (group->partial) {
     std::vector<std::string> lost;
     for (const PhysicalVolumeFact& pv : group->physical_volumes)
