@@ -19,6 +19,8 @@ namespace nutshell::host {
 namespace {
 
 constexpr std::chrono::seconds longest_call{60};
+/// With issue_discards=1 lvm discards all of the volume first, which large old disks do slowly.
+constexpr std::chrono::seconds longest_removal{600};
 constexpr std::chrono::seconds to_finish{10};
 /// Whatever lvm.conf(5) says of reports: these columns, in this form.
 constexpr std::string_view plain_report =
@@ -47,7 +49,7 @@ LvmAnswer call_lvm(const LvmCall& call) {
   if (!call.devices.empty())
     tool.argv.insert(tool.argv.end(),
                      {"--devices", fmt::format("{}", fmt::join(call.devices, ","))});
-  tool.timeout = longest_call;
+  tool.timeout = call.command.front() == "lvremove" ? longest_removal : longest_call;
   tool.grace = to_finish;
   tool.orphan_signal = SIGTERM;
   tool.output_limit = longest_report;
