@@ -76,7 +76,7 @@ const LogicalVolumeFact& needed(const LvmFacts& facts, const VolumeName& name) {
 }
 
 void refuse_stranger(const LogicalVolumeFact& volume, const std::string& tag) {
-  if (tag.empty() || volume.has_tag(tag)) return;
+  if (volume.has_tag(tag)) return;
   throw Conflict(fmt::format(
       "volume {}/{} does not carry the mark {}, so it is not changed; `lvs -o+lv_tags {}/{}` shows "
       "its marks",

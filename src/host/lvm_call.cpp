@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <sstream>
@@ -56,6 +57,9 @@ LvmAnswer call_lvm(const LvmCall& call) {
   tool.environment = {{"LVM_SUPPRESS_FD_WARNINGS", "1"}};
   try {
     ToolResult result = run(tool);
+    if (result.status != 0 && ::geteuid() != 0 &&
+        result.stderr_tail.find("ermission denied") != std::string::npos)
+      throw Failed("logical volumes are root's to look at and to change: run this again with sudo");
     return {result.status, std::move(result.output), std::move(result.stderr_tail)};
   } catch (const CommandFailed& error) {
     std::string sentence = error.what();

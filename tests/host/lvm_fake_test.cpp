@@ -7,6 +7,7 @@
 
 #include "host/loop_group.hpp"
 #include "host/lvm.hpp"
+#include "host/process.hpp"
 #include "nutshell/error.hpp"
 
 using namespace nutshell;
@@ -61,6 +62,15 @@ TEST_CASE("an lvm that fails, floods or prints nonsense") {
     CHECK(sentence.size() < 1200);
     CHECK(scratch::seconds_since(start) < 20);
   }
+}
+
+TEST_CASE("an ordinary user is told to be root") {
+  process::Child child([] {
+    if (::setuid(65534) != 0) ::_exit(9);
+    const std::string sentence = scratch::sentence_of([] { observe_lvm({}); });
+    ::_exit(has(sentence, "sudo") ? 0 : 1);
+  });
+  CHECK(child.wait() == 0);
 }
 
 TEST_CASE("an absent lvm names its package") {

@@ -67,6 +67,7 @@ TEST_CASE("it grows and shrinks, and goes only with the tag") {
       scratch::sentence_of([&] { drop_lv(place, name, "nutshell.machine=x"); });
   CHECK(has(strange, "does not carry the mark nutshell.machine=x"));
   CHECK(observe_group(place, name.vg).volumes.size() == 1);
+  CHECK_THROWS_AS(drop_lv(place, name, ""), Conflict);
   drop_lv(place, name, tag);
   CHECK(observe_group(place, name.vg).volumes.empty());
   drop_lv(place, name, tag);
