@@ -14,7 +14,8 @@ namespace nutshell {
 enum class PathRole { uplink, bridge, tap };
 std::string to_string(PathRole role);
 
-/// What went through a device, from its own side: a tap receives what the guest sends.
+/// What went through a device, from its own side: a tap receives what the guest sends. Of a bridge,
+/// what all of its ports received and sent.
 struct PathCounters {
   std::uint64_t bytes = 0, packets = 0, dropped = 0, errors = 0;
 };

@@ -64,6 +64,7 @@ class Devices {
     device.received = to_counters(link->received);
     device.sent = to_counters(link->sent);
     if (link->master && link->port_kind == "bridge") device.port_state = port_state(*link);
+    if (role == PathRole::bridge) count_ports(*link, device);
     return device;
   }
 
@@ -76,6 +77,23 @@ class Devices {
   }
 
  private:
+  // The kernel counts on a bridge only what the host itself takes part in; what it forwards is
+  // counted where it comes in and where it goes out.
+  void count_ports(const nl::Link& bridge, PathDevice& device) const {
+    device.received = device.sent = {};
+    const auto add = [](PathCounters& sum, const nl::Counters& more) {
+      sum.bytes += more.bytes;
+      sum.packets += more.packets;
+      sum.dropped += more.dropped;
+      sum.errors += more.errors;
+    };
+    for (const nl::Link& port : links_) {
+      if (port.master != bridge.index) continue;
+      add(device.received, port.received);
+      add(device.sent, port.sent);
+    }
+  }
+
   std::string port_state(const nl::Link& port) const {
     for (const nl::BridgePort& each : nl::list_ports(socket_, port.master))
       if (each.link.index == port.index) return words(each.state);

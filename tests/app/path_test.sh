@@ -29,11 +29,13 @@ counted() { path ciab | jq -r --arg name "$1" ".paths[0].devices[] | select(.nam
 type_to ciab 'ip addr add 192.168.60.2/24 dev eth0; ip link set eth0 up'
 answers() { ip netns exec "nutshell-path-$$" ping -q -c 1 -W 1 192.168.60.2 >/dev/null; }
 check "the guest answers through it" until_true 20 answers
-em1=$(counted em1 received) out=$(counted "$tap" sent) back=$(counted "$tap" received)
+em1=$(counted em1 received) br0=$(counted br0 received) out=$(counted "$tap" sent) back=$(counted "$tap" received)
 check "100 pings of 1,000 bytes" ip netns exec "nutshell-path-$$" ping -q -c 100 -i 0.01 -s 1000 192.168.60.2 >/dev/null
 for each in "em1 $(($(counted em1 received) - em1))" "tap-sent $(($(counted "$tap" sent) - out))" "tap-received $(($(counted "$tap" received) - back))"; do
   check "rises by 100 packets of 1,042 bytes and little more: $each" test "${each#* }" -ge 104200 -a "${each#* }" -lt 130000
 done
+rose=$(($(counted br0 received) - br0))
+check "the bridge forwarded them both ways: $rose" test "$rose" -ge 208400 -a "$rose" -lt 260000
 
 # Each link in turn.
 ip link set em1 down

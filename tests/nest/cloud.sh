@@ -46,7 +46,7 @@ make_cloud_system() {
   install -m 0755 "$here/leaf" "$tree/sbin/leaf"
   install -m 0755 "$here/counters" "$tree/www/cgi-bin/counters"
   version="$(basename "$work"/lab/lib/modules/*)"
-  for each in kvm_amd tun bridge nf_tables nft_chain_nat nft_nat nft_ct virtio_net virtio_rng virtio_balloon virtio_console evdev button cpuid pvpanic-mmio; do
+  for each in kvm_amd ata_piix sr_mod tun bridge nf_tables nft_chain_nat nft_nat nft_ct virtio_net virtio_rng virtio_balloon virtio_console evdev button cpuid pvpanic-mmio; do
     while read -r path; do
       install -D -m 0644 "$path" "$tree/${path#"$work/lab/"}"
     done < <(modprobe -d "$work/lab" -S "$version" --show-depends "$each" | sed -n 's/^insmod \([^ ]*\).*$/\1/p')

@@ -44,6 +44,22 @@ pid_of() { json show "$1" | jq -r .pid; }
 uuid_of() { json show "$1" | jq -r .uuid; }
 serial_of() { local boot; boot=$(find "$root/log/$(uuid_of "$1")" -name '*.serial' | sort -V | tail -n 1); tr -d '\r' <"$boot"; }
 
+# follow PATTERN: shows what machines say on their serial lines, as it comes, with the time; lines that match PATTERN only.
+follow() {
+  (
+    shown=$scratch/shown
+    : >"$shown"
+    while :; do
+      cat "$root"/log/*/*.serial 2>/dev/null | tr -d '\r' | grep -aE -- "$1" >"$shown.now"
+      tail -n "+$(($(wc -l <"$shown") + 1))" "$shown.now" | while IFS= read -r line; do note "   $line"; done
+      mv "$shown.now" "$shown"
+      sleep 1
+    done
+  ) &
+  follower=$!
+}
+follow_no_more() { kill "$follower" 2>/dev/null; wait "$follower" 2>/dev/null; follower=''; }
+
 # The volume group on the second disk, empty.
 make_vg() {
   wipefs -qa "$disk"
@@ -72,8 +88,13 @@ traces() {
   local pid
   ip -br link | awk '{print "link", $1}'
   ip netns list | sed 's/^/netns /'
-  dmsetup ls 2>/dev/null | grep -v '^No devices' | awk '{print "dm", $1}'
-  [[ $NEST_PLACE == here ]] || lvs --noheadings -o vg_name,lv_name 2>/dev/null | sed 's/^ */lv /'
+  if [[ $NEST_PLACE == here ]]; then
+    dmsetup ls 2>/dev/null | awk -v vg="${vg//-/--}-" 'index($1, vg) == 1 {print "dm", $1}'
+    lvs --noheadings -o vg_name,lv_name "$vg" 2>/dev/null | sed 's/^ */lv /'
+  else
+    dmsetup ls 2>/dev/null | grep -v '^No devices' | awk '{print "dm", $1}'
+    lvs --noheadings -o vg_name,lv_name 2>/dev/null | sed 's/^ */lv /'
+  fi
   losetup -n -O NAME,BACK-FILE -l 2>/dev/null | sed 's/^/loop /'
   for pid in $(our_processes); do say "process $pid $({ tr '\0' ' ' <"/proc/$pid/cmdline"; } 2>/dev/null | cut -c1-120)"; done
 }
@@ -83,6 +104,7 @@ cleanups=()
 on_exit() { cleanups+=("${*@Q}"); }
 clean_up() {
   local i pid
+  [[ -z ${follower:-} ]] || kill "$follower" 2>/dev/null
   for pid in $(our_processes); do kill -9 "$pid" 2>/dev/null; done
   for ((i = ${#cleanups[@]} - 1; i >= 0; i--)); do eval "${cleanups[i]}"; done
   cleanups=()
@@ -100,21 +122,31 @@ show_machines() {
   done
 }
 
-# finish: what nutshell made must be gone by now; then what the scenario itself made goes.
+# set_stage: what the scenario itself made is there now; what is more than that at the end was left behind.
+set_stage() { stage=$(traces); }
+
+# same_as_before WHAT BEFORE
+same_as_before() {
+  local after
+  checks=$((checks + 1))
+  after=$(traces)
+  if [[ $2 == "$after" ]]; then
+    say "ok: $1"
+  else
+    fail "$1: it is not so"
+    diff <(say "$2") <(say "$after")
+  fi
+}
+
+# finish: first what nutshell made must be gone, then what the scenario made goes too.
 finish() {
   local i
+  [[ -z ${follower:-} ]] || follow_no_more
+  if [[ -n ${stage:-} ]]; then same_as_before 'no LV, tap, QEMU or dm device is left' "$stage"; fi
   ((failures == 0)) || show_machines
   for ((i = ${#cleanups[@]} - 1; i >= 0; i--)); do eval "${cleanups[i]}"; done
   cleanups=()
-  checks=$((checks + 1))
-  local after
-  after=$(traces)
-  if [[ $before == "$after" ]]; then
-    say "ok: nothing is left that was not there before"
-  else
-    fail "what is there is not what was there before:"
-    diff <(say "$before") <(say "$after")
-  fi
+  same_as_before 'all is as it was before the scenario' "$before"
   say "$checks checks, $failures failed"
   ((failures == 0)) || exit 1
   exit 0
