@@ -88,9 +88,9 @@ std::vector<Command> volume_commands() {
        run_volume_clone},
       {"volume import", resources, "make a volume from a disk image", "IMAGE NAME", 2, 2,
        volume_import_options,
-       "nutshell volume import debian-12.qcow2 debian --vg vg01\nnutshell volume import old.vmdk "
+       "nutshell volume import debian-12.qcow2 debian --vg vg01\nnutshell volume import disk.img "
        "old "
-       "--image-format vmdk --format qcow2 --size 20G\n",
+       "--image-format raw --format qcow2 --size 20G\n",
        change, run_volume_import},
   };
 }

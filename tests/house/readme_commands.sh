@@ -16,13 +16,17 @@ fi
 scratch="$(mktemp -d)"
 trap 'rm -rf "$scratch"' EXIT
 root=$scratch/root
+# The volume groups of this host are none of ours.
+export LVM_SYSTEM_DIR=$scratch/lvm
+mkdir "$LVM_SYSTEM_DIR"
+echo 'devices { global_filter = [ "r|.*|" ] }' >"$LVM_SYSTEM_DIR/lvm.conf"
 nutshell() { "$binary" --root "$root" "$@"; }
 
 # Lines of fenced blocks, after a prompt or none. In the text of --help and of the manual they begin their line.
 lines_of_markdown() { awk '/^```/ { inside = !inside; next } inside' "$1" | sed -nE 's/^([$#] )?(sudo )?(nutshell .*)/\3/p'; }
 lines_of_man() { sed -n '/^\.Sh EXAMPLES/,$s/^\.Dl \(nutshell .*\)/\1/p' "$1" | sed 's/\\(dq/"/g; s/\\(aq/'"'"'/g'; }
 lines_of_help() { # of every command
-  "$binary" --help | sed -n '/^Options/,$d; s/^  \([a-z].\{13\}\).*/\1/p' | while read -r command; do
+  "$binary" --help | sed -n '/^Options/,$d; s/^  \([a-z].\{15\}\).*/\1/p' | while read -r command; do
     # shellcheck disable=SC2086  # `lease ls` is two words
     "$binary" $command --help | sed -n '/^Examples/,$s/^  \(nutshell .*\)/\1/p'
   done
@@ -44,7 +48,7 @@ make_world() { # bridges and files that examples name; the files are as small as
   ip link add br0 type bridge
   ip link add br1 type bridge
   cd "$scratch"
-  truncate -s 1M demo.iso silvereye.iso tools.iso vmlinuz initrd.img disk.img
+  truncate -s 1M debian-12.qcow2 demo.iso silvereye.iso tools.iso vmlinuz initrd.img disk.img
 }
 
 # What an example may come to when its machine exists and does not run, beside success.
@@ -53,6 +57,9 @@ may_end() { # may_end COMMAND STATUS MESSAGE
     pause | resume | console | screenshot | vnc | qmp) [[ $2 -eq 4 && $3 == *'is not running'* ]] ;;
     log) [[ $2 -eq 6 && $3 == *'has not run yet'* ]] ;;
     wait) [[ $2 -eq 7 && $3 == *'is not running'* ]] ;;
+    # There is no volume group here, and a machine's disk is a file.
+    volume) [[ $2 -eq 6 && $3 == *'there is no volume '* || $2 -eq 4 && $3 == *'is a file, of which'* || $3 == *'lvm is not installed'* ]] ;;
+    launch) [[ $2 -eq 6 && $3 == *'there is no volume group vg01'* || $3 == *'lvm is not installed'* ]] ;;
     who) [[ $2 -eq 6 && $3 == *'nobody is known to have'* ]] ;;
     *) return 1 ;;
   esac
@@ -70,6 +77,11 @@ try() {
   name=${words[2]:-}
   case $command in
     launch | create | ls | pool | doctor | gc | recover | version | completion | who) ;;
+    volume)
+      nutshell --quiet create ciab --accel tcg --disk 1M,file=on --nic none >/dev/null
+      nutshell --quiet create web --accel tcg --disk 1M,file=on --nic none >/dev/null
+      [[ $name == create ]] || nutshell --quiet volume create data --size 1M --file >/dev/null
+      ;;
     lease) [[ $name != release ]] || nutshell --quiet lease reserve "${words[3]}" "${words[4]}" ;;
     *)
       [[ $name != -* ]] || name=${words[3]:-}
