@@ -1,7 +1,7 @@
 // A real volume group on a loop device, for one test: its file is in a folder of its own, its name
 // no other process has, and it is gone afterwards. Where the kernel has no device-mapper lvm is
-// told so by a configuration of its own (LVM_SYSTEM_DIR), and then keeps the metadata only. What a
-// killed test left is taken away by the next one: the loop device of a file that is deleted.
+// told so by a configuration of its own (LVM_SYSTEM_DIR), and then keeps the metadata only. The
+// kernel frees the loop device of a test that was killed.
 #pragma once
 #include <fcntl.h>
 #include <linux/loop.h>
@@ -10,6 +10,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>
