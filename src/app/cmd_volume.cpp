@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "app/change.hpp"
 #include "app/cmd.hpp"
@@ -200,14 +201,19 @@ Exit run_volume_rm(const Parsed& args, House& house) {
                       "{}`",
                       who, snapshots_words(snapshots), printable(snapshots.front())));
   }
-  if (const auto holder = host::disk_holder(volume.place.path, false))
-    throw Conflict(fmt::format(
-        "{} is {}{}; end that first", who,
-        holder->starts_with("in use") || holder->starts_with("mounted") ? "" : "in use: ",
-        *holder));
+  if (!volume.place.on_lvm())
+    if (const auto holder = host::disk_holder(volume.place.path, false))
+      throw Conflict(fmt::format("{} is in use: {}; end that first", who, *holder));
   const Uuid id = volume.owner.text.empty() ? draw_uuid() : volume.owner;
   const Wipe wipe = args.has("wipe") ? Wipe::yes : Wipe::no;
-  run_volume_plan(house, "volume rm", who, id, steps_to_drop_volume(volume.place, wipe, id));
+  std::vector<Step> steps;
+  VolumePlace place = volume.place;
+  // What somebody has mounted is refused here; what the host has merely found inside (a guest's
+  // volume group, say) is deactivated with it.
+  if (volume.kind != Volume::Kind::snapshot && std::exchange(place.active, false))
+    steps.push_back(DeactivateVolume{place.vg, place.lv()});
+  for (Step& step : steps_to_drop_volume(place, wipe, id)) steps.push_back(std::move(step));
+  run_volume_plan(house, "volume rm", who, id, std::move(steps));
   if (!house.dry())
     house.reporter.done(
         fmt::format("volume {} is {}removed", who, wipe == Wipe::yes ? "zeroed and " : ""));

@@ -141,7 +141,7 @@ void complete_volumes(House& house, MachineSpec& spec, const MachineSpec* before
   for (DiskSpec& disk : spec.disks) {
     if (!is_new(disk, before)) continue;
     take_default_group(house, disk);
-    if (disk.ours() && disk.thin.empty() == false && disk.vg.empty()) continue;  // check() says it
+    if (disk.ours() && !disk.thin.empty() && disk.vg.empty()) continue;  // check() says it
     if (disk.ours() && disk.on_lvm())
       add_once(groups, disk.vg);
     else if (!disk.ours() && house.root)
@@ -154,11 +154,11 @@ void complete_volumes(House& house, MachineSpec& spec, const MachineSpec* before
                                               printable(groups.front()))});
     return;
   }
-  for (const std::string& vg : groups)
-    if (const std::string fault = volume_name_fault({vg, "x"}); !fault.empty()) {
-      problems.push_back({"--disk", fault});
-      return;
-    }
+  // A name that cannot be one is check()'s to say.
+  if (std::any_of(groups.begin(), groups.end(), [](const std::string& vg) {
+        return !volume_name_fault({vg, "x"}).empty();
+      }))
+    return;
   const LvmFacts facts = observe_groups(house, groups);
   Placement placement(house, facts);
   for (DiskSpec& disk : spec.disks)

@@ -26,15 +26,18 @@ std::string progress_words(const std::string& title, Bytes done, Bytes total,
   done = std::min(done, total);
   const double share = total ? static_cast<double>(done) / static_cast<double>(total) : 1.0;
   const auto filled = static_cast<unsigned>(share * width);
-  std::string line = fmt::format("{}  {:3} %  [{}{}]", title, static_cast<unsigned>(share * 100),
+  std::string line = fmt::format("{:3} %  [{}{}]", static_cast<unsigned>(share * 100),
                                  std::string(filled, '#'), std::string(width - filled, ' '));
   const double seconds = static_cast<double>(elapsed.count()) / 1000;
-  if (done == 0 || seconds <= 0) return line;
-  const double rate = static_cast<double>(done) / seconds;
-  line += fmt::format("  {}/s", format_size_roughly(static_cast<Bytes>(rate)));
-  if (done < total)
-    line += fmt::format("  {} left",
-                        clock_words(static_cast<Bytes>(static_cast<double>(total - done) / rate)));
+  if (done > 0 && seconds > 0) {
+    const double rate = static_cast<double>(done) / seconds;
+    line += fmt::format("  {}/s", format_size_roughly(static_cast<Bytes>(rate)));
+    if (done < total)
+      line += fmt::format(
+          "  {} left", clock_words(static_cast<Bytes>(static_cast<double>(total - done) / rate)));
+  }
+  // Last, because a narrow terminal cuts the end off.
+  line += "  " + title;
   return line;
 }
 

@@ -9,7 +9,7 @@
 
 namespace nutshell {
 
-/// "zeroing /dev/vg01/x  42 %  [########            ]  118M/s  0:31 left", from what has been done
+/// " 42 %  [########            ]  118M/s  0:31 left  zeroing /dev/vg01/x", from what has been done
 /// of all in a time. Pure.
 std::string progress_words(const std::string& title, Bytes done, Bytes total,
                            std::chrono::milliseconds elapsed);

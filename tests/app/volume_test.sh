@@ -1,0 +1,176 @@
+#!/usr/bin/env bash
+# Volumes where there is no device-mapper: files in whole, and the metadata half of logical volumes on a loop device. What a
+# volume that can be activated does is tested in the nest.
+. "$(dirname "$0")/refusals.sh"
+
+machine=(--memory 64M --accel tcg --nested off --nic none --vnc off)
+vg=nut$$
+loop=
+end_lvm() {
+  [[ -z $loop ]] && return
+  lvm vgremove -qq -f -y "$vg"
+  losetup -d "$loop"
+} >/dev/null 2>&1
+trap 'end_lvm; cleanup' EXIT
+sizes() { json volume ls | jq -r '[.volumes[] | "\(.name)=\(.size)"] | sort | join(" ")'; }
+files() { (cd "$root/state/volumes" 2>/dev/null && find . -type f -printf '%f\n' | sort | xargs); }
+
+say "-- files"
+check "no volumes yet" equal "$(json volume ls | jq '.volumes | length')" 0
+check "raw" quiet n volume create data --size 8M
+check "qcow2" quiet n volume create small --size 8M --format qcow2
+check "a dry run makes none" quiet n --dry-run volume create other --size 8M
+check "where they are" equal "$(files)" "data.img small.qcow2"
+check "how large" equal "$(sizes)" "data=8388608 small=8388608"
+check "every field is there" equal "$(json volume ls | jq -r '.volumes[0] | keys_unsorted | join(" ")')" \
+  "name path size vg machine disk format thin_pool origin snapshot active missing data_percent"
+printf 'some bytes' | dd of="$root/state/volumes/data.img" bs=1 seek=4M conv=notrunc status=none
+check "grow" quiet n volume resize data +8M
+check "grow qcow2" quiet n volume resize small 32M
+check "how large" equal "$(sizes)" "data=16777216 small=33554432"
+check "the bytes are where they were" equal "$(dd if="$root/state/volumes/data.img" bs=1 skip=4M count=10 status=none)" "some bytes"
+check "the same size is no change" quiet n volume resize data 16M
+check "clone" quiet n volume clone data copy
+check "the same bytes" cmp "$root/state/volumes/data.img" "$root/state/volumes/copy.img"
+check "clone qcow2" quiet n volume clone small copy2
+check "the same content" qemu-img compare -q "$root/state/volumes/small.qcow2" "$root/state/volumes/copy2.qcow2"
+check "rm --wipe" quiet n volume rm copy --wipe
+check "rm" quiet n volume rm copy2
+check "they are gone" equal "$(files)" "data.img small.qcow2"
+
+say "-- import"
+head -c 3M /dev/urandom >"$scratch/raw.img"
+truncate -s 8M "$scratch/raw.img"
+for format in qcow2 vmdk vdi vpc; do
+  qemu-img convert -f raw -O $format "$scratch/raw.img" "$scratch/image.$format"
+  check "$format" quiet n volume import "$scratch/image.$format" "from-$format"
+  check "the bytes" cmp -n 8388608 "$scratch/raw.img" "$root/state/volumes/from-$format.img"
+  check "rm" n volume rm "from-$format"
+done
+check "what it is, is said" matches "$(nutshell volume import "$scratch/image.vmdk" said 2>&1)" "vmdk image of 8M \(detected\)"
+check "into qcow2, larger" quiet n volume import "$scratch/image.vdi" larger --image-format vdi --format qcow2 --size 20M
+check "its size" matches "$(sizes)" "larger=20971520"
+check "its content" qemu-img compare -q -f raw -F qcow2 "$scratch/raw.img" "$root/state/volumes/larger.qcow2"
+for name in said larger; do n volume rm $name; done
+
+say "-- ended half-way"
+mkdir "$scratch/bin"
+printf '#!/bin/bash\n[[ $1 != convert ]] || exec sleep 60\nexec %s "$@"\n' "$(command -v qemu-img)" >"$scratch/bin/qemu-img"
+chmod 755 "$scratch/bin/qemu-img"
+PATH=$scratch/bin:$PATH "$nutshell_bin" --root "$root" volume import "$scratch/image.vmdk" half >"$scratch/out" 2>&1 &
+importing=$!
+filling() { grep -q 'copy the vmdk image' "$scratch/out"; }
+check "it copies" until_true 20 filling
+sleep 0.3
+kill -INT "$importing"
+wait "$importing"
+check "Ctrl-C: exit 130" equal $? 130
+check "nothing is left" equal "$(files)" "data.img small.qcow2"
+PATH=$scratch/bin:$PATH "$nutshell_bin" --root "$root" volume import "$scratch/image.vmdk" half >"$scratch/out" 2>&1 &
+importing=$!
+check "it copies" until_true 20 filling
+kill -9 "$importing"
+wait "$importing" 2>/dev/null
+check "killed: the next command takes it back" quiet n volume ls
+check "nothing is left" equal "$(files)" "data.img small.qcow2"
+truncate -s 32M "$root/state/volumes/data.img"
+check "a bar on a terminal" matches "$(script -qec "$nutshell_bin --root $root volume rm data --wipe" /dev/null | tr '\r' '\n')" \
+  '100 % +\[#{20}\].* zeroing '
+check "none through a pipe" quiet n volume create data --size 8M
+check "rm" equal "$(nutshell volume rm data --wipe 2>&1 | grep -c '%')" 0
+
+say "-- machines and their volumes"
+check "a machine with two disks" quiet n create web "${machine[@]}" --disk 8M --disk 8M,format=qcow2
+check "its volumes" equal "$(json volume ls | jq -r '[.volumes[] | select(.machine == "web") | "\(.name) \(.disk)"] | join(", ")')" "web:0 0, web:1 1"
+check "grow its first" quiet n volume resize web 16M
+check "grow its second" quiet n volume resize web:1 16M
+check "the spec has it" equal "$(json show web | jq -c '[.disks[].size]')" "[16777216,16777216]"
+check "the spec beside the disks, too" equal "$(jq -c '[.disks[].size]' "$root"/state/machines/*/spec.json)" "[16777216,16777216]"
+check "start" quiet n start web
+virtual() { json qmp web query-block | jq -r ".return[] | select(.qdev | test(\"disk$1\")).inserted.image[\"virtual-size\"]"; }
+for disk in 0 1; do
+  check "grow disk $disk while it runs" quiet n volume resize "web:$disk" +16M
+  check "its guest has it" equal "$(virtual $disk)" 33554432
+done
+check "the qcow2 has grown" equal "$(qemu-img info -U --output=json "$root"/state/machines/*/disk1.qcow2 | jq '.["virtual-size"]')" 33554432
+before=$(traces)
+bad 4 "stop it first" volume clone web:0 copy
+bad 4 "nutshell set web --drop-disk 1" volume rm web:1
+check "stop" quiet n kill web
+check "clone" quiet n volume clone web:0 copy
+check "used by another machine" quiet n create user "${machine[@]}" --disk "path=$root/state/volumes/copy.img"
+before=$(traces)
+bad 4 "disk 0 of user" volume rm copy
+check "rm --wipe" quiet n rm web --wipe
+check "its disks are gone" equal "$(json volume ls | jq -r '[.volumes[].name] | sort | join(" ")')" "copy small"
+check "rm leaves a standalone volume" quiet n rm user
+check "there" equal "$(files)" "copy.img small.qcow2"
+
+say "-- logical volumes, as far as their metadata"
+if grep -q device-mapper /proc/devices; then
+  say "this kernel has device-mapper: the nest's scenarios say it all"
+  finish
+fi
+mkdir "$scratch/lvm"
+printf 'global { activation = 0 }\n' >"$scratch/lvm/lvm.conf"
+export LVM_SYSTEM_DIR=$scratch/lvm LVM_SUPPRESS_FD_WARNINGS=1
+truncate -s 256M "$scratch/pv.img"
+loop=$(losetup -f --show "$scratch/pv.img")
+check "a volume group" lvm vgcreate -qq -y "$vg" "$loop"
+lvs() { lvm lvs --noheadings -o lv_name "$vg" 2>/dev/null | xargs; }
+check "doctor shows it" matches "$(n doctor)" "volume group +ok +$vg: 252M free of 252M"
+before=$(traces)
+check "a dry run" matches "$(n --dry-run create lv "${machine[@]}" --disk "32M,vg=$vg")" "make logical volume $vg/vm.default.lv.0: 32M"
+check "sizes are whole extents" matches "$(n --dry-run create lv "${machine[@]}" --disk "33000001,vg=$vg")" "vm.default.lv.0: 32M"
+check "made nothing" equal "$(lvs)" ""
+bad 1 "cannot be activated: this kernel has no device-mapper" create lv "${machine[@]}" --disk "32M,vg=$vg"
+bad 1 "cannot be activated" launch lv "${machine[@]}" --disk "32M,vg=$vg"
+bad 1 "cannot be activated" volume create lv --size 32M --vg "$vg"
+bad 1 "cannot be activated" volume import "$scratch/raw.img" lv --vg "$vg"
+check "undone" equal "$(lvs)" ""
+bad 4 "$vg has 252M free, and 1G is needed" create lv "${machine[@]}" --disk "1G,vg=$vg"
+bad 4 "is needed" create lv "${machine[@]}" --disk "128M,vg=$vg" --disk "128M,vg=$vg"
+bad 6 "no thin pool" create lv "${machine[@]}" --disk "1M,vg=$vg,thin=pool0"
+mkdir -p "$root/etc"
+printf 'vg = "%s"\n' "$vg" >"$root/etc/nutshell.toml"
+check "the configuration's group is the default" matches "$(n --dry-run create lv "${machine[@]}" --disk 32M)" "make logical volume $vg/"
+check "file=on is a file nevertheless" matches "$(n --dry-run create lv "${machine[@]}" --disk 32M,file=on)" "make volume $root/"
+check "so is a qcow2" matches "$(n --dry-run create lv "${machine[@]}" --disk 32M,format=qcow2)" "make volume $root/"
+check "a standalone volume" matches "$(n --dry-run volume create lv --size 32M)" "make logical volume $vg/lv"
+check "or a file" matches "$(n --dry-run volume create lv --size 32M --file)" "make volume $root/"
+rm "$root/etc/nutshell.toml"
+
+lvm lvcreate -qq -y -an -Zn -Wn -n theirs -L 16M "$vg" >/dev/null 2>&1
+lvm lvcreate -qq -y -an -Zn -Wn -n ours -L 16M --addtag nutshell.volume=11111111-2222-4333-8444-555555555555 "$vg" >/dev/null 2>&1
+lvm lvcreate -qq -y -an -Zn -Wn -n lost -L 16M --addtag nutshell.machine=21111111-2222-4333-8444-555555555555 "$vg" >/dev/null 2>&1
+check "ours are listed, a stranger's is not" equal "$(json volume ls | jq -r --arg vg "$vg" '[.volumes[] | select(.vg == $vg).name] | sort | join(" ")')" "lost ours"
+before=$(traces)
+bad 4 "no mark" volume rm "$vg/theirs"
+bad 4 "no mark" volume resize "/dev/$vg/theirs" +16M
+bad 4 "a machine that this registry does not know" volume rm lost
+bad 6 "no volume gone" volume rm gone
+bad 6 "did you mean ours" volume rm our
+bad 1 "cannot be activated" launch guest "${machine[@]}" --disk "path=/dev/$vg/theirs"
+check "grow ours" quiet n volume resize ours +16M
+check "its size" equal "$(lvm lvs --noheadings --units m --nosuffix -o lv_size "$vg/ours" 2>/dev/null | xargs)" 32.00
+check "remove ours, by VG/LV" quiet n volume rm "$vg/ours"
+check "gc shows what is lost, and keeps it" matches "$(n gc --volumes)" "kept: the logical volume $vg/lost"
+check "only that one went" equal "$(lvs | tr ' ' '\n' | sort | xargs)" "lost theirs"
+
+say "-- an lvm that is not there, hangs, or floods"
+real=$(command -v lvm)
+fake() { printf '#!/bin/bash\n%s\n' "$1" >"$scratch/bin/lvm"; chmod 755 "$scratch/bin/lvm"; }
+export PATH=$scratch/bin:$PATH
+fake 'echo "  WARNING: odd" >&2; exec '"$real"' "$@"'
+check "warnings do not matter" matches "$(n --dry-run create lv "${machine[@]}" --disk "32M,vg=$vg")" "make logical volume"
+fake 'echo "  It broke." >&2; exit 5'
+before=$(traces)
+bad 1 "It broke" create lv "${machine[@]}" --disk "32M,vg=$vg"
+fake 'yes >&2'
+bad 1 "lvm" create lv "${machine[@]}" --disk "32M,vg=$vg"
+fake "touch $scratch/called"
+check "a machine without logical volumes is started without lvm" quiet n launch plain "${machine[@]}" --disk 1M
+check "listed" quiet n ls
+check "and removed" quiet n rm plain --force
+check "lvm was not called" test ! -e "$scratch/called"
+finish
