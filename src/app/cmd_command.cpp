@@ -42,6 +42,16 @@ Rendered render(const Parsed& args, House& house) {
   return rendered;
 }
 
+// The line by hand is for whoever goes on without us, and a logical volume is active only while its
+// machine runs.
+void say_how_to_activate(House& house, const MachineRow& row) {
+  std::string volumes;
+  for (const DiskSpec& disk : row.spec.disks)
+    if (disk.on_lvm()) volumes += fmt::format(" {}/{}", disk.vg, disk.lv());
+  if (volumes.empty() || (row.run && is_alive(house, row.uuid))) return;
+  house.reporter.note(fmt::format("its volumes are activated by `lvchange -ay -K{}`", volumes));
+}
+
 }  // namespace
 
 Exit run_command(const Parsed& args, House& house) {
@@ -50,6 +60,7 @@ Exit run_command(const Parsed& args, House& house) {
   // Of a machine that runs, the process itself says what its line is.
   if (!args.has("by-hand") && rendered.row.run && is_alive(house, rendered.row.uuid))
     if (const auto real = host::command_line(rendered.row.run->pid); !real.empty()) argv = real;
+  if (args.has("by-hand")) say_how_to_activate(house, rendered.row);
   Json json = Json::array();
   for (const std::string& word : argv) json.push(word);
   house.reporter.answer(Json::object({{"argv", json}}), shell_line(argv) + "\n");

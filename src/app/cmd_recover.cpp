@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "app/cmd.hpp"
+#include "app/lvm_access.hpp"
 #include "app/machine_state.hpp"
 #include "app/network.hpp"
 #include "app/perform.hpp"
@@ -53,7 +54,7 @@ bool never_ran(const House& house, const MachineSpec& spec) {
 }
 
 // What a living QEMU says of itself, and what its taps say by their marks.
-RunRecord read_run(const House& house, const MachineSpec& spec, int pid, const Facts& facts) {
+RunRecord read_run(House& house, const MachineSpec& spec, int pid, const Facts& facts) {
   RunRecord run;
   run.boot_id = house.boot_id;
   run.pid = pid;
@@ -65,8 +66,12 @@ RunRecord read_run(const House& house, const MachineSpec& spec, int pid, const F
     for (const LinkFact& link : facts.links)
       if (link.alias == tap_mark(spec.name, static_cast<unsigned>(i))) run.taps.back() = link.name;
   }
-  for (const DiskSpec& disk : spec.disks)
-    if (disk.on_lvm() && disk.ours()) run.volumes.push_back(disk.vg + "/" + disk.lv());
+  try {
+    run.volumes = volumes_of_run(house, spec, Disks::there);
+  } catch (const Error&) {  // what is surely its own
+    for (const DiskSpec& disk : spec.disks)
+      if (disk.ours() && disk.on_lvm()) run.volumes.push_back(disk.vg + "/" + disk.lv());
+  }
   host::Qmp qmp = host::Qmp::connect(qmp_place(house, spec.uuid, spec.name));
   run.accel = qmp.execute("query-kvm").flag("enabled") ? "kvm" : "tcg";
   const Json vnc = qmp.execute("query-vnc");
