@@ -73,7 +73,7 @@ Exit run_launch(const Parsed& args, House& house) {
   // From here the spec is complete, and the host is a value.
   const Decision decision = decide(spec, machine.facts);
   check_before_start(house, machine.facts, spec);
-  const VolumeWords volumes = volumes_of_run(house, spec, Disks::about_to_be_made);
+  const RunVolumes volumes = volumes_of_run(house, spec, Disks::about_to_be_made);
   // From here it is known that the host can do it.
   make_room(house, spec.name);
   probe_wanted_addresses(house, spec, machine.facts);
@@ -82,12 +82,13 @@ Exit run_launch(const Parsed& args, House& house) {
   reserve_machine(house, transaction, spec, machine.facts);
   RunReservation reservation =
       reserve_run(house, transaction, spec, 1, machine.facts, decision.kvm);
-  reservation.run.volumes = volumes;
+  reservation.run.volumes = volumes.words;
   // From here MACs, addresses, display and names are ours, if we commit.
   LiveStart live = prepare_start(house, spec, decision, machine.facts, reservation);
+  live.unmeasured = volumes.unmeasured;
   Plan plan = plan_of("launch", spec.uuid, OnFailure::undo,
                       steps_to_create(spec, house.paths, machine.facts.ovmf_vars));
-  for (Step& step : steps_to_start(spec, house.paths, 1, reservation.networks, volumes))
+  for (Step& step : steps_to_start(spec, house.paths, 1, reservation.networks, volumes.words))
     plan.steps.push_back(std::move(step));
   for (const std::string& warning : machine.warnings) house.reporter.warn(warning);
   for (const std::string& warning : decision.warnings) house.reporter.warn(warning);

@@ -67,7 +67,7 @@ RunRecord read_run(House& house, const MachineSpec& spec, int pid, const Facts& 
       if (link.alias == tap_mark(spec.name, static_cast<unsigned>(i))) run.taps.back() = link.name;
   }
   try {
-    run.volumes = volumes_of_run(house, spec, Disks::there);
+    run.volumes = volumes_of_run(house, spec, Disks::there).words;
   } catch (const Error&) {  // what is surely its own
     for (const DiskSpec& disk : spec.disks)
       if (disk.ours() && disk.on_lvm()) run.volumes.push_back(disk.vg + "/" + disk.lv());

@@ -166,9 +166,10 @@ void complete_volumes(House& house, MachineSpec& spec, const MachineSpec* before
   placement.check_room(warnings);
 }
 
-VolumeWords volumes_of_run(House& house, const MachineSpec& spec, Disks disks) {
+RunVolumes volumes_of_run(House& house, const MachineSpec& spec, Disks disks) {
   const bool made = disks == Disks::about_to_be_made;
-  VolumeWords words;
+  RunVolumes run;
+  VolumeWords& words = run.words;
   std::vector<std::string> groups;
   for (const DiskSpec& disk : spec.disks) {
     if (!disk.on_lvm()) continue;
@@ -177,7 +178,7 @@ VolumeWords volumes_of_run(House& house, const MachineSpec& spec, Disks disks) {
     else
       add_once(groups, disk.vg);
   }
-  if (groups.empty()) return words;
+  if (groups.empty()) return run;
   need_root_for_lvm(house, "a disk of " + to_string(spec.name));
   const LvmFacts facts = observe_groups(house, groups);
   for (const DiskSpec& disk : spec.disks) {
@@ -189,9 +190,12 @@ VolumeWords volumes_of_run(House& house, const MachineSpec& spec, Disks disks) {
           "{}: {}/{} is not the volume that was made for it (its mark is missing); give the "
           "machine another disk with `nutshell set`",
           to_string(spec.name), name.vg, name.lv));
-    if (our_tag(volume) || !volume.active) words.push_back(disk.vg + "/" + disk.lv());
+    if (!our_tag(volume) && volume.active) continue;
+    words.push_back(disk.vg + "/" + disk.lv());
+    const LogicalVolumeFact* pool = facts.volume(disk.vg, volume.pool);
+    if (pool && !pool->data_percent) run.unmeasured.push_back(words.back());
   }
-  return words;
+  return run;
 }
 
 void refuse_snapshots(House& house, const std::string& who, const std::vector<DiskSpec>& disks,

@@ -26,11 +26,16 @@ void need_root_for_lvm(const House& house, const std::string& what);
 void complete_volumes(House& house, MachineSpec& spec, const MachineSpec* before,
                       Problems& problems, std::vector<std::string>& warnings);
 
+struct RunVolumes {
+  VolumeWords words;       ///< "VG/LV" of each that is activated
+  VolumeWords unmeasured;  ///< those in a thin pool that is not active yet: how full it is, is seen
+                           ///< when they are
+};
 enum class Disks { there, about_to_be_made };
 /// The logical volumes that a run of that machine activates. Those of ours always; a stranger's
 /// only where it is not active anyway. Throws what
 /// forbids the start: a volume that is gone, a group with a missing disk, a pool that is full.
-VolumeWords volumes_of_run(House& house, const MachineSpec& spec, Disks disks);
+RunVolumes volumes_of_run(House& house, const MachineSpec& spec, Disks disks);
 
 /// Before disks of a machine are taken away: throws Conflict when one has snapshots, naming them
 /// and the command that removes them; NotFound when a group is gone. `otherwise` is what else the

@@ -18,6 +18,8 @@ struct LiveStart {
   host::Fd vnc_socket;                       ///< kept open until it is handed over
   std::optional<host::StartedQemu> started;  ///< between StartQemu and Continue
   bool consumes_boot_once = false;
+  std::vector<std::string> unmeasured;  ///< "VG/LV" whose thin pool shows how full it is only once
+                                        ///< they are active
 };
 
 class Performer {

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <thread>
@@ -18,6 +19,7 @@
 #include "host/files.hpp"
 #include "host/tool.hpp"
 #include "nutshell/error.hpp"
+#include "nutshell/volume_rules.hpp"
 
 namespace nutshell {
 namespace {
@@ -59,7 +61,17 @@ void Performer::perform(const DropLogicalVolume& step) {
 }
 
 void Performer::perform(const ActivateVolume& step) {
-  host::activate_lv(lvm(), {step.vg, step.name});
+  const VolumeName name{step.vg, step.name};
+  host::activate_lv(lvm(), name);
+  if (!live_ || std::find(live_->unmeasured.begin(), live_->unmeasured.end(),
+                          step.vg + "/" + step.name) == live_->unmeasured.end())
+    return;
+  try {
+    usable_volume(host::observe_group(lvm(), step.vg), name, house_.config.thin_limit);
+  } catch (const Error&) {
+    host::deactivate_lv(lvm(), name);  // a step that failed has had no effect
+    throw;
+  }
 }
 
 void Performer::perform(const DeactivateVolume& step) {

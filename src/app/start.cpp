@@ -221,7 +221,7 @@ void start_machine(House& house, const MachineRow& given, const std::optional<Bo
   const Decision decision = decide(spec, facts);
   check_before_start(house, facts, spec);
   refuse_foreign_macs(spec, facts);
-  const VolumeWords volumes = volumes_of_run(house, spec, Disks::there);
+  const RunVolumes volumes = volumes_of_run(house, spec, Disks::there);
   // From here it is known that the host can do what the spec asks for.
   Transaction transaction = house.registry().begin();
   check_alone(house, spec.uuid, who);
@@ -232,11 +232,12 @@ void start_machine(House& house, const MachineRow& given, const std::optional<Bo
                                look_at(house, row->uuid, row->run, row->last_end).words, who));
   RunReservation reservation =
       reserve_run(house, transaction, spec, row->boots + 1, facts, decision.kvm);
-  reservation.run.volumes = volumes;
-  const Plan plan =
-      plan_of("start", spec.uuid, OnFailure::undo,
-              steps_to_start(spec, house.paths, row->boots + 1, reservation.networks, volumes));
+  reservation.run.volumes = volumes.words;
+  const Plan plan = plan_of(
+      "start", spec.uuid, OnFailure::undo,
+      steps_to_start(spec, house.paths, row->boots + 1, reservation.networks, volumes.words));
   LiveStart live = prepare_start(house, spec, decision, facts, reservation);
+  live.unmeasured = volumes.unmeasured;
   if (house.dry()) return report_dry_run(house, plan.steps, live.start.line);
   transaction.begin_run(spec.uuid, reservation.run);
   const auto id = transaction.journal(plan, house.self.pid, house.self.start_time, house.boot_id);
