@@ -2,9 +2,10 @@
 # Builds nutshell and runs every test: the one command that the README names. As root, on Debian 12, in any folder; it
 # installs what is missing from Debian's packages first. Everything that it makes is below build/.
 #
-# usage: sudo tests/run.sh [--quick] [--no-asan] [-L LABEL] [-R REGEX]
-#   --quick    the tests labelled unit and house only, and no second pass
-#   --no-asan  no second pass under AddressSanitizer and UndefinedBehaviorSanitizer
+# usage: sudo tests/run.sh [--quick] [--no-nest] [--no-asan] [-L LABEL] [-R REGEX]
+#   --quick    the tests labelled unit and house only, and one pass
+#   --no-nest  no pass in the nest, the lab host with real KVM and device-mapper inside (tests/nest)
+#   --no-asan  no pass under AddressSanitizer and UndefinedBehaviorSanitizer
 #   -L, -R     only tests with that label, or name (as ctest takes them)
 # CI=true in the environment makes a skipped test a failure.
 set -euo pipefail
@@ -16,11 +17,13 @@ die() { echo "tests/run.sh: $*" >&2; exit 1; }
 
 given=("$@")
 asan=yes
+nest=yes
 select=()
 while [[ $# -gt 0 ]]; do
   case $1 in
     --no-asan) asan=no ;;
-    --quick) asan=no; select+=(-L '^(unit|house)$') ;;
+    --no-nest) nest=no ;;
+    --quick) asan=no nest=no; select+=(-L '^(unit|house)$') ;;
     -L | -R) [[ $# -ge 2 ]] || die "$1 wants a value"; select+=("$1" "$2"); shift ;;
     -h | --help) sed -n '2,/^set -e/{/^set -e/d;s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}"; exit 0 ;;
     *) echo "tests/run.sh: unknown option $1; see tests/run.sh --help" >&2; exit 2 ;;
@@ -57,33 +60,52 @@ failed=no
 summary=()
 skipped_all=()
 
-# one_pass PRESET CTEST_OPTION...: configures, builds, tests.
+# build PRESET: configures and builds it.
+build() {
+  echo "== $1: configure and build"
+  cmake --preset "$1" -DNUTSHELL_TESTS=ON >"$root/build/configure-$1.log" 2>&1 || { cat "$root/build/configure-$1.log" >&2; die "cmake could not configure the preset $1"; }
+  cmake --build "$root/build/$1" -j "$(nproc)" || die "the preset $1 does not build"
+}
+
+# names PRESET CTEST_OPTION...: the tests that those options choose.
+names() { ctest --test-dir "$root/build/$1" -N "${@:2}" | sed -n 's/^ *Test *#[0-9]*: //p'; }
+
+# one_pass NAME PRESET LEFT_OUT CTEST_OPTION...: tests all but those with a label in LEFT_OUT, and counts. (ctest leaves out
+# by one -LE, or by all of several together; so it is one.)
 one_pass() {
-  local preset=$1 folder=$root/build/$1 status=0 left_out=() junit=$root/build/$1/junit.xml name all
-  shift
-  echo "== $preset: configure and build"
-  cmake --preset "$preset" -DNUTSHELL_TESTS=ON >"$root/build/configure-$preset.log" 2>&1 || { cat "$root/build/configure-$preset.log" >&2; die "cmake could not configure the preset $preset"; }
-  cmake --build "$folder" -j "$(nproc)" || die "the preset $preset does not build"
+  local pass=$1 preset=$2 out="^($3)\$" needs_rights='netns|qemu|nest|faults|bench' left_out=() status=0 all=0 bad=0 began=$SECONDS name
+  local folder=$root/build/$preset junit=$root/build/$preset/$pass.xml
+  shift 3
+  [[ -n $(names "$preset" -LE "$out" "$@") ]] || return 0
   if [[ ${#lacking[@]} -gt 0 ]]; then
-    mapfile -t left_out < <(ctest --test-dir "$folder" -N "$@" -L 'netns|qemu|faults|bench' | sed -n 's/^ *Test *#[0-9]*: //p')
-    set -- "$@" -LE 'netns|qemu|faults|bench'
+    mapfile -t left_out < <(names "$preset" -LE "$out" -L "^($needs_rights)\$" "$@")
+    out="${out%)\$}|$needs_rights)\$"
   fi
-  echo "== $preset: ctest"
-  rm -f "$junit"
-  ctest --test-dir "$folder" -j 2 --output-on-failure --no-tests=error --output-junit "$junit" "$@" 2>&1 | tee "$folder/ctest.log" || status=1
-  [[ -f $junit ]] || die "ctest of $preset wrote no result"
-  all=$(count_of "$junit" tests)
-  mapfile -t -O "${#left_out[@]}" left_out < <(names_of_skipped "$junit")
-  summary+=("$preset: $all tests run, $(count_of "$junit" failures) failed, ${#left_out[@]} skipped")
-  for name in "${left_out[@]}"; do skipped_all+=("$preset: $name"); done
+  echo "== $pass: ctest"
+  if [[ -n $(names "$preset" -LE "$out" "$@") ]]; then
+    rm -f "$junit"
+    ctest --test-dir "$folder" -j 2 --output-on-failure --no-tests=error --output-junit "$junit" -LE "$out" "$@" 2>&1 | tee "$folder/$pass.log" || status=1
+    [[ -f $junit ]] || die "ctest of $pass wrote no result"
+    all=$(count_of "$junit" tests) bad=$(count_of "$junit" failures)
+    mapfile -t -O "${#left_out[@]}" left_out < <(names_of_skipped "$junit")
+  fi
+  summary+=("$pass: $all tests run, $bad failed, ${#left_out[@]} skipped ($((SECONDS - began)) s)")
+  for name in "${left_out[@]}"; do skipped_all+=("$pass: $name"); done
   [[ $status -eq 0 ]] || failed=yes
 }
 
 mkdir -p "$root/build"
-one_pass release "${select[@]}"
-# The second pass leaves out what does not run our code (the guests alone, the house rules), what measures time, and the
-# dry run seen by strace, which would see the sanitizers' own pipes.
-[[ $asan == no ]] || one_pass asan -E '^((guest|house)_|dry_run_test$)' -LE '^(bench|house)$' "${select[@]}"
+build release
+one_pass release release nest "${select[@]}"
+# What needs KVM and device-mapper, in one lab host, one scenario after another.
+[[ $nest == no ]] || one_pass nest release none -L '^nest$' "${select[@]}"
+# The pass under the sanitizers leaves out what does not run our code (the guests alone, the house rules), what measures
+# time, and the dry run seen by strace, which would see the sanitizers' own pipes.
+if [[ $asan == yes ]]; then
+  build asan
+  one_pass asan asan 'bench|house|nest' -E '^((guest|house)_|dry_run_test$)' "${select[@]}"
+fi
+[[ ${#summary[@]} -gt 0 ]] || die 'no test matches'
 
 echo
 echo '== summary'

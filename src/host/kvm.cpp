@@ -27,7 +27,9 @@ namespace nutshell::host {
 namespace {
 
 constexpr int expected_api = 12;  // KVM_API_VERSION has been 12 since Linux 2.6.22
-constexpr int quick_ms = 200, patient_ms = 1000;
+constexpr int quick_ms = 200;
+/// A processor that says that it can is believed longer: its host may be busy.
+int patient_ms(bool cpu_flag) { return cpu_flag ? 5000 : 1000; }
 constexpr std::chrono::seconds turn{5};
 
 std::string text_of(const std::string& path) {
@@ -75,7 +77,7 @@ std::optional<Lock> take_turn(const std::string& cache) {
   }
 }
 
-KvmTrial trial(const std::string& cache, Notes notes) {
+KvmTrial trial(const std::string& cache, Notes notes, bool cpu_flag) {
   const std::string key = trial_key();
   if (const auto noted = noted_trial(cache, key)) return *noted;
   std::optional<Lock> lock;
@@ -85,7 +87,7 @@ KvmTrial trial(const std::string& cache, Notes notes) {
   }
   KvmTrial result = try_kvm(quick_ms);
   // A busy host may need longer than the first limit; a broken KVM needs for ever.
-  if (result.run_errno == ETIME) result = try_kvm(patient_ms);
+  if (result.run_errno == ETIME) result = try_kvm(patient_ms(cpu_flag));
   // EBUSY passes when the other hypervisor ends, and errors such as ENOMEM pass too.
   const bool lasting =
       result.create_vm_errno == 0 && (result.run_errno == 0 || result.run_errno == ETIME);
@@ -173,7 +175,7 @@ std::string kvm_trouble(const KvmFact& kvm, const CpuFact& cpu, const std::strin
     return fmt::format(
         "/dev/kvm opens and makes VMs, but does not run them: a short loop did not come to its end "
         "in {} s{}",
-        patient_ms / 1000,
+        patient_ms(cpu.flag) / 1000,
         cpu.flag ? "" : " (the processor shows no vmx or svm flag, so its code is interpreted)");
   return {};
 }
@@ -189,7 +191,7 @@ KvmFact observe_kvm(const std::string& cache, Notes notes) {
   if (fd) {
     kvm.api_version = ::ioctl(fd.get(), KVM_GET_API_VERSION, 0UL);
     if (kvm.api_version == expected_api) {
-      const KvmTrial result = trial(cache, notes);
+      const KvmTrial result = trial(cache, notes, cpu.flag);
       kvm.create_vm_errno = result.create_vm_errno;
       kvm.supported_nested = result.supported_nested;
       kvm.runs_guest = result.run_errno == 0;

@@ -20,7 +20,7 @@ mkdir -p "$out/cache"
 out="$(cd "$out" && pwd)"
 
 # What is there is fresh when these very files made it.
-source_hash="$(cd "$here" && cat build.sh cloud.sh packages.txt lab-* cloud-* instance-init counters leaf ../guest/parts.sh ../guest/udhcpc.script | sha256sum | cut -c1-16)"
+source_hash="$(cd "$here" && cat build.sh cloud.sh packages.txt lab-* cloud-* instance-init counters leaf ../guest/parts.sh ../guest/init ../guest/udhcpc.script ../guest/power-button | sha256sum | cut -c1-16)"
 fresh() { [[ -f $out/.stamp && $(<"$out/.stamp") == "$source_hash" ]]; }
 ! fresh || exit 0
 [[ $EUID -eq 0 ]] || die 'the files of the root belong to root: run this as root'
@@ -64,7 +64,7 @@ make_root() {
   version="$(basename "$root"/lib/modules/*)"
   depmod -b "$root" "$version"
   cp "$root"/boot/vmlinuz-* "$work/vmlinuz"
-  rm -rf "$root"/boot/*
+  rm -rf "${root:?}"/boot/*
   mkdir -p "$root"/{images,nest,root,dev,proc,sys,run,tmp}
   ln -sf gawk "$root/usr/bin/awk"
   [[ -e $root/bin/sh ]] || ln -s dash "$root/bin/sh"
@@ -101,7 +101,7 @@ source "$here/cloud.sh"
 initrd_init=$here/lab-initrd-init make_initrd "$work/lab" "$work/initrd" virtio_ring virtio virtio_pci virtio_blk
 make_cloud
 make_lab
-for each in vmlinuz initrd lab-root.img installer.iso instance-initrd; do publish "$work/$each" "$each"; done
+for each in vmlinuz initrd lab-root.img installer.iso instance-initrd guest-initrd; do publish "$work/$each" "$each"; done
 echo "$source_hash" >"$work/stamp"
 mv -f "$work/stamp" "$out/.stamp"
 note "done: $out"

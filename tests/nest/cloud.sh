@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2154  # what the one who sources it has set
 # Sourced by build.sh: what runs inside the lab host. The installer's ISO (our stand-in for a FastStart one), the cloud
 # that it installs, and the instance that the cloud starts; all of them have the lab host's kernel and Debian's programs.
 
@@ -31,7 +32,7 @@ make_instance_initrd() {
   mkdir -p "$tree/www/cgi-bin"
   install -m 0755 "$here/counters" "$tree/www/cgi-bin/counters"
   install -m 0755 "$here/leaf" "$tree/leaf"
-  initrd_init=$here/instance-init initrd_tree=$tree make_initrd "$work/lab" "$work/instance-initrd" virtio_ring virtio virtio_pci virtio_net cpuid
+  initrd_init=$here/instance-init initrd_tree=$tree make_initrd "$work/lab" "$work/instance-initrd" virtio_ring virtio virtio_pci virtio_mmio virtio_net cpuid
 }
 
 make_cloud_system() {
@@ -39,7 +40,7 @@ make_cloud_system() {
   busybox_root "$tree"
   take_programs "$tree" /usr/bin/qemu-system-x86_64 /usr/sbin/nft /bin/ip
   mkdir -p "$tree/usr/share/qemu" "$tree/sbin" "$tree/www/cgi-bin" "$tree/boot/grub"
-  for each in bios-256k.bin kvmvapic.bin linuxboot_dma.bin; do
+  for each in qboot.rom linuxboot_dma.bin; do
     cp -L "$(find -L "$work/lab/usr/share/qemu" "$work/lab/usr/share/seabios" -name "$each" -print -quit)" "$tree/usr/share/qemu/"
   done
   install -m 0755 "$here/cloud-init" "$tree/sbin/init"
@@ -93,8 +94,9 @@ make_installer_iso() {
 }
 
 make_cloud() {
+  make_initrd "$work/lab" "$work/guest-initrd" "${virtio_modules[@]}"
   make_instance_initrd
   make_cloud_system
   make_installer_iso
-  cp "$work/installer.iso" "$work/vmlinuz" "$work/instance-initrd" "$work/lab/images/"
+  cp "$work/installer.iso" "$work/vmlinuz" "$work/instance-initrd" "$work/guest-initrd" "$work/lab/images/"
 }

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2154  # what the one who sources it has set
 # What every scenario of the nest needs; it sources this first, and ends with `finish`. A scenario runs in the lab host, or
 # on a host of its own kind (run.sh --here); the environment says NEST_DISK (a disk for a volume group), NEST_IMAGES,
 # NUTSHELL_BIN, NEST_PLACE (lab or here). Each `check WHAT COMMAND...` is one assertion.
@@ -60,6 +61,26 @@ follow() {
 }
 follow_no_more() { kill "$follower" 2>/dev/null; wait "$follower" 2>/dev/null; follower=''; }
 
+# small NAME...: a machine that boots at once: direct kernel, the guest of tests/guest (which asks for no address; more words
+# for it in $words), acceleration as the host has it.
+small() {
+  local name=$1
+  shift
+  n launch "$name" --memory 128M --nested off --kernel "$images/vmlinuz" --initrd "$images/guest-initrd" \
+    --append "console=ttyS0 quiet nutshell.dhcp=off ${words:-}" "$@" >/dev/null
+}
+# ask NAME TEXT REGEX SECONDS: types TEXT on the guest's serial line, and waits for an answer that matches. The connection
+# stays until then: a slow guest takes its time to read.
+ask() {
+  local typist status=0
+  { printf '%s\n' "$2"; sleep "$4"; } | socat -u - "UNIX-CONNECT:$root/run/$(uuid_of "$1" | cut -c1-8)/serial" &
+  typist=$!
+  n wait "$1" serial="$3" --timeout "$4" || status=$?
+  kill "$typist"
+  wait "$typist" 2>/dev/null
+  return "$status"
+}
+
 # The volume group on the second disk, empty.
 make_vg() {
   wipefs -qa "$disk"
@@ -106,6 +127,7 @@ clean_up() {
   local i pid
   [[ -z ${follower:-} ]] || kill "$follower" 2>/dev/null
   for pid in $(our_processes); do kill -9 "$pid" 2>/dev/null; done
+  for ((i = 0; i < 50; i++)); do [[ -n $(our_processes) ]] || break; sleep 0.2; done
   for ((i = ${#cleanups[@]} - 1; i >= 0; i--)); do eval "${cleanups[i]}"; done
   cleanups=()
 }
@@ -118,7 +140,7 @@ show_machines() {
   for each in "$root"/log/*/*; do
     [[ -f $each ]] || continue
     say "-- the end of $(basename "$(dirname "$each")")/$(basename "$each")"
-    tail -n "${1:-40}" "$each" | tr -d '\r'
+    tail -n 40 "$each" | tr -d '\r'
   done
 }
 

@@ -6,7 +6,8 @@
 # usage: run.sh [--time SECONDS] [SCENARIO...]       boots, runs them (all, by default), ends the lab host
 #        run.sh --here [--time SECONDS] [SCENARIO...]  the same on this host, which must have KVM and device-mapper
 #        run.sh --shell                              boots, and gives a shell in the lab host (Ctrl-] leaves it)
-#        run.sh --up DIR | --in DIR [--time SECONDS] SCENARIO... | --down DIR      the same in three steps
+#        run.sh --up DIR | --in DIR [--time SECONDS] SCENARIO... | --down DIR      the same in three steps; a DIR that
+#            ends in .PPID ends in the number of the process that calls, and those whose process is gone are cleared away
 # A scenario is a name from scenarios/, whose head says its limit in seconds; --time is a limit for each instead.
 # The environment may say NUTSHELL_BUILD_DIR (where nutshell was built), NUTSHELL_NEST_DIR (where the images are made).
 set -uo pipefail
@@ -31,7 +32,7 @@ known() { local each; for each in "$here"/scenarios/*.sh; do basename "$each" .s
 pack() {
   local tree
   tree="$(mktemp -d)" || return 1
-  install -m 0755 "$bin" "$tree/nutshell" && strip -g "$tree/nutshell" && cp -r "$here/scenarios" "$here/lib.sh" "$here/leaf" "$tree/" &&
+  install -m 0755 "$bin" "$tree/nutshell" && strip -g "$tree/nutshell" && cp -r "$here"/* "$tree/" &&
     tar -C "$tree" --owner=0 --group=0 -cf "$tree.tar" . && truncate -s "%1M" "$tree.tar" &&
     [[ $(stat -c %s "$tree.tar") -le $((${payload_size%M} * 1048576)) ]] && dd if="$tree.tar" of="$1" bs=1M conv=notrunc status=none
   local status=$?
@@ -118,11 +119,11 @@ in_lab() {
   return 1
 }
 
-mode=whole time='' scenarios=() dir=''
+mode=whole time='' scenarios=() dir='' family=''
 while [[ $# -gt 0 ]]; do
   case $1 in
     --time) [[ ${2:-} =~ ^[0-9]+$ ]] || die '--time wants seconds'; time=$2; shift ;;
-    --up | --in | --down) [[ -n ${2:-} ]] || die "$1 wants a directory"; mode=${1#--} dir=$2; shift ;;
+    --up | --in | --down) [[ -n ${2:-} ]] || die "$1 wants a directory"; mode=${1#--} dir=${2/%.PPID/.$PPID} family=$2; shift ;;
     --here | --shell) mode=${1#--} ;;
     -h | --help) usage; exit 0 ;;
     -*) die "unknown option $1; see run.sh --help" ;;
@@ -133,8 +134,17 @@ done
 [[ $EUID -eq 0 ]] || die 'the nest needs root, for a network namespace: sudo tests/nest/run.sh'
 [[ ${#scenarios[@]} -gt 0 || $mode != @(whole|here) ]] || mapfile -t scenarios < <(known)
 
+# clear_family BASE.PPID: lab hosts that a killed run left behind.
+clear_family() {
+  local each
+  [[ $1 == *.PPID ]] || return 0
+  for each in "${1%PPID}"[0-9]*; do
+    [[ ! -d $each || -e /proc/${each##*.} ]] || down "$each"
+  done
+}
+
 case $mode in
-  up) up "$dir"; exit ;;
+  up) clear_family "$family"; up "$dir"; exit ;;
   down) down "$dir"; exit 0 ;;
   here) # shellcheck source=tests/nest/here.sh
     source "$here/here.sh"; run_here; exit ;;

@@ -1,2 +1,0 @@
-dmesg | tail -60
-ps -ef | grep -v '\[' | tail -20

@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# run.sh --here, on a host that has what it asks for (this one), and on one that lacks it.
+# limit: 240
+source ./lib.sh
+
+here() { NUTSHELL_NEST_DIR=$images NUTSHELL_NEST_BUILT=yes bash ./run.sh --here "$@"; }
+refused() {
+  local said
+  said=$("$@" 2>&1 >/dev/null) && return 1
+  say "   $said"
+  [[ $(wc -l <<<"$said") -eq 1 && $said == "nest: "*"$words"* ]]
+}
+check "the smoke scenario runs on this host itself" here smoke
+chmod 0 /dev/kvm
+mv /dev/kvm /dev/kvm.away
+words=KVM
+check "without KVM it refuses, in one sentence" refused here smoke
+mv /dev/kvm.away /dev/kvm
+chmod 0660 /dev/kvm
+mkdir "$scratch/bin"
+printf '#!/bin/sh\nexit 1\n' >"$scratch/bin/dmsetup"
+chmod +x "$scratch/bin/dmsetup"
+words=device-mapper
+check "without device-mapper, too" refused env PATH="$scratch/bin:$PATH" NUTSHELL_NEST_DIR="$images" NUTSHELL_NEST_BUILT=yes bash ./run.sh --here smoke
+finish
