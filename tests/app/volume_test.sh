@@ -157,8 +157,51 @@ check "remove ours, by VG/LV" quiet n volume rm "$vg/ours"
 check "gc shows what is lost, and keeps it" matches "$(n gc --volumes)" "kept: the logical volume $vg/lost"
 check "only that one went" equal "$(lvs | tr ' ' '\n' | sort | xargs)" "lost theirs"
 
-say "-- an lvm that is not there, hangs, or floods"
+say "-- the guest of a snapshot is held, and let go"
+# The volume's device is a plain loop device here, and lvm says yes to the snapshot without making it.
 real=$(command -v lvm)
+lvm lvcreate -qq -y -an -Zn -Wn -n held -L 16M --addtag nutshell.volume=31111111-2222-4333-8444-555555555555 "$vg" >/dev/null 2>&1
+truncate -s 16M "$scratch/held.img"
+held=$(losetup -f --show "$scratch/held.img")
+mkdir "/dev/$vg" && ln -s "$held" "/dev/$vg/held"
+end_held() { n rm guest --force; losetup -d "$held"; rm -r "/dev/$vg"; } >/dev/null 2>&1
+trap 'end_held; end_lvm; cleanup' EXIT
+cat >"$scratch/bin/lvm" <<LVM
+#!/bin/bash
+case \$* in
+  *lvcreate*-s*) [[ ! -e $scratch/refuse ]] || exit 5; [[ ! -e $scratch/murder ]] || kill -9 \$PPID; exit 0 ;;
+esac
+exec $real "\$@"
+LVM
+chmod 755 "$scratch/bin/lvm"
+snapshot() { PATH=$scratch/bin:$PATH n volume snapshot held "$1" >/dev/null 2>&1; }
+times_paused() { grep -c 'runstate_set.*(paused)$' "$root"/log/"$(uuid_of guest)"/1.log; }
+not() { ! "$@"; }
+check "a guest without an agent" quiet n launch guest "${machine[@]}" --disk "path=/dev/$vg/held"
+check "snapshot" snapshot one
+check "it was paused for it, and runs" equal "$(times_paused) $(state_of guest)" "1 running"
+touch "$scratch/refuse"
+check "a snapshot that fails" not snapshot two
+check "it runs on" equal "$(times_paused) $(state_of guest)" "2 running"
+rm "$scratch/refuse"
+touch "$scratch/murder"
+check "a command that is killed while it holds the guest" not snapshot three
+check "the next one lets it go" equal "$(n ls >/dev/null; state_of guest)" running
+rm "$scratch/murder"
+check "one that the user has paused" n pause guest
+check "snapshot" snapshot four
+check "stays paused" equal "$(state_of guest)" paused
+n rm guest --force
+check "a guest with an agent" quiet n launch guest --memory 256M --nested off --accel tcg --nic none --vnc off --disk "path=/dev/$vg/held" \
+  --kernel "$guest/vmlinuz" --initrd "$guest/initrd-agent" --append "console=ttyS0 quiet" --wait agent --timeout 120
+check "what is planned" matches "$(n --dry-run volume snapshot held five)" "guest agent freeze"
+check "snapshot" snapshot five
+check "frozen by its agent, it was not paused" equal "$(times_paused) $(state_of guest)" "0 running"
+end_held
+lvm lvremove -qq -y "$vg/held" >/dev/null 2>&1
+trap 'end_lvm; cleanup' EXIT
+
+say "-- an lvm that is not there, hangs, or floods"
 fake() { printf '#!/bin/bash\n%s\n' "$1" >"$scratch/bin/lvm"; chmod 755 "$scratch/bin/lvm"; }
 export PATH=$scratch/bin:$PATH
 fake 'echo "  WARNING: odd" >&2; exec '"$real"' "$@"'
