@@ -162,9 +162,10 @@ std::vector<Check> all_checks(House& house, const Facts& facts) {
   const std::vector<Leftover> leftovers = find_leftovers(house);
   if (leftovers.empty()) checks.push_back({"leftovers", Verdict::good, "none"});
   for (const Leftover& leftover : leftovers)
-    checks.push_back(
-        {"leftover", Verdict::note,
-         fmt::format("{} ({}); run `nutshell gc`", leftover.thing, leftover.evidence)});
+    if (leftover.kind != Leftover::Kind::lost_volume)  // of another registry, perhaps
+      checks.push_back(
+          {"leftover", Verdict::note,
+           fmt::format("{} ({}); run `nutshell gc`", leftover.thing, leftover.evidence)});
   return checks;
 }
 

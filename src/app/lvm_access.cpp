@@ -205,7 +205,12 @@ void refuse_snapshots(House& house, const std::string& who, const std::vector<Di
     if (disk.ours() && disk.on_lvm()) add_once(groups, disk.vg);
   if (groups.empty()) return;
   need_root_for_lvm(house, "a disk of " + who);
-  const LvmFacts facts = observe_groups(house, groups);
+  LvmFacts facts;
+  try {
+    facts = observe_groups(house, groups);
+  } catch (const NotFound& error) {
+    throw NotFound(fmt::format("{}: {}{}", who, error.what(), otherwise));
+  }
   for (const DiskSpec& disk : disks) {
     if (!disk.ours() || !disk.on_lvm()) continue;
     const auto snapshots = snapshots_of(facts, {disk.vg, disk.lv()});

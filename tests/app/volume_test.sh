@@ -164,7 +164,7 @@ lvm lvcreate -qq -y -an -Zn -Wn -n held -L 16M --addtag nutshell.volume=31111111
 truncate -s 16M "$scratch/held.img"
 held=$(losetup -f --show "$scratch/held.img")
 mkdir "/dev/$vg" && ln -s "$held" "/dev/$vg/held"
-end_held() { n rm guest --force; losetup -d "$held"; rm -r "/dev/$vg"; } >/dev/null 2>&1
+end_held() { n rm guest --force; losetup -d "$held"; rm -r "/dev/${vg:?}"; } >/dev/null 2>&1
 trap 'end_held; end_lvm; cleanup' EXIT
 cat >"$scratch/bin/lvm" <<LVM
 #!/bin/bash

@@ -111,9 +111,9 @@ check "a half-done import leaves nothing" equal "$(names)" pool0
 note "wipe of a standalone volume that a guest made a volume group in"
 must "a volume" n volume create nested --size 64M --vg "$vg"
 lvchange -qq -ay -K "$vg/nested"
-pvcreate -qq -y --config 'devices { scan_lvs=1 }' "/dev/$vg/nested" && vgcreate -qq -y --config 'devices { scan_lvs=1 }' guestvg "/dev/$vg/nested" &&
-  lvcreate -qq -y -Wn -Zn --config 'devices { scan_lvs=1 }' -n root -L 16M guestvg
-check "the guest's volume is active on the host, as a careless host does it" dmsetup info guestvg-root
+pvcreate -qq -y --config 'devices { scan_lvs=1 }' "/dev/$vg/nested" && vgcreate -qq -y --config 'devices { scan_lvs=1 }' ${vg}guest "/dev/$vg/nested" &&
+  lvcreate -qq -y -Wn -Zn --config 'devices { scan_lvs=1 }' -n root -L 16M ${vg}guest
+check "the guest's volume is active on the host, as a careless host does it" dmsetup info ${vg}guest-root
 check "volume rm works all the same" n volume rm nested
-check "nothing is left of either" equal "$(names) $(dmsetup ls | grep -c guestvg)" "pool0 0"
+check "nothing is left of either" equal "$(names) $(dmsetup ls | grep -c ${vg}guest)" "pool0 0"
 finish
