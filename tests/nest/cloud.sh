@@ -40,7 +40,7 @@ make_cloud_system() {
   busybox_root "$tree"
   take_programs "$tree" /usr/bin/qemu-system-x86_64 /usr/sbin/nft /bin/ip
   mkdir -p "$tree/usr/share/qemu" "$tree/sbin" "$tree/www/cgi-bin" "$tree/boot/grub"
-  for each in qboot.rom linuxboot_dma.bin; do
+  for each in bios-microvm.bin linuxboot_dma.bin; do
     cp -L "$(find -L "$work/lab/usr/share/qemu" "$work/lab/usr/share/seabios" -name "$each" -print -quit)" "$tree/usr/share/qemu/"
   done
   install -m 0755 "$here/cloud-init" "$tree/sbin/init"

@@ -37,7 +37,7 @@ run_here() {
     (cd "$here" && exec unshare --net --mount --propagation private -- env NEST_PLACE=here NEST_DISK="$loop" NEST_VG="nest$$" \
       NEST_IMAGES="$images" NUTSHELL_BIN="$bin" LVM_SYSTEM_DIR="$work/lvm" bash -c \
       'mkdir -p /run/netns && mount -t tmpfs none /run/netns && ip link set lo up && exec "$@"' bash \
-      timeout -k 20 "$limit" setsid -w bash "scenarios/$name.sh" </dev/null 2>&1) || status=$?
+      timeout -k 20 "$limit" bash "scenarios/$name.sh" </dev/null 2>&1) || status=$?
     [[ $status -ne 124 && $status -ne 137 ]] || echo "nest: $name did not end within $limit s"
     echo "nest: end $name $status $((SECONDS - began))"
     [[ $status -eq 0 ]] || failed+=("$name")

@@ -73,10 +73,12 @@ small() {
 # stays until then: a slow guest takes its time to read.
 ask() {
   local typist status=0
-  { printf '%s\n' "$2"; sleep "$4"; } | socat -u - "UNIX-CONNECT:$root/run/$(uuid_of "$1" | cut -c1-8)/serial" &
+  rm -f "$scratch/words" && mkfifo "$scratch/words"
+  socat -u - "UNIX-CONNECT:$root/run/$(uuid_of "$1" | cut -c1-8)/serial" <>"$scratch/words" &
   typist=$!
+  printf '%s\n' "$2" >"$scratch/words"
   n wait "$1" serial="$3" --timeout "$4" || status=$?
-  kill "$typist"
+  kill "$typist" 2>/dev/null
   wait "$typist" 2>/dev/null
   return "$status"
 }
