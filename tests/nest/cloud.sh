@@ -31,8 +31,14 @@ make_instance_initrd() {
   local tree=$work/instance-tree
   mkdir -p "$tree/www/cgi-bin"
   install -m 0755 "$here/counters" "$tree/www/cgi-bin/counters"
-  install -m 0755 "$here/leaf" "$tree/leaf"
-  initrd_init=$here/instance-init initrd_tree=$tree make_initrd "$work/lab" "$work/instance-initrd" virtio_ring virtio virtio_pci virtio_mmio virtio_net cpuid
+  cp "$here/leaf" "$tree/leaf"
+  head -c 1048576 /dev/urandom >"$tree/www/blob"
+  sha256sum "$tree/www/blob" | cut -d' ' -f1 >"$tree/www/sum"
+  # Whom the server sees: the address at the other end of the connection.
+  # shellcheck disable=SC2016  # the script's own words
+  printf '#!/bin/busybox sh\nprintf "Content-Type: text/plain\\r\\n\\r\\n"\necho "$REMOTE_ADDR"\n' >"$tree/www/cgi-bin/peer"
+  chmod 755 "$tree/www/cgi-bin/peer"
+  initrd_init=$here/instance-init initrd_tree=$tree make_initrd "$work/lab" "$work/instance-initrd" virtio_mmio virtio_net cpuid
 }
 
 make_cloud_system() {
@@ -44,7 +50,7 @@ make_cloud_system() {
     cp -L "$(find -L "$work/lab/usr/share/qemu" "$work/lab/usr/share/seabios" -name "$each" -print -quit)" "$tree/usr/share/qemu/"
   done
   install -m 0755 "$here/cloud-init" "$tree/sbin/init"
-  install -m 0755 "$here/leaf" "$tree/sbin/leaf"
+  cp "$here/leaf" "$tree/sbin/leaf"
   install -m 0755 "$here/counters" "$tree/www/cgi-bin/counters"
   version="$(basename "$work"/lab/lib/modules/*)"
   for each in kvm_amd ata_piix sr_mod tun bridge nf_tables nft_chain_nat nft_nat nft_ct virtio_net virtio_rng virtio_balloon virtio_console evdev button cpuid pvpanic-mmio; do

@@ -20,7 +20,7 @@ run_here() {
   trap '[[ -z ${loop:-} ]] || losetup -d "$loop"; rm -rf "$work"' EXIT
   trap 'exit 130' INT TERM
   chmod 755 "$work"
-  [[ -x $bin ]] || die "there is no $bin; build nutshell first, or name the build's directory in NUTSHELL_BUILD_DIR"
+  need_build
   lacks="$(lacking_here)"
   [[ -z $lacks ]] || die "$lacks"
   [[ -n ${NUTSHELL_NEST_BUILT:-} ]] || bash "$here/build.sh" "$images" || return 1
@@ -35,7 +35,7 @@ run_here() {
     echo "nest: begin $name"
     # shellcheck disable=SC2016  # the inner shell's own words
     (cd "$here" && exec unshare --net --mount --propagation private -- env NEST_PLACE=here NEST_DISK="$loop" NEST_VG="nest$$" \
-      NEST_IMAGES="$images" NUTSHELL_BIN="$bin" LVM_SYSTEM_DIR="$work/lvm" bash -c \
+      NEST_IMAGES="$images" NUTSHELL_BIN="$bin" NEST_LVM_TEST="$lvm_test" LVM_SYSTEM_DIR="$work/lvm" bash -c \
       'mkdir -p /run/netns && mount -t tmpfs none /run/netns && ip link set lo up && exec "$@"' bash \
       timeout -k 20 "$limit" bash "scenarios/$name.sh" </dev/null 2>&1) || status=$?
     [[ $status -ne 124 && $status -ne 137 ]] || echo "nest: $name did not end within $limit s"

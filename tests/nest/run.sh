@@ -16,6 +16,7 @@ here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 source_dir="$(cd "$here/../.." && pwd)"
 build_dir=${NUTSHELL_BUILD_DIR:-$source_dir/build/release}
 bin=${NUTSHELL_BIN:-$build_dir/src/app/nutshell}
+lvm_test=$build_dir/tests/host/host_lvm_active_test
 images=${NUTSHELL_NEST_DIR:-$source_dir/build/nest}
 boot_limit=150
 payload_size=64M
@@ -23,6 +24,13 @@ vg_size=10G
 
 die() { echo "nest: $*" >&2; exit 1; }
 usage() { sed -n '2,/^set -/{/^set -/d;s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}"; }
+
+need_build() {
+  local each
+  for each in "$bin" "$lvm_test"; do
+    [[ -x $each ]] || die "there is no $each; build nutshell and its tests first, or name the build's directory in NUTSHELL_BUILD_DIR"
+  done
+}
 
 limit_of() { sed -n 's/^# limit: \([0-9]*\)$/\1/p' "$here/scenarios/$1.sh" | grep . || echo 600; }
 known() { local each; for each in "$here"/scenarios/*.sh; do basename "$each" .sh; done; }
@@ -32,7 +40,8 @@ known() { local each; for each in "$here"/scenarios/*.sh; do basename "$each" .s
 pack() {
   local tree
   tree="$(mktemp -d)" || return 1
-  install -m 0755 "$bin" "$tree/nutshell" && strip -g "$tree/nutshell" && cp -r "$here"/* "$tree/" &&
+  install -m 0755 "$bin" "$tree/nutshell" && install -m 0755 "$lvm_test" "$tree/lvm_test" &&
+    strip -g "$tree/nutshell" "$tree/lvm_test" && cp -r "$here"/* "$tree/" &&
     tar -C "$tree" --owner=0 --group=0 -cf "$tree.tar" . && truncate -s "%1M" "$tree.tar" &&
     [[ $(stat -c %s "$tree.tar") -le $((${payload_size%M} * 1048576)) ]] && dd if="$tree.tar" of="$1" bs=1M conv=notrunc status=none
   local status=$?
@@ -57,7 +66,7 @@ show_logs() {
 up() {
   local dir=$1 began=$SECONDS
   NUTSHELL_NEST_DIR=$images bash "$here/build.sh" "$images" || return 1
-  [[ -x $bin ]] || die "there is no $bin; build nutshell first, or name the build's directory in NUTSHELL_BUILD_DIR"
+  need_build
   down "$dir"
   mkdir -p "$dir" && chmod 755 "$dir" && install -m 0755 "$bin" "$dir/nutshell" || return 1
   qemu-img create -q -f qcow2 -F raw -b "$images/lab-root.img" "$dir/root.qcow2" &&
