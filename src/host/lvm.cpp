@@ -215,7 +215,7 @@ void activate_lv(const LvmPlace& place, const VolumeName& name) {
   if (!has_device_mapper()) {
     throw Failed(fmt::format(
         "volume {} cannot be activated: this kernel has no device-mapper; load it with `modprobe "
-        "dm_mod`, or use file volumes (--disk PATH)",
+        "dm_mod`, or make a file (--disk SIZE,file=on)",
         word(name)));
   }
   expect_done(answer, name, "activate");
