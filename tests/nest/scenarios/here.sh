@@ -3,7 +3,10 @@
 # limit: 240
 source ./lib.sh
 
-here() { NUTSHELL_NEST_DIR=$images NUTSHELL_NEST_BUILT=yes bash ./run.sh --here "$@"; }
+NEST_LVM_TEST=${NEST_LVM_TEST:-$(dirname "$NUTSHELL_BIN")/lvm_test}
+export NEST_LVM_TEST NUTSHELL_NEST_DIR=$images NUTSHELL_NEST_BUILT=yes
+
+here() { bash ./run.sh --here "$@"; }
 refused() {
   local said
   said=$("$@" 2>&1 >/dev/null) && return 1
@@ -21,5 +24,5 @@ mkdir "$scratch/bin"
 printf '#!/bin/sh\nexit 1\n' >"$scratch/bin/dmsetup"
 chmod +x "$scratch/bin/dmsetup"
 words=device-mapper
-check "without device-mapper, too" refused env PATH="$scratch/bin:$PATH" NUTSHELL_NEST_DIR="$images" NUTSHELL_NEST_BUILT=yes bash ./run.sh --here smoke
+check "without device-mapper, too" refused env PATH="$scratch/bin:$PATH" bash ./run.sh --here smoke
 finish
