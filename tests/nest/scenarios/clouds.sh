@@ -53,7 +53,7 @@ note 'each writes on its disk, and they talk to one another'
 i=0
 for each in "${machines[@]}"; do
   i=$((i + 1))
-  check "$each writes" ask "$each" "echo this-is-$each | dd of=/dev/vda conv=fsync 2>/dev/null; ip addr add 192.168.77.$i/24 dev eth0; ip link set eth0 up; echo wrote-\$?" wrote-0 60
+  check "$each writes" ask "$each" "echo this-is-$each | dd of=/dev/vda conv=fsync 2>/dev/null; ip link set lo up; ip addr add 192.168.77.$i/24 dev eth0; ip link set eth0 up; echo wrote-\$?" wrote-0 60
 done
 for each in "${machines[@]}"; do
   check "what $each wrote is on its volume alone" equal "$(dd if="$(field "$each" '.disks[0].path')" bs=4096 count=1 iflag=direct status=none | tr -d '\0')" "this-is-$each"
