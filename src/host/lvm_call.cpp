@@ -62,7 +62,10 @@ LvmAnswer call_lvm(const LvmCall& call) {
       throw Failed("logical volumes are root's to look at and to change: run this again with sudo");
     return {result.status, std::move(result.output), std::move(result.stderr_tail)};
   } catch (const CommandFailed& error) {
+    // What it was asked for would fill the screen: its verb is enough.
     std::string sentence = error.what();
+    if (const std::size_t ended = sentence.find(" failed ("); ended != std::string::npos)
+      sentence.replace(0, ended, "lvm " + call.command.front());
     const bool in_time = sentence.find("did not end within") == std::string::npos;
     if (sentence.size() > longest_sentence)
       sentence.replace(longest_sentence, std::string::npos, " ...");
