@@ -89,8 +89,9 @@ KvmTrial trial(const std::string& cache, Notes notes, bool cpu_flag) {
   // A busy host may need longer than the first limit; a broken KVM needs for ever.
   if (result.run_errno == ETIME) result = try_kvm(patient_ms(cpu_flag));
   // EBUSY passes when the other hypervisor ends, and errors such as ENOMEM pass too.
-  const bool lasting =
-      result.create_vm_errno == 0 && (result.run_errno == 0 || result.run_errno == ETIME);
+  // So may a time that was too short, where the processor says that it can.
+  const bool lasting = result.create_vm_errno == 0 &&
+                       (result.run_errno == 0 || (result.run_errno == ETIME && !cpu_flag));
   if (lasting && notes == Notes::keep) {
     write_note(cache, "kvm",
                {key, std::to_string(result.create_vm_errno), std::to_string(result.run_errno),
