@@ -24,7 +24,8 @@ install(FILES ${CMAKE_CURRENT_BINARY_DIR}/nutshellConfig.cmake ${CMAKE_CURRENT_B
 install(FILES man/nutshell.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 install(FILES man/nutshell.toml.5 DESTINATION ${CMAKE_INSTALL_MANDIR}/man5)
 install(FILES man/nutshell.7 DESTINATION ${CMAKE_INSTALL_MANDIR}/man7)
-install(FILES examples/nutshell.toml examples/nutshell@.service DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
+install(FILES examples/nutshell.toml examples/nutshell@.service examples/nutshell-adoptions.service
+  examples/nutshell-adoptions.timer DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
 
 # The completion comes from the program itself; --root keeps it from reading any configuration of this machine.
 set(completion ${CMAKE_CURRENT_BINARY_DIR}/completions/nutshell)

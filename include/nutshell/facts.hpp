@@ -111,5 +111,8 @@ struct Facts {
 std::string tap_mark(const MachineName& name, unsigned nic);
 std::string network_mark(const std::string& network);
 bool is_mark(std::string_view alias);
+/// "nutshell:bridge:NAME", which with ":TAG" of the registry marks a bridge that `bridge create` or
+/// `bridge adopt` made. It is no is_mark(): what is on such a bridge is the host's or a stranger's.
+std::string bridge_mark(const std::string& bridge);
 
 }  // namespace nutshell

@@ -102,7 +102,7 @@ std::uint8_t natural_scope(const Route& route) {
 
 void put_hops(Message& message, const Route& route) {
   if (route.nexthop_object) return message.u32(RTA_NH_ID, route.nexthop_object);
-  if (route.hops.size() == 1) {
+  if (route.hops.size() == 1 && route.hops[0].weight == 1) {
     if (route.hops[0].index) message.value(RTA_OIF, route.hops[0].index);
     return put_gateway(message, route.hops[0].gateway, route.family);
   }
@@ -184,6 +184,9 @@ std::vector<Route> list_routes(Socket& socket, const RouteFilter& filter) {
 
 void add_route(Socket& socket, const Route& route) {
   send(socket, route, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, "add");
+}
+void append_route(Socket& socket, const Route& route) {
+  send(socket, route, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_APPEND, "append");
 }
 void replace_route(Socket& socket, const Route& route) {
   send(socket, route, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, "replace");

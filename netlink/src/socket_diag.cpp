@@ -47,6 +47,8 @@ TcpSocket parse_socket(nlmsghdr* message, const inet_diag_msg& said) {
   socket.v6_only = Attributes(message, sizeof(inet_diag_msg)).u8(INET_DIAG_SKV6ONLY) != 0;
   socket.inode = said.idiag_inode;
   socket.uid = said.idiag_uid;
+  constexpr std::uint8_t retransmission_timer = 1;  // inet_diag.h leaves it without a name
+  if (said.idiag_timer == retransmission_timer) socket.retransmits = said.idiag_retrans;
   return socket;
 }
 

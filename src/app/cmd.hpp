@@ -8,6 +8,14 @@
 
 namespace nutshell {
 
+Exit run_bridge_adopt(const Parsed& args, House& house);
+Exit run_bridge_confirm(const Parsed& args, House& house);
+Exit run_bridge_create(const Parsed& args, House& house);
+Exit run_bridge_ls(const Parsed& args, House& house);
+Exit run_bridge_release(const Parsed& args, House& house);
+Exit run_bridge_repair(const Parsed& args, House& house);
+Exit run_bridge_rm(const Parsed& args, House& house);
+
 Exit run_cdrom(const Parsed& args, House& house);
 Exit run_command(const Parsed& args, House& house);
 Exit run_completion(const Parsed& args, House& house);
@@ -52,5 +60,7 @@ Exit run_who(const Parsed& args, House& house);
 
 /// The rows of the command table about volumes.
 std::vector<Command> volume_commands();
+/// The rows on bridges.
+std::vector<Command> bridge_commands();
 
 }  // namespace nutshell

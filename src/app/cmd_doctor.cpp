@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "app/bridge_checks.hpp"
 #include "app/cmd.hpp"
 #include "app/leftovers.hpp"
 #include "app/lvm_access.hpp"
@@ -159,6 +160,9 @@ std::vector<Check> all_checks(House& house, const Facts& facts) {
                     fmt::format("{} free of {}", format_size_roughly(facts.memory_available),
                                 format_size_roughly(facts.memory_total))});
   check_volume_groups(house, checks);
+  for (const BridgeTrouble& each : bridge_troubles(house))
+    checks.push_back(
+        {"bridge " + each.bridge, each.bad ? Verdict::bad : Verdict::note, each.words});
   const std::vector<Leftover> leftovers = find_leftovers(house);
   if (leftovers.empty()) checks.push_back({"leftovers", Verdict::good, "none"});
   for (const Leftover& leftover : leftovers)

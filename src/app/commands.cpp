@@ -281,10 +281,9 @@ std::vector<Command> make_table() {
 std::span<const Command> commands() {
   static const std::vector<Command> table = [] {
     std::vector<Command> all = make_table();
-    const std::vector<Command> volumes = volume_commands();
-    const auto host = std::find_if(all.begin(), all.end(),
-                                   [](const Command& command) { return command.name == "doctor"; });
-    all.insert(host, volumes.begin(), volumes.end());
+    const auto is_doctor = [](const Command& command) { return command.name == "doctor"; };
+    for (const std::vector<Command>& more : {volume_commands(), bridge_commands()})
+      all.insert(std::find_if(all.begin(), all.end(), is_doctor), more.begin(), more.end());
     return all;
   }();
   return table;

@@ -60,8 +60,8 @@ void complete_nics(const Facts& facts, MachineSpec& spec, Problems& problems) {
     if (nic.kind != NicKind::bridge) continue;
     const LinkFact* link = facts.link(nic.bridge);
     if (!link)
-      problems.push_back({"--nic", fmt::format("bridge {} does not exist; make it with `ip link "
-                                               "add {} type bridge`, or leave --nic out",
+      problems.push_back({"--nic", fmt::format("bridge {} does not exist; make it with `nutshell "
+                                               "bridge create {}`, or leave --nic out",
                                                printable(nic.bridge), printable(nic.bridge))});
     else if (link->kind != "bridge")
       problems.push_back(

@@ -23,6 +23,7 @@ std::string joined(std::span<const Option> options) {
 // What an option takes: "files", "directories", words, or nothing that could be listed.
 std::string values_of(const Option& option) {
   if (option.value == "DIR") return "directories";
+  if (option.value == "LINK") return "links";
   if (option.value == "WHERE") return "disk cdrom once=cdrom net";
   if (option.value == "CONDITION") return conditions;
   if (option.value == "FILE" || option.value == "ISO" || option.value == "BINARY" ||
@@ -49,6 +50,7 @@ std::string words_taken(const Command& command) {
   if (command.arguments == "SHELL") return "bash";
   if (command.arguments.starts_with("VOLUME") || command.arguments == "SNAPSHOT") return "volumes";
   if (command.arguments == "IMAGE NAME") return "files";
+  if (command.arguments == "BRIDGE" && command.name != "bridge create") return "bridges";
   return command.arguments.starts_with("NAME") ? "machines" : "";
 }
 
@@ -78,7 +80,7 @@ _nutshell() {
     while [[ ${COMP_WORDS[end + 1]} == [=:] ]]; do ((end += 2)); done
     if [[ $word == -* ]] || ((end >= COMP_CWORD)); then continue; fi
     case $command in
-      ''|pool|lease|volume) command=${command:+$command }$word ;;
+      ''|pool|lease|volume|bridge) command=${command:+$command }$word ;;
       *) ((count++)) ;;
     esac
   done
@@ -97,6 +99,8 @@ _nutshell() {
       [[ $offer == files ]] && value=-f || value=-d
       mapfile -t COMPREPLY < <(compgen $value -- "$current")
       return ;;
+    links) offer=$(ls /sys/class/net 2>/dev/null) ;;
+    bridges) offer=$(nutshell "${place[@]}" --quiet bridge ls 2>/dev/null | awk 'NR > 1 { print $1 }') ;;
     machines) offer=$(nutshell "${place[@]}" --quiet ls 2>/dev/null | awk 'NR > 1 { print $1 }') ;;
     volumes) offer=$(nutshell "${place[@]}" --quiet volume ls 2>/dev/null | awk 'NR > 1 { print $1 }') ;;
   esac

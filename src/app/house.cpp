@@ -89,6 +89,7 @@ House::House(GlobalOptions global, const Command& command)
   uid = geteuid();
   config = read_config(paths, options);
   boot_id = read_boot_id();
+  ssh_connection = environment("SSH_CONNECTION");
   self = {getpid(), host::start_time(getpid()).value_or(0)};
 }
 

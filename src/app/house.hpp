@@ -21,8 +21,9 @@ struct House {
   Reporter reporter;
   bool root = false;  ///< effective uid 0
   unsigned uid = 0;
-  std::string boot_id;  ///< of the running host
-  host::Identity self;  ///< this command, as the owner of journaled plans
+  std::string boot_id;         ///< of the running host
+  std::string ssh_connection;  ///< SSH_CONNECTION: "CLIENT PORT SERVER PORT", or empty
+  host::Identity self;         ///< this command, as the owner of journaled plans
   Access access = Access::look;
 
   House(GlobalOptions global, const Command& command);

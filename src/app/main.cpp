@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "app/adoption.hpp"
 #include "app/house.hpp"
 #include "app/interrupt.hpp"
 #include "app/options.hpp"
@@ -37,6 +38,9 @@ Exit run(const std::vector<std::string>& words, GlobalOptions& global) {
     return Exit::done;
   }
   House house(line.global, *line.command);
+  recover_adoptions(house, line.command->name == "bridge confirm" && !line.parsed.words.empty()
+                               ? line.parsed.words[0]
+                               : "");
   return line.command->run(line.parsed, house);
 }
 

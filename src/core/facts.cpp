@@ -36,6 +36,8 @@ std::string network_mark(const std::string& network) {
   return std::string(network_prefix) + network;
 }
 
+std::string bridge_mark(const std::string& bridge) { return "nutshell:bridge:" + bridge; }
+
 bool is_mark(std::string_view alias) {
   if (alias.substr(0, network_prefix.size()) == network_prefix) {
     alias.remove_prefix(network_prefix.size());

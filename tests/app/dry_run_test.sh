@@ -60,6 +60,12 @@ dry restart second --force
 dry cdrom first --eject
 dry lease reserve vnc :77
 dry gc
+dry bridge create br8 --address 10.75.240.1/24
+dry bridge ls
+ip link add em1 type veth peer name far1
+ip link set em1 up
+ip link set far1 up
+dry bridge adopt br9 --uplink em1
 dry ls
 check "the machine runs still" equal "$(state_of second)" running
 kill -9 "$(pid_of second)"

@@ -44,6 +44,8 @@ TEST_CASE("our marks are marks") {
   CHECK(is_mark(network_mark("nutshell0")));
   CHECK(is_mark(network_mark("nutshell0") + ":2c59"));
   CHECK_FALSE(is_mark(network_mark("nutshell0") + ":"));
+  CHECK(bridge_mark("br0") == "nutshell:bridge:br0");
+  CHECK_FALSE(is_mark(bridge_mark("br0") + ":2c59"));  // what is on it is the host's
   CHECK(tap_mark({std::string(32, 'c'), std::string(32, 'n')}, 9999).size() <
         256);  // the kernel's IFALIASZ
 }

@@ -48,6 +48,9 @@ make_world() { # bridges and files that examples name; the files are as small as
   ip link set lo up
   ip link add br0 type bridge
   ip link add br1 type bridge
+  ip link add em1 type veth peer name far1 # an uplink
+  ip link set em1 up
+  ip link set far1 up
   cd "$scratch"
   truncate -s 1M debian-12.qcow2 demo.iso silvereye.iso tools.iso vmlinuz initrd.img disk.img
 }
@@ -61,6 +64,7 @@ may_end() { # may_end COMMAND STATUS MESSAGE
     # There is no volume group here, and a machine's disk is a file.
     volume) [[ $2 -eq 6 && $3 == *'there is no volume '* || $2 -eq 4 && $3 == *'is a file, of which'* ]] ;;
     launch) [[ $2 -eq 6 && $3 == *'there is no volume group vg01'* ]] ;;
+    bridge) [[ $2 -eq 6 && $3 == *'has adopted nothing'* ]] || [[ $2 -eq 6 && $3 == *'there is no bridge br5'* ]] || [[ $2 -eq 1 && $3 == *'--persist: neither'* ]] ;;
     who) [[ $2 -eq 6 && $3 == *'nobody is known to have'* ]] ;;
     *) return 1 ;;
   esac
@@ -77,7 +81,7 @@ try() {
   command=${words[1]:-}
   name=${words[2]:-}
   case $command in
-    launch | create | ls | pool | doctor | gc | recover | version | completion | who) ;;
+    launch | create | ls | pool | bridge | doctor | gc | recover | version | completion | who) ;;
     volume)
       nutshell --quiet create ciab --accel tcg --disk 1M,file=on --nic none >/dev/null
       nutshell --quiet create web --accel tcg --disk 1M,file=on --nic none >/dev/null

@@ -138,6 +138,31 @@ TEST_CASE("add is exclusive, replace is not, remove needs one that is there") {
   });
 }
 
+TEST_CASE("append puts a route behind those of its place, of either family, and keeps its weight") {
+  in_new_netns([] {
+    nl::Socket socket;
+    const int index = make_network(socket);
+    nl::add_route(socket, route("172.20.0.0/16", "10.0.0.9"));
+    nl::append_route(socket, route("172.20.0.0/16", "10.0.0.8"));
+    const auto both = witness::ip("route show 172.20.0.0/16");
+    REQUIRE(both.size() == 2);
+    CHECK(both[0]["gateway"] == "10.0.0.9");
+    CHECK(both[1]["gateway"] == "10.0.0.8");
+    CHECK(refusal([&] { nl::append_route(socket, route("172.20.0.0/16", "10.0.0.8")); }).code ==
+          EEXIST);
+    nl::add_route(socket, route("fd01::/48", "fd00::9", index));
+    auto heavy = route("fd01::/48", "fd00::8", index);
+    heavy.hops[0].weight = 5;
+    nl::append_route(socket, heavy);
+    const auto ways = find(socket, "fd01::/48");
+    REQUIRE(ways->hops.size() == 2);
+    CHECK(ways->hops[0].gateway.text() == "fd00::9");
+    CHECK(ways->hops[1].weight == 5);
+    nl::remove_route(socket, route("fd01::/48", "fd00::9", index));
+    CHECK(find(socket, "fd01::/48")->hops[0].gateway.text() == "fd00::8");
+  });
+}
+
 TEST_CASE("what was listed can be put back as it was") {
   in_new_netns([] {
     nl::Socket socket;

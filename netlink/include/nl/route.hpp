@@ -70,6 +70,9 @@ std::vector<Route> list_routes(Socket& socket, const RouteFilter& filter = {});
 
 /// Adds; EEXIST where the same destination, priority and table is there.
 void add_route(Socket& socket, const Route& route);
+/// Adds behind those with the same destination, priority and table; EEXIST where the very same is
+/// there. An IPv6 route through a gateway becomes one more way of the one that is there.
+void append_route(Socket& socket, const Route& route);
 /// Adds, or takes the place of the one with the same destination, priority and table.
 void replace_route(Socket& socket, const Route& route);
 /// Removes the first that matches all that is set. ESRCH where there is none.

@@ -44,6 +44,7 @@ struct TcpSocket {
   std::uint32_t inode =
       0;  ///< as in /proc/PID/fd: socket:[INODE]; 0 where it has no owner any more
   std::uint32_t uid = 0;
+  unsigned retransmits = 0;  ///< how often what is on its way was sent again, unanswered
 };
 
 /// IPv4 and IPv6 sockets whose local port is in [port_low, port_high], of the calling thread's

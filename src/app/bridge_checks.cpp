@@ -1,0 +1,79 @@
+// A network restart takes every port off a bridge that it makes anew; the kernel forgets, the
+// registry does not.
+#include "app/bridge_checks.hpp"
+
+#include <fmt/format.h>
+
+#include "app/adoption.hpp"
+#include "app/machine_state.hpp"
+#include "app/start.hpp"
+#include "host/adoption.hpp"
+#include "host/observe.hpp"
+#include "nutshell/facts.hpp"
+
+namespace nutshell {
+
+std::vector<Placed> placed_taps(House& house) {
+  std::vector<Placed> placed;
+  for (const MachineRow& row : house.registry().machines()) {
+    if (!row.run || row.run->boot_id != house.boot_id || !is_alive(house, row.uuid)) continue;
+    for (std::size_t i = 0; i < row.spec.nics.size() && i < row.run->taps.size(); ++i) {
+      const NicSpec& nic = row.spec.nics[i];
+      if (row.run->taps[i].empty()) continue;
+      if (nic.kind == NicKind::bridge)
+        placed.push_back({to_string(row.name), row.run->taps[i], nic.bridge});
+      else if (nic.kind == NicKind::network)
+        if (const auto network = house.registry().network(nic.network))
+          placed.push_back({to_string(row.name), row.run->taps[i], network->bridge});
+    }
+  }
+  return placed;
+}
+
+std::vector<Placed> displaced_taps(House& house) {
+  const std::vector<Placed> placed = placed_taps(house);
+  std::vector<Placed> displaced;
+  if (placed.empty()) return displaced;
+  const Facts facts = observe_parts(house, host::part::links);
+  for (const Placed& each : placed) {
+    const LinkFact *tap = facts.link(each.tap), *bridge = facts.link(each.bridge);
+    if (tap && (!bridge || tap->master != bridge->index)) displaced.push_back(each);
+  }
+  return displaced;
+}
+
+std::vector<BridgeTrouble> bridge_troubles(House& house) {
+  std::vector<BridgeTrouble> troubles;
+  for (const Placed& each : displaced_taps(house))
+    troubles.push_back({each.bridge,
+                        fmt::format("{} of the machine {} is no port of it; run `nutshell bridge "
+                                    "repair {}`",
+                                    each.tap, each.machine, each.bridge),
+                        true});
+  std::vector<std::string> unreadable;
+  const std::vector<Adoption> adoptions = host::read_adoptions(adoptions_folder(house), unreadable);
+  if (adoptions.empty()) return troubles;
+  const Facts facts = observe_parts(house, host::part::links);
+  for (const Adoption& each : adoptions) {
+    const UplinkView& view = each.before;
+    if (is_elsewhere(house, each)) continue;
+    const LinkFact *uplink = facts.link(view.uplink), *bridge = facts.link(view.bridge);
+    if (each.state == AdoptionState::restored)
+      troubles.push_back({view.bridge, fmt::format("the adoption of {} was put back: {}",
+                                                   view.uplink, each.reason)});
+    else if (each.state == AdoptionState::confirmed &&
+             (!uplink || !bridge || uplink->master != bridge->index))
+      troubles.push_back(
+          {view.bridge,
+           fmt::format("its uplink {} is {}; run `nutshell bridge repair {}`", view.uplink,
+                       uplink ? "no port of it" : "not there", view.bridge),
+           true});
+    else if (each.state == AdoptionState::waiting)
+      troubles.push_back({view.bridge, fmt::format("the adoption of {} waits for `nutshell bridge "
+                                                   "confirm {}`",
+                                                   view.uplink, view.bridge)});
+  }
+  return troubles;
+}
+
+}  // namespace nutshell

@@ -1,0 +1,142 @@
+// bridge ls and bridge repair: what there is, and what should be.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "app/adoption.hpp"
+#include "app/bridge_checks.hpp"
+#include "app/cmd.hpp"
+#include "app/start.hpp"
+#include "host/adoption.hpp"
+#include "host/bridge.hpp"
+#include "host/observe.hpp"
+#include "nutshell/facts.hpp"
+
+namespace nutshell {
+
+// The machine whose tap it is, by its mark; empty for a stranger's port.
+std::string machine_of_port(const std::string& alias) {
+  constexpr std::size_t start = std::string_view("nutshell:").size();
+  if (!is_mark(alias)) return "";
+  const std::string name = alias.substr(start, alias.rfind(':') - start);
+  return name.starts_with("default/") ? name.substr(8) : name;
+}
+
+std::string port_words(const host::BridgePortFact& port) {
+  const std::string machine = machine_of_port(port.alias);
+  return machine.empty() ? port.name : fmt::format("{} ({})", machine, port.name);
+}
+
+Exit run_bridge_ls(const Parsed&, House& house) {
+  std::vector<std::string> trouble;
+  const std::vector<Adoption> adoptions = host::read_adoptions(adoptions_folder(house), trouble);
+  for (const std::string& each : trouble) house.reporter.warn(each);
+  Json list = Json::array();
+  Table table{{"BRIDGE", "OURS", "ADDRESSES", "PORTS", "STP", "ADOPTION"}, {}};
+  for (const host::BridgeFact& bridge : host::list_bridges()) {
+    const auto adoption =
+        std::find_if(adoptions.begin(), adoptions.end(), [&](const Adoption& each) {
+          return each.before.bridge == bridge.name && each.state != AdoptionState::restored;
+        });
+    const auto note = read_bridge_note(house, bridge.name);
+    const bool ours = bridge.alias == mark_of_bridge(house, bridge.name);
+    const bool network = is_mark(bridge.alias);
+    Json ports = Json::array(), addresses = Json::array(), adopted_from;
+    std::string ports_text, addresses_text, adoption_text = "-";
+    for (const host::BridgePortFact& port : bridge.ports) {
+      const std::string machine = machine_of_port(port.alias);
+      ports.push(Json::object({{"name", port.name},
+                               {"state", port.state},
+                               {"machine", machine.empty() ? Json() : Json(machine)}}));
+      ports_text += (ports_text.empty() ? "" : ", ") + port_words(port);
+    }
+    for (const std::string& address : bridge.addresses) {
+      addresses.push(address);
+      if (!address.starts_with("fe80:"))
+        addresses_text += (addresses_text.empty() ? "" : ", ") + address;
+    }
+    if (adoption != adoptions.end()) {
+      const std::uint64_t now = host::boot_milliseconds();
+      const bool waits = adoption->state != AdoptionState::confirmed;
+      const std::uint64_t left = adoption->deadline > now ? (adoption->deadline - now) / 1000 : 0;
+      adopted_from = Json::object({{"uplink", adoption->before.uplink},
+                                   {"state", to_string(adoption->state)},
+                                   {"seconds_left", waits ? Json(left) : Json()},
+                                   {"persist", adoption->persist}});
+      adoption_text = waits ? fmt::format("{}, {} s to confirm", adoption->before.uplink, left)
+                            : adoption->before.uplink;
+    }
+    list.push(Json::object({{"name", bridge.name},
+                            {"ours", ours},
+                            {"network", network ? Json(bridge.alias) : Json()},
+                            {"mac", bridge.mac},
+                            {"mtu", bridge.mtu},
+                            {"up", bridge.up},
+                            {"isolated", note && note->isolated},
+                            {"stp", bridge.stp},
+                            {"forward_delay", bridge.forward_delay},
+                            {"hello", bridge.hello},
+                            {"max_age", bridge.max_age},
+                            {"vlan_filtering", bridge.vlan_filtering},
+                            {"addresses", addresses},
+                            {"ports", ports},
+                            {"adoption", adopted_from}}));
+    table.rows.push_back({bridge.name,
+                          ours      ? "yes"
+                          : network ? "network"
+                                    : "no",
+                          addresses_text.empty() ? "-" : addresses_text,
+                          ports_text.empty() ? "-" : ports_text, bridge.stp ? "on" : "off",
+                          adoption_text});
+  }
+  for (const Adoption& each : adoptions)
+    if (each.state == AdoptionState::restored)
+      house.reporter.note(fmt::format("the adoption of {} by {} was put back: {}",
+                                      each.before.uplink, each.before.bridge, each.reason));
+  if (table.rows.empty() && !house.reporter.json())
+    house.reporter.note("there is no bridge");
+  else
+    house.reporter.answer(Json::object({{"bridges", list}}), table);
+  return Exit::done;
+}
+
+Exit run_bridge_repair(const Parsed& args, House& house) {
+  const std::string& name = args.word(0, "BRIDGE");
+  check_bridge_name(name);
+  need_root(house, "bridge repair");
+  const Facts facts = observe_parts(house, host::part::links);
+  const LinkFact* bridge = facts.link(name);
+  if (!bridge || bridge->kind != "bridge")
+    throw NotFound(fmt::format("{}; `nutshell bridge create {}` makes it",
+                               bridge ? name + " is no bridge" : "there is no bridge " + name,
+                               name));
+  std::vector<std::string> ports;
+  std::string words;
+  for (const Placed& each : displaced_taps(house))
+    if (each.bridge == name) {
+      ports.push_back(each.tap);
+      words += fmt::format("{}{} ({})", words.empty() ? "" : ", ", each.machine, each.tap);
+    }
+  const auto adoption = host::read_adoption(adoptions_folder(house), name);
+  if (adoption && adoption->state == AdoptionState::confirmed) {
+    const LinkFact* uplink = facts.link(adoption->before.uplink);
+    if (uplink && uplink->master != bridge->index) {
+      ports.push_back(uplink->name);
+      words += fmt::format("{}the uplink {}", words.empty() ? "" : ", ", uplink->name);
+    }
+  }
+  if (!house.dry())
+    for (const std::string& port : ports) host::put_on_bridge(port, name);
+  Json list = Json::array();
+  for (const std::string& port : ports) list.push(port);
+  if (house.reporter.json())
+    house.reporter.answer(Json::object({{"bridge", name}, {"repaired", list}}), "");
+  else
+    house.reporter.note(
+        ports.empty()
+            ? fmt::format("{} has every port that it should have", name)
+            : fmt::format("{} on {} again: {}", house.dry() ? "would be put" : "put", name, words));
+  return Exit::done;
+}
+
+}  // namespace nutshell
