@@ -206,7 +206,8 @@ RunReservation reserve_run(House& house, Transaction& transaction, const Machine
   for (const NicSpec& nic : spec.nics) {
     if (nic.kind != NicKind::network) continue;
     const NetworkRow row = find_or_add_network(house, transaction, nic.network, facts);
-    const EnsureNetwork ensure{spec.uuid, row.name, row.bridge, row.address, row.bridge_mac};
+    const EnsureNetwork ensure{spec.uuid,   row.name,       row.bridge,
+                               row.address, row.bridge_mac, row.mode};
     if (std::find(reservation.networks.begin(), reservation.networks.end(), ensure) ==
         reservation.networks.end())
       reservation.networks.push_back(ensure);

@@ -113,7 +113,9 @@ Json nic_to_json(const NicSpec& nic) {
                        {"network", nic.network},
                        {"model", to_string(nic.model)},
                        {"mac", nic.mac ? Json(to_string(*nic.mac)) : Json()},
-                       {"ip", nic.ip ? Json(to_string(*nic.ip)) : Json()}});
+                       {"ip", nic.ip ? Json(to_string(*nic.ip)) : Json()},
+                       {"mtu", nic.mtu},
+                       {"queues", nic.queues}});
 }
 
 NicSpec nic_from_json(const Json& json) {
@@ -126,6 +128,9 @@ NicSpec nic_from_json(const Json& json) {
     damaged("mac", "it is malformed");
   if (!json.at("ip").is_null() && !(nic.ip = parse_ipv4(text(json, "ip"))))
     damaged("ip", "it is malformed");
+  // Specs of the first version have neither.
+  if (json.find("mtu")) nic.mtu = number<unsigned>(json, "mtu");
+  if (json.find("queues")) nic.queues = number<unsigned>(json, "queues");
   return nic;
 }
 

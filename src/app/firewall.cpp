@@ -1,0 +1,212 @@
+// What was changed on the host beside links is noted before it is changed, with the boot and the
+// network namespace in which that is true: after a restart of the host there is nothing to take
+// back, and the note says so by itself. The table carries our mark; the note only says where to
+// look, and what forwarding was before us.
+#include "app/firewall.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "app/start.hpp"
+#include "host/files.hpp"
+#include "host/lock.hpp"
+#include "host/nft.hpp"
+#include "host/observe.hpp"
+#include "host/sysctl.hpp"
+#include "host/tool.hpp"
+#include "nutshell/error.hpp"
+#include "nutshell/firewall.hpp"
+
+namespace nutshell {
+namespace {
+
+using Settings = std::vector<host::Setting>;
+
+constexpr auto lock_patience = std::chrono::seconds(60);
+constexpr int most_tries = 5;  // each fails only because somebody made a table at that moment
+constexpr const char* usual_table = "nutshell";
+
+struct Note {
+  std::string table;  ///< empty: we have none
+  Settings ipv4, ipv6;
+  [[nodiscard]] bool empty() const { return table.empty() && ipv4.empty() && ipv6.empty(); }
+};
+
+std::string folder(const House& house) { return house.paths.state + "/networks"; }
+std::string note_file(const House& house) { return folder(house) + "/host.note"; }
+
+Json json_of(const Settings& settings) {
+  Json list = Json::array();
+  for (const host::Setting& each : settings)
+    list.push(Json::object({{"path", each.path}, {"before", each.before}, {"after", each.after}}));
+  return list;
+}
+
+Settings settings_of(const Json& list) {
+  Settings settings;
+  for (const Json& each : list.as_array())
+    settings.push_back({each.text("path"), each.text("before"), each.text("after")});
+  return settings;
+}
+
+Note read_note(const House& house) {
+  const auto text = host::read_file(note_file(house));
+  if (!text) return {};
+  const Json json = Json::parse(*text);
+  if (json.text("boot_id") != house.boot_id ||
+      json.text("network_namespace") != host::network_namespace())
+    return {};
+  return {json.text("table"), settings_of(json.at("ipv4")), settings_of(json.at("ipv6"))};
+}
+
+void write_note(const House& house, const Note& note) {
+  if (note.empty()) return host::drop_file(note_file(house));
+  host::write_file(note_file(house), Json::object({{"boot_id", house.boot_id},
+                                                   {"network_namespace", host::network_namespace()},
+                                                   {"table", note.table},
+                                                   {"ipv4", json_of(note.ipv4)},
+                                                   {"ipv6", json_of(note.ipv6)}})
+                                             .dump(true) +
+                                         "\n");
+}
+
+std::string own_mark(House& house) { return firewall_mark(house.registry().tag()); }
+
+/// The names that a table of ours may have: the second one where a stranger has the first.
+std::vector<std::string> names(House& house) {
+  return {usual_table, fmt::format("{}-{}", usual_table, house.registry().tag())};
+}
+
+struct Place {
+  std::string name;
+  std::optional<host::NftTable> ours;  ///< what is there, to be replaced
+};
+
+/// Where our table is, or is to be.
+Place find_place(House& house, const Note& note) {
+  std::vector<std::string> wanted = names(house);
+  if (note.table == wanted.back()) std::reverse(wanted.begin(), wanted.end());
+  for (const std::string& name : wanted) {
+    const auto table = host::find_table(name);
+    if (!table || has_mark(table->comment, own_mark(house))) return {name, table};
+  }
+  throw Conflict(
+      fmt::format("nftables has tables {} and {} that are not nutshell's; rename one of them",
+                  wanted[0], wanted[1]));
+}
+
+/// One try; throws CommandFailed when the table is no longer what was seen.
+void put_table(House& house, Note& note, const Firewall& wanted) {
+  Firewall firewall = wanted;
+  const Place place = find_place(house, note);
+  firewall.table = place.name;
+  if (place.ours && place.ours->comment == firewall_comment(firewall)) return;
+  if (note.table != place.name) {
+    note.table = place.name;
+    write_note(house, note);
+  }
+  host::apply_rules(
+      render_firewall(firewall, place.ours ? std::optional(place.ours->handle) : std::nullopt));
+}
+
+void drop_table(House& house, Note& note) {
+  if (note.table.empty()) return;
+  const auto table = host::find_table(note.table);
+  if (table && has_mark(table->comment, own_mark(house)))
+    host::apply_rules(render_removal(table->handle));
+  note.table.clear();
+  write_note(house, note);
+}
+
+void follow_table(House& house, Note& note, const std::vector<NetworkRow>& up) {
+  Firewall firewall;
+  firewall.mark = own_mark(house);
+  for (const NetworkRow& row : up)
+    firewall.networks.push_back({row.name, row.bridge, row.mode, row.address, row.ipv6});
+  for (int i = 1;; ++i) {
+    try {
+      return up.empty() ? drop_table(house, note) : put_table(house, note, firewall);
+    } catch (const CommandFailed& error) {
+      const std::string what = error.what();
+      const bool met_another = what.find("File exists") != std::string::npos ||
+                               what.find("No such file") != std::string::npos;
+      if (i == most_tries || !met_another) throw;
+    }
+  }
+}
+
+/// Another registry's network is up here: it may live on the forwarding that we turned on.
+bool others_are_up(House& house) {
+  const std::string start = network_mark(""), ending = ":" + house.registry().tag();
+  const Facts facts = observe_parts(house, host::part::links);
+  return std::any_of(facts.links.begin(), facts.links.end(), [&](const LinkFact& link) {
+    return link.alias.starts_with(start) && !link.alias.ends_with(ending);
+  });
+}
+
+void follow_forwarding(House& house, Note& note, Settings Note::*family, bool wanted,
+                       Settings (*find_settings)(), const char* name) {
+  Settings& settings = note.*family;
+  if (wanted) {
+    const Settings now = find_settings();  // on again, where somebody turned it off meanwhile
+    if (now.empty()) return;
+    if (settings.empty()) {
+      settings = now;
+      write_note(house, note);
+      house.reporter.note(fmt::format(
+          "{} forwarding was off on this host; it is on while a network needs it", name));
+    }
+    host::apply_settings(now);
+  } else if (!settings.empty() && !others_are_up(house)) {
+    host::restore_settings(settings);
+    settings.clear();
+    write_note(house, note);
+  }
+}
+
+bool leads_out(const NetworkRow& row) { return row.mode != NetworkMode::isolated; }
+bool leads_out_by_ipv6(const NetworkRow& row) { return leads_out(row) && !row.ipv6.empty(); }
+
+}  // namespace
+
+void follow_networks(House& house, const std::vector<NetworkRow>& up) {
+  host::make_directories(folder(house));
+  const host::Lock lock = host::Lock::exclusive(folder(house) + "/host.lock", lock_patience,
+                                                "the firewall of the networks");
+  Note note = read_note(house);
+  const auto some = [&](bool (*leads)(const NetworkRow&)) {
+    return std::any_of(up.begin(), up.end(), leads);
+  };
+  const bool ipv4 = some(leads_out), ipv6 = some(leads_out_by_ipv6);
+  // Nothing is forwarded without the rules, neither while they come nor while they go.
+  if (!up.empty()) follow_table(house, note, up);
+  follow_forwarding(house, note, &Note::ipv4, ipv4, host::settings_to_forward_ipv4, "IPv4");
+  follow_forwarding(house, note, &Note::ipv6, ipv6, host::settings_to_forward_ipv6, "IPv6");
+  if (!up.empty()) return;
+  follow_table(house, note, up);
+  if (note.empty()) host::drop_file(note_file(house));  // one of an earlier boot goes, too
+}
+
+bool has_firewall(House& house) { return !read_note(house).empty(); }
+
+void drop_firewall(House& house) {
+  for (const std::string& name : our_tables(house))
+    if (const auto table = host::find_table(name);
+        table && has_mark(table->comment, own_mark(house)))
+      host::apply_rules(render_removal(table->handle));
+  follow_networks(house, {});
+}
+
+std::vector<std::string> our_tables(House& house) {
+  std::vector<std::string> found;
+  if (!house.root || !host::find_program("nft")) return found;
+  for (const std::string& name : names(house)) {
+    const auto table = host::find_table(name);
+    if (table && has_mark(table->comment, own_mark(house))) found.push_back(name);
+  }
+  return found;
+}
+
+}  // namespace nutshell
