@@ -25,14 +25,20 @@ struct Firewall {
   std::string table = "nutshell";  ///< of the family inet
   std::string mark;                ///< firewall_mark() of the registry
   std::vector<FirewallNetwork> networks;
+  /// This registry lives on forwarding that was off before nutshell came, and puts it off again if
+  /// it is the last to do so.
+  bool forwards_ipv4 = false, forwards_ipv6 = false;
   bool operator==(const Firewall&) const = default;
 };
 
 /// The mark of a registry's table, from its four hex digits: "nutshell:ab12".
 std::string firewall_mark(std::string_view tag);
 /// The table's comment: the mark, and after a space what tells this content from any other, so that
-/// a table that is right already need not be made again.
+/// a table that is right already need not be made again; then "ipv4" and "ipv6" where it forwards
+/// them.
 std::string firewall_comment(const Firewall& firewall);
+/// True when one of the words after the first is `word`.
+bool has_word(std::string_view comment, std::string_view word);
 /// True when a table with that comment is of the registry that has `mark`.
 bool has_mark(std::string_view comment, std::string_view mark);
 

@@ -35,7 +35,8 @@ struct Note {
 };
 
 std::string folder(const House& house) { return house.paths.state + "/networks"; }
-std::string note_file(const House& house) { return folder(house) + "/host.note"; }
+// No network's name begins like this, so neither is a network's note or lock.
+std::string note_file(const House& house) { return folder(house) + "/_host.note"; }
 
 Json json_of(const Settings& settings) {
   Json list = Json::array();
@@ -120,14 +121,10 @@ void drop_table(House& house, Note& note) {
   write_note(house, note);
 }
 
-void follow_table(House& house, Note& note, const std::vector<NetworkRow>& up) {
-  Firewall firewall;
-  firewall.mark = own_mark(house);
-  for (const NetworkRow& row : up)
-    firewall.networks.push_back({row.name, row.bridge, row.mode, row.address, row.ipv6});
+void follow_table(House& house, Note& note, const Firewall& firewall) {
   for (int i = 1;; ++i) {
     try {
-      return up.empty() ? drop_table(house, note) : put_table(house, note, firewall);
+      return firewall.networks.empty() ? drop_table(house, note) : put_table(house, note, firewall);
     } catch (const CommandFailed& error) {
       const std::string what = error.what();
       const bool met_another = what.find("File exists") != std::string::npos ||
@@ -137,33 +134,57 @@ void follow_table(House& house, Note& note, const std::vector<NetworkRow>& up) {
   }
 }
 
-/// Another registry's network is up here: it may live on the forwarding that we turned on.
-bool others_are_up(House& house) {
+/// Another registry's network is up here and lives on forwarding that was off before nutshell came,
+/// as its table says: then it will put it off. Two that leave at once have no tables any more when
+/// they ask, and both do.
+bool another_forwards(House& house, const char* word) {
   const std::string start = network_mark(""), ending = ":" + house.registry().tag();
   const Facts facts = observe_parts(house, host::part::links);
-  return std::any_of(facts.links.begin(), facts.links.end(), [&](const LinkFact& link) {
-    return link.alias.starts_with(start) && !link.alias.ends_with(ending);
-  });
+  if (std::none_of(facts.links.begin(), facts.links.end(), [&](const LinkFact& link) {
+        return link.alias.starts_with(start) && !link.alias.ends_with(ending);
+      }))
+    return false;
+  for (const std::string& name : host::list_tables()) {
+    if (!name.starts_with(usual_table)) continue;
+    const auto table = host::find_table(name);
+    if (table && !has_mark(table->comment, own_mark(house)) && has_word(table->comment, word))
+      return true;
+  }
+  return false;
 }
 
-void follow_forwarding(House& house, Note& note, Settings Note::*family, bool wanted,
-                       Settings (*find_settings)(), const char* name) {
-  Settings& settings = note.*family;
-  if (wanted) {
-    const Settings now = find_settings();  // on again, where somebody turned it off meanwhile
-    if (now.empty()) return;
-    if (settings.empty()) {
-      settings = now;
-      write_note(house, note);
-      house.reporter.note(fmt::format(
-          "{} forwarding was off on this host; it is on while a network needs it", name));
-    }
-    host::apply_settings(now);
-  } else if (!settings.empty() && !others_are_up(house)) {
-    host::restore_settings(settings);
-    settings.clear();
-    write_note(house, note);
-  }
+struct Family {
+  Settings Note::*noted;
+  bool Firewall::*forwards;
+  Settings (*find_settings)();
+  const char *word, *name, *setting;
+};
+constexpr Family families[] = {
+    {&Note::ipv4, &Firewall::forwards_ipv4, host::settings_to_forward_ipv4, "ipv4", "IPv4",
+     "net/ipv4/ip_forward"},
+    {&Note::ipv6, &Firewall::forwards_ipv6, host::settings_to_forward_ipv6, "ipv6", "IPv6",
+     "net/ipv6/conf/all/forwarding"},
+};
+
+/// What is noted of that family's forwarding, before anything is changed.
+void note_forwarding(House& house, Note& note, const Family& family) {
+  Settings& settings = note.*family.noted;
+  if (!settings.empty()) return;
+  settings = family.find_settings();
+  if (!settings.empty())
+    house.reporter.note(fmt::format(
+        "{} forwarding was off on this host; it is on while a network needs it", family.name));
+  else if (another_forwards(house, family.word))
+    settings = {{family.setting, "0", "1"}};
+  if (!settings.empty()) write_note(house, note);
+}
+
+void stop_forwarding(House& house, Note& note, const Family& family) {
+  Settings& settings = note.*family.noted;
+  if (settings.empty()) return;
+  if (!another_forwards(house, family.word)) host::restore_settings(settings);
+  settings.clear();
+  write_note(house, note);
 }
 
 bool leads_out(const NetworkRow& row) { return row.mode != NetworkMode::isolated; }
@@ -173,19 +194,29 @@ bool leads_out_by_ipv6(const NetworkRow& row) { return leads_out(row) && !row.ip
 
 void follow_networks(House& house, const std::vector<NetworkRow>& up) {
   host::make_directories(folder(house));
-  const host::Lock lock = host::Lock::exclusive(folder(house) + "/host.lock", lock_patience,
+  const host::Lock lock = host::Lock::exclusive(folder(house) + "/_host.lock", lock_patience,
                                                 "the firewall of the networks");
   Note note = read_note(house);
-  const auto some = [&](bool (*leads)(const NetworkRow&)) {
-    return std::any_of(up.begin(), up.end(), leads);
-  };
-  const bool ipv4 = some(leads_out), ipv6 = some(leads_out_by_ipv6);
-  // Nothing is forwarded without the rules, neither while they come nor while they go.
-  if (!up.empty()) follow_table(house, note, up);
-  follow_forwarding(house, note, &Note::ipv4, ipv4, host::settings_to_forward_ipv4, "IPv4");
-  follow_forwarding(house, note, &Note::ipv6, ipv6, host::settings_to_forward_ipv6, "IPv6");
-  if (!up.empty()) return;
-  follow_table(house, note, up);
+  Firewall firewall;
+  firewall.mark = own_mark(house);
+  for (const NetworkRow& row : up)
+    firewall.networks.push_back({row.name, row.bridge, row.mode, row.address, row.ipv6});
+  const bool wanted[] = {std::any_of(up.begin(), up.end(), leads_out),
+                         std::any_of(up.begin(), up.end(), leads_out_by_ipv6)};
+  for (std::size_t i = 0; i < std::size(families); ++i) {
+    const Family& family = families[i];
+    if (wanted[i]) note_forwarding(house, note, family);
+    firewall.*family.forwards = wanted[i] && !(note.*family.noted).empty();
+  }
+  // From here it is known what will have to be put back.
+  follow_table(house, note, firewall);
+  // From here the rules stand, so nothing is forwarded that they would refuse.
+  for (std::size_t i = 0; i < std::size(families); ++i) {
+    if (wanted[i])
+      host::apply_settings(families[i].find_settings());
+    else
+      stop_forwarding(house, note, families[i]);
+  }
   if (note.empty()) host::drop_file(note_file(house));  // one of an earlier boot goes, too
 }
 

@@ -137,6 +137,7 @@ NetworkRow find_or_add_network(House& house, Transaction& transaction, const std
   }
   NetworkRow row;
   row.name = name;
+  row.address.prefix = 0;  // whichever is free
   return add_network(house, transaction, row, facts);
 }
 

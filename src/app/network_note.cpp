@@ -55,7 +55,7 @@ NetworkRow row_of(const std::string& name, const std::string& text) {
 /// While it is held, nobody else writes a note; what killed commands left half written is swept.
 host::Lock lock_notes(House& house) {
   host::make_directories(folder(house));
-  host::Lock lock = host::Lock::exclusive(folder(house) + "/notes.lock", lock_patience,
+  host::Lock lock = host::Lock::exclusive(folder(house) + "/_notes.lock", lock_patience,
                                           "the notes of the networks");
   host::drop_temporaries(folder(house));
   return lock;

@@ -119,7 +119,13 @@ std::uint64_t digest(std::string_view text) {
 std::string firewall_mark(std::string_view tag) { return fmt::format("nutshell:{}", tag); }
 
 std::string firewall_comment(const Firewall& firewall) {
-  return fmt::format("{} {:016x}", firewall.mark, digest(chains(firewall)));
+  return fmt::format("{} {:016x}{}{}", firewall.mark, digest(chains(firewall)),
+                     firewall.forwards_ipv4 ? " ipv4" : "", firewall.forwards_ipv6 ? " ipv6" : "");
+}
+
+bool has_word(std::string_view comment, std::string_view word) {
+  const std::string wanted = " " + std::string(word) + " ";
+  return (std::string(comment) + " ").find(wanted) != std::string::npos;
 }
 
 bool has_mark(std::string_view comment, std::string_view mark) {

@@ -3,6 +3,7 @@
 #include "host/nft.hpp"
 
 #include <cstdlib>
+#include <sstream>
 
 #include "host/tool.hpp"
 #include "nutshell/error.hpp"
@@ -48,6 +49,14 @@ std::optional<NftTable> find_table(const std::string& name) {
     return std::nullopt;
   throw CommandFailed(tool.argv, "exited with " + std::to_string(result.status),
                       result.stderr_tail);
+}
+
+std::vector<std::string> list_tables() {
+  std::istringstream lines(output_of(nft({"list", "tables", "inet"})));
+  std::vector<std::string> names;
+  std::string table, family, name;
+  while (lines >> table >> family >> name) names.push_back(name);
+  return names;
 }
 
 void apply_rules(const std::string& transaction) { (void)output_of(nft({"-f", "-"}, transaction)); }
