@@ -50,11 +50,12 @@ bool is_open_for_writing(int pid, const char* fd) {
   }
 }
 
-/// Adds the inodes of the sockets that /proc/net/FILE shows bound to that port. Its lines:
-/// "sl local:PORT remote:PORT state tx:rx tr:when retrnsmt uid timeout inode ...", in hex
+/// Adds the inodes of the sockets that /proc/thread-self/net/FILE shows bound to that port. Its
+/// lines: "sl local:PORT remote:PORT state tx:rx tr:when retrnsmt uid timeout inode ...", in hex
 /// (proc(5)); a TCP socket counts while it listens (state 0A).
 void add_bound(const char* file, unsigned port, std::set<std::uint32_t>& inodes) {
-  std::istringstream lines(read_file(fmt::format("/proc/net/{}", file), 64 * mebi).value_or(""));
+  std::istringstream lines(
+      read_file(fmt::format("/proc/thread-self/net/{}", file), 64 * mebi).value_or(""));
   const bool tcp = file[0] == 't';
   std::string line;
   for (std::getline(lines, line); std::getline(lines, line);) {

@@ -87,6 +87,56 @@ TEST_CASE("a migration is applied once, and recorded with its day") {
   CHECK(row.text(1) == "2026-11-20");
 }
 
+TEST_CASE("a network of the first version is a NAT network that was made on demand") {
+  Room room;
+  {
+    Registry registry = Registry::open(options(room));
+    Transaction t = registry.begin();
+    t.add_network({"n", "n0", parse_ipv4_net("10.75.0.1/24").value(), Mac{1}, {}});
+    t.commit();
+  }
+  for (const char* column : {"mode", "mtu", "ipv6", "dns", "by_hand"})
+    raw(room).execute(("ALTER TABLE network DROP COLUMN " + std::string(column)).c_str());
+  raw(room).execute("DELETE FROM migration WHERE number = 2; PRAGMA user_version = 1");
+  for (const auto mode : {Registry::Mode::look, Registry::Mode::read_write}) {
+    const auto network = Registry::open(options(room, mode)).network("n");
+    REQUIRE(network);
+    CHECK(network->mode == NetworkMode::nat);
+    CHECK(network->mtu == 1500);
+    CHECK(network->ipv6.empty());
+    CHECK(network->dns);
+    CHECK_FALSE(network->by_hand);
+  }
+}
+
+TEST_CASE("a network is kept with all that it is") {
+  Room room;
+  NetworkRow made{"n", "n0", parse_ipv4_net("10.75.0.1/24").value(), Mac{1}, {}};
+  made.mode = NetworkMode::isolated;
+  made.mtu = 9000;
+  made.ipv6 = "fd00:75::/64";
+  made.dns = false;
+  made.by_hand = true;
+  Registry registry = Registry::open(options(room));
+  {
+    Transaction t = registry.begin();
+    t.add_network(made);
+    t.commit();
+  }
+  const auto same = [&] {
+    const auto kept = registry.network("n").value();
+    return kept.mode == made.mode && kept.mtu == made.mtu && kept.ipv6 == made.ipv6 &&
+           kept.dns == made.dns && kept.by_hand == made.by_hand;
+  };
+  CHECK(same());
+  made.mode = NetworkMode::routed;
+  made.mtu = 1400;
+  Transaction t = registry.begin();
+  t.change_network(made);
+  t.commit();
+  CHECK(same());
+}
+
 TEST_CASE("what is no registry is called so, and kept") {
   Room room;
   std::ofstream(room.file()) << "this is a letter to my aunt, and long enough to be one\n" +
