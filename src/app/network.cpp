@@ -25,9 +25,9 @@ std::string free_bridge_name(House& house, const std::string& network, const Fac
                         [&](const NetworkRow& row) { return row.bridge == name; });
   };
   if (is_free(network)) return network;
-  std::string stem = network;
-  while (!stem.empty() && stem.back() >= '0' && stem.back() <= '9') stem.pop_back();
-  stem = stem.substr(0, longest_stem);
+  // nutshell1 is as good as nutshell0; beside somebody's eth0, eth1 would be taken for his.
+  std::string stem =
+      network == default_network ? "nutshell" : network.substr(0, longest_stem) + "-";
   for (unsigned i = 0; i < most_bridges; ++i)
     if (const std::string name = fmt::format("{}{}", stem, i); is_free(name)) return name;
   throw Exhausted(

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "app/lost.hpp"
 #include "app/network.hpp"
 #include "host/files.hpp"
 
@@ -65,19 +66,9 @@ host::Lock lock_notes(House& house) {
 
 bool needed_by_lost_machines(House& house, const std::string& network) {
   if (!host::file_exists(notes_file(house, network))) return false;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(house.paths.machines(), error)) {
-    const auto uuid = parse_uuid(entry.path().filename().string());
-    if (!uuid || house.registry().machine(*uuid)) continue;
-    try {
-      const auto text = host::read_file(house.paths.spec_file(*uuid));
-      if (!text) continue;
-      for (const NicSpec& nic : spec_from_json(Json::parse(*text)).nics)
-        if (nic.kind == NicKind::network && nic.network == network) return true;
-    } catch (const Error&) {
-      // Of a spec that cannot be read nobody knows what it needs; `recover` says so.
-    }
-  }
+  for (const MachineSpec& spec : lost_machines(house))
+    for (const NicSpec& nic : spec.nics)
+      if (nic.kind == NicKind::network && nic.network == network) return true;
   return false;
 }
 

@@ -7,8 +7,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <set>
 
 #include "app/firewall.hpp"
+#include "app/lost.hpp"
 #include "app/machine_state.hpp"
 #include "app/network.hpp"
 #include "app/start.hpp"
@@ -33,12 +35,24 @@ bool is_on(const MachineRow& row, const std::string& network) {
   });
 }
 
+/// The networks of machines that run although the registry has lost them.
+std::set<std::string> networks_of_lost_machines(House& house) {
+  std::set<std::string> networks;
+  for (const MachineSpec& spec : lost_machines(house))
+    if (is_alive(house, spec.uuid))
+      for (const NicSpec& nic : spec.nics)
+        if (nic.kind == NicKind::network) networks.insert(nic.network);
+  return networks;
+}
+
 /// Those on which a machine runs, or is being started; `leaving` does not count.
 std::vector<NetworkRow> networks_up(House& house, const Uuid& leaving) {
   std::vector<NetworkRow> up;
   const auto machines = house.registry().machines();
+  const std::set<std::string> lost = networks_of_lost_machines(house);
   for (const NetworkRow& network : house.registry().networks())
-    if (std::any_of(machines.begin(), machines.end(), [&](const MachineRow& row) {
+    if (lost.contains(network.name) ||
+        std::any_of(machines.begin(), machines.end(), [&](const MachineRow& row) {
           return row.run && row.uuid != leaving && row.run->boot_id == house.boot_id &&
                  is_on(row, network.name);
         }))

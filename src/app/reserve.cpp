@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <set>
 
+#include "app/lost.hpp"
 #include "app/network.hpp"
 #include "host/listen.hpp"
 #include "host/probe.hpp"
@@ -131,6 +132,7 @@ void reserve_display(House& house, Transaction& transaction, const MachineSpec& 
 }  // namespace
 
 void probe_wanted_addresses(House& house, const MachineSpec& spec, Facts& facts) {
+  add_lost_machines(house, facts);
   if (house.dry()) return;
   for (const NicSpec& nic : spec.nics) {
     if (!wants_address(nic)) continue;

@@ -167,7 +167,15 @@ check "the note stays for the machine that was lost" test -e "$root/state/networ
 check "recover" matches "$(n recover)" 'found again: network lab'
 check "finds the machine" matches "$(state_of x)" 'stopped|crashed'
 check "and the network with all that it was" equal "$(json network ls | jq -c '.networks[] | select(.name == "lab") | [.mode, .subnet, .mtu, .by_hand]')" '["routed","10.60.0.0/24",1400,true]'
-n rm x
 n network rm lab
+check "it runs again" quiet n start x
+rm "$root"/state/registry.db*
+check "with the registry lost while it runs, another one is given nothing of it" quiet n launch y "${machine[@]}"
+check "the same network, another address" matches "$(json show y | jq -r '.nics[0] | "\(.bridge) \(.ip)"')" '^nutshell0 10\.75\.0\.[3-9]'
+n rm y --force
+check "its network stays up for the machine that was lost" equal "$(ip -o link show type bridge | awk -F'[:@ ]+' '{print $2}') $(nft list tables | grep -cx 'table inet nutshell') $(our_processes | wc -l)" "nutshell0 1 2"
+check "recover" matches "$(n recover)" 'found again: x, running'
+n rm x --force
 check "no trace" nowhere
+check "no rule" equal "$(rules)" "$clean"
 finish
