@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "app/cmd.hpp"
+#include "app/commands_network.hpp"
 #include "app/machine_options.hpp"
 #include "app/options.hpp"
 
@@ -36,12 +37,6 @@ constexpr Option lease_ls_options[] = {{"pool", "POOL", "only this pool"}};
 constexpr Option reserve_options[] = {{"note", "TEXT", "why, for `lease ls`"}};
 constexpr Option gc_options[] = {
     {"volumes", "", "also delete volumes of machines that nobody knows"}};
-constexpr Option network_options[] = {
-    {"mode", "nat|routed|isolated", "how it is joined to the rest of the world (default: nat)"},
-    {"subnet", "A.B.C.0/P", "its addresses (default: the next free range of the pool subnet)"},
-    {"ipv6", "PREFIX/64", "advertise this prefix, too"},
-    {"mtu", "N", "what its bridge carries, in bytes (default: 1500)"},
-    {"dns", "on|off", "find its machines by NAME.CLOUD.nutshell (default: on)"}};
 constexpr Option supervise_options[] = {
     {"restart", "no|on-crash|always", "what to do when it ends (default: no)"},
     {"timeout", "SECONDS", "how long a stop may take (default: 60)"}};
@@ -193,32 +188,6 @@ std::vector<Command> make_table() {
       {"explain", line, "what each part of that line means, and where it came from", "NAME", 1, 1,
        by_hand_options, "nutshell explain ciab\nnutshell explain ciab --by-hand\n", look,
        run_explain},
-      {"network create", resources, "make a network with DHCP and DNS for machines", "NAME", 1, 1,
-       network_options,
-       "nutshell network create lab\n"
-       "nutshell network create dmz --mode routed --subnet 203.0.113.0/28\n"
-       "nutshell network create quiet --mode isolated --ipv6 fd00:75::/64 --dns off\n",
-       change, run_network_create},
-      {"network ls",
-       resources,
-       "list the networks and who is on them",
-       "",
-       0,
-       0,
-       {},
-       "nutshell network ls\n",
-       look,
-       run_network_ls},
-      {"network rm",
-       resources,
-       "remove a network that no machine is on",
-       "NAME",
-       1,
-       1,
-       {},
-       "nutshell network rm lab\n",
-       change,
-       run_network_rm},
       {"pool ls",
        resources,
        "what the host has to give, and how much of it is taken",
@@ -313,10 +282,13 @@ std::vector<Command> make_table() {
 std::span<const Command> commands() {
   static const std::vector<Command> table = [] {
     std::vector<Command> all = make_table();
-    const std::vector<Command> volumes = volume_commands();
-    const auto host = std::find_if(all.begin(), all.end(),
-                                   [](const Command& command) { return command.name == "doctor"; });
-    all.insert(host, volumes.begin(), volumes.end());
+    const auto put_before = [&all](std::string_view name, const std::vector<Command>& rows) {
+      const auto at = std::find_if(all.begin(), all.end(),
+                                   [&](const Command& command) { return command.name == name; });
+      all.insert(at, rows.begin(), rows.end());
+    };
+    put_before("pool ls", network_commands());
+    put_before("doctor", volume_commands());
     return all;
   }();
   return table;

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 
 #include "app/start.hpp"
 #include "host/files.hpp"
@@ -156,7 +157,7 @@ bool another_forwards(House& house, const char* word) {
 struct Family {
   Settings Note::*noted;
   bool Firewall::*forwards;
-  Settings (*find_settings)();
+  Settings (*find_settings)(const host::LinkNames&);
   const char *word, *name, *setting;
 };
 constexpr Family families[] = {
@@ -166,11 +167,24 @@ constexpr Family families[] = {
      "net/ipv6/conf/all/forwarding"},
 };
 
+/// The host's bridges that were made isolated: their notes say so (state/bridges/NAME.json).
+host::LinkNames links_that_never_forward(const House& house) {
+  host::LinkNames names;
+  std::error_code error;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(house.paths.state + "/bridges", error)) {
+    const auto text = host::read_file(entry.path().string());
+    const auto note = text ? Json::try_parse(*text) : std::nullopt;
+    if (note && note->flag("isolated")) names.push_back(entry.path().stem().string());
+  }
+  return names;
+}
+
 /// What is noted of that family's forwarding, before anything is changed.
 void note_forwarding(House& house, Note& note, const Family& family) {
   Settings& settings = note.*family.noted;
   if (!settings.empty()) return;
-  settings = family.find_settings();
+  settings = family.find_settings(links_that_never_forward(house));
   if (!settings.empty())
     house.reporter.note(fmt::format(
         "{} forwarding was off on this host; it is on while a network needs it", family.name));
@@ -213,7 +227,7 @@ void follow_networks(House& house, const std::vector<NetworkRow>& up) {
   // From here the rules stand, so nothing is forwarded that they would refuse.
   for (std::size_t i = 0; i < std::size(families); ++i) {
     if (wanted[i])
-      host::apply_settings(families[i].find_settings());
+      host::apply_settings(families[i].find_settings(links_that_never_forward(house)));
     else
       stop_forwarding(house, note, families[i]);
   }

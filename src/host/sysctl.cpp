@@ -48,25 +48,29 @@ void put(const std::string& path, const std::string& value, bool or_gone) {
     throw SystemError(errno, fmt::format("{}: cannot be set to {}", full(path), value));
 }
 
-/// Links that forward already, unchanged, and then the one setting for all.
-std::vector<Setting> whole(const std::string& folder, const std::string& all) {
+/// Links that forward already, unchanged; then the one setting for all, which sets every link; then
+/// those that never forward.
+std::vector<Setting> whole(const std::string& folder, const std::string& all,
+                           const LinkNames& never) {
   std::vector<Setting> settings;
   for (const std::string& link : links_in(folder)) {
     const std::string path = fmt::format("{}/{}/forwarding", folder, link);
     if (value_of(path) == "1") settings.push_back({path, "1", "1"});
   }
   settings.push_back({all, "0", "1"});
+  for (const std::string& link : never)
+    settings.push_back({fmt::format("{}/{}/forwarding", folder, link), "0", "0"});
   return settings;
 }
 
 }  // namespace
 
-std::vector<Setting> settings_to_forward_ipv4() {
+std::vector<Setting> settings_to_forward_ipv4(const LinkNames& never) {
   if (value_of("net/ipv4/ip_forward") != "0") return {};
-  return whole("net/ipv4/conf", "net/ipv4/ip_forward");
+  return whole("net/ipv4/conf", "net/ipv4/ip_forward", never);
 }
 
-std::vector<Setting> settings_to_forward_ipv6() {
+std::vector<Setting> settings_to_forward_ipv6(const LinkNames& never) {
   const std::string folder = "net/ipv6/conf", all = folder + "/all/forwarding";
   if (value_of(all) != "0") return {};
   std::vector<Setting> settings;
@@ -76,13 +80,12 @@ std::vector<Setting> settings_to_forward_ipv6() {
         value_of(path) == "1" && value_of(fmt::format("{}/{}/forwarding", folder, link)) == "0";
     if (hears) settings.push_back({path, "1", "2"});
   }
-  for (Setting& each : whole(folder, all)) settings.push_back(std::move(each));
+  for (Setting& each : whole(folder, all, never)) settings.push_back(std::move(each));
   return settings;
 }
 
 void apply_settings(const std::vector<Setting>& settings) {
-  for (const Setting& each : settings)
-    if (each.before != each.after) put(each.path, each.after, false);
+  for (const Setting& each : settings) put(each.path, each.after, each.before == each.after);
 }
 
 void restore_settings(const std::vector<Setting>& settings) {

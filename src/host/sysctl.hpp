@@ -13,12 +13,15 @@ struct Setting {
   bool operator==(const Setting&) const = default;
 };
 
-/// What turns IPv4 forwarding on; empty when it is on. Links that forward already are in the list
-/// unchanged: turning the whole off turns them off, and they are put back after it.
-std::vector<Setting> settings_to_forward_ipv4();
+using LinkNames = std::vector<std::string>;
+
+/// What turns IPv4 forwarding on, except for packets that come in by `never`; empty when it is on.
+/// Links that forward already are in the list unchanged: turning the whole off turns them off, and
+/// they are put back after it.
+std::vector<Setting> settings_to_forward_ipv4(const LinkNames& never);
 /// The same for IPv6. A host that forwards hears no router advertisements any more, so links that
 /// learn their routes from them are told to go on (accept_ra 2) first.
-std::vector<Setting> settings_to_forward_ipv6();
+std::vector<Setting> settings_to_forward_ipv6(const LinkNames& never);
 /// Makes them so, in order. Throws SystemError.
 void apply_settings(const std::vector<Setting>& settings);
 /// Puts them back, in reverse order. Links that are gone are no error. Throws SystemError.

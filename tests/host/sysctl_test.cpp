@@ -48,7 +48,7 @@ TEST_CASE("what was off is turned on, and put back as it was") {
     put("ipv4/conf/one/forwarding", "1");
     put("ipv6/conf/two/accept_ra", "0");
     const std::string before = state();
-    const auto ipv4 = settings_to_forward_ipv4(), ipv6 = settings_to_forward_ipv6();
+    const auto ipv4 = settings_to_forward_ipv4({}), ipv6 = settings_to_forward_ipv6({});
     CHECK(state() == before);
     apply_settings(ipv4);
     apply_settings(ipv6);
@@ -59,8 +59,26 @@ TEST_CASE("what was off is turned on, and put back as it was") {
     // begin.
     CHECK(get("ipv6/conf/one/accept_ra") == "2");
     CHECK(get("ipv6/conf/two/accept_ra") == "0");
-    CHECK(settings_to_forward_ipv4().empty());
-    CHECK(settings_to_forward_ipv6().empty());
+    CHECK(settings_to_forward_ipv4({}).empty());
+    CHECK(settings_to_forward_ipv6({}).empty());
+    restore_settings(ipv6);
+    restore_settings(ipv4);
+    CHECK(state() == before);
+  });
+}
+
+TEST_CASE("a link that never forwards does not begin") {
+  netns::in_new_netns([] {
+    make_links();
+    const std::string before = state();
+    const auto ipv4 = settings_to_forward_ipv4({"two", "gone"}),
+               ipv6 = settings_to_forward_ipv6({"two", "gone"});
+    apply_settings(ipv4);
+    apply_settings(ipv6);
+    for (const char* family : {"ipv4", "ipv6"}) {
+      CHECK(get(std::string(family) + "/conf/one/forwarding") == "1");
+      CHECK(get(std::string(family) + "/conf/two/forwarding") == "0");
+    }
     restore_settings(ipv6);
     restore_settings(ipv4);
     CHECK(state() == before);
@@ -71,7 +89,7 @@ TEST_CASE("a link that is gone does not keep the others from being put back") {
   netns::in_new_netns([] {
     make_links();
     put("ipv4/conf/one/forwarding", "1");
-    const auto ipv4 = settings_to_forward_ipv4(), ipv6 = settings_to_forward_ipv6();
+    const auto ipv4 = settings_to_forward_ipv4({}), ipv6 = settings_to_forward_ipv6({});
     apply_settings(ipv4);
     apply_settings(ipv6);
     nl::Socket socket;

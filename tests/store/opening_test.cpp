@@ -71,7 +71,7 @@ TEST_CASE("a registry of a newer version is refused and left alone") {
   auto before = content(room.file() + "-wal");
   CHECK(error_of<Conflict>([&] { Registry::open(options(room)); }) ==
         "registry " + room.file() +
-            " was written by a newer nutshell (schema 7, this one knows 2); use that version");
+            " was written by a newer nutshell (schema 7, this one knows 3); use that version");
   CHECK_THROWS_AS(Registry::open(options(room, Registry::Mode::look)), Conflict);
   CHECK(content(room.file() + "-wal") == before);
 }
@@ -97,7 +97,7 @@ TEST_CASE("a network of the first version is a NAT network that was made on dema
   }
   for (const char* column : {"mode", "mtu", "ipv6", "dns", "by_hand"})
     raw(room).execute(("ALTER TABLE network DROP COLUMN " + std::string(column)).c_str());
-  raw(room).execute("DELETE FROM migration WHERE number = 2; PRAGMA user_version = 1");
+  raw(room).execute("DELETE FROM migration WHERE number = 3; PRAGMA user_version = 1");
   for (const auto mode : {Registry::Mode::look, Registry::Mode::read_write}) {
     const auto network = Registry::open(options(room, mode)).network("n");
     REQUIRE(network);
