@@ -86,29 +86,30 @@ struct Place {
   std::optional<host::NftTable> ours;  ///< what is there, to be replaced
 };
 
-/// Where our table is, or is to be.
-Place find_place(House& house, const Note& note) {
-  std::vector<std::string> wanted = names(house);
-  if (note.table == wanted.back()) std::reverse(wanted.begin(), wanted.end());
-  for (const std::string& name : wanted) {
+/// Where our table is, or is to be. One that is there counts, whatever the note says.
+Place find_place(House& house) {
+  std::optional<std::string> free;
+  for (const std::string& name : names(house)) {
     const auto table = host::find_table(name);
-    if (!table || has_mark(table->comment, own_mark(house))) return {name, table};
+    if (table && has_mark(table->comment, own_mark(house))) return {name, table};
+    if (!table && !free) free = name;
   }
+  if (free) return {*free, std::nullopt};
   throw Conflict(
       fmt::format("nftables has tables {} and {} that are not nutshell's; rename one of them",
-                  wanted[0], wanted[1]));
+                  names(house).front(), names(house).back()));
 }
 
 /// One try; throws CommandFailed when the table is no longer what was seen.
 void put_table(House& house, Note& note, const Firewall& wanted) {
   Firewall firewall = wanted;
-  const Place place = find_place(house, note);
+  const Place place = find_place(house);
   firewall.table = place.name;
-  if (place.ours && place.ours->comment == firewall_comment(firewall)) return;
   if (note.table != place.name) {
     note.table = place.name;
     write_note(house, note);
   }
+  if (place.ours && place.ours->comment == firewall_comment(firewall)) return;
   host::apply_rules(
       render_firewall(firewall, place.ours ? std::optional(place.ours->handle) : std::nullopt));
 }
