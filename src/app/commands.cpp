@@ -1,7 +1,6 @@
 // The table: every command, its words, its options. Help, completion and the man page's check are
 // made from it.
 #include <algorithm>
-#include <vector>
 
 #include "app/cmd.hpp"
 #include "app/commands_network.hpp"
@@ -282,13 +281,11 @@ std::vector<Command> make_table() {
 std::span<const Command> commands() {
   static const std::vector<Command> table = [] {
     std::vector<Command> all = make_table();
-    const auto put_before = [&all](std::string_view name, const std::vector<Command>& rows) {
-      const auto at = std::find_if(all.begin(), all.end(),
-                                   [&](const Command& command) { return command.name == name; });
-      all.insert(at, rows.begin(), rows.end());
-    };
-    put_before("pool ls", network_commands());
-    put_before("doctor", volume_commands());
+    for (const auto& [before, rows] :
+         {std::pair{"pool ls", network_commands()}, std::pair{"doctor", volume_commands()}})
+      all.insert(std::find_if(all.begin(), all.end(),
+                              [name = before](const Command& each) { return each.name == name; }),
+                 rows.begin(), rows.end());
     return all;
   }();
   return table;

@@ -23,8 +23,8 @@ dry() {
   now=$(state_sum)
   [[ $now == "$was" ]] || { fail "files or links changed: ${*@Q}"; diff <(echo "$was") <(echo "$now"); return; }
   local found asked
-  # lvm may be asked for a report, for which it takes locks of its own.
-  for asked in $(grep -E 'execve\("[^"]*/lvm", \[.*"(fullreport|lvs|vgs|pvs)"' "$trace" | cut -d ' ' -f 1 | sort -u); do
+  # lvm may be asked for a report, for which it takes locks of its own, and nft for a list.
+  for asked in $(grep -E 'execve\("[^"]*/(lvm", \[.*"(fullreport|lvs|vgs|pvs)"|nft", \[.*"list")' "$trace" | cut -d ' ' -f 1 | sort -u); do
     sed -i -e "/^$asked /d" -e "/ kill(-$asked, SIGKILL)/d" "$trace"
   done
   found=$({
