@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 
 # The desk: a namespace of its own behind a link of this host, which it takes for the way to everywhere.
-desk=nutshell-desk-$$
+desk=nutshell-desk-${scratch##*.}
 ip netns add "$desk"
 on_desk() { ip netns exec "$desk" "$@"; }
 ip link add uplink type veth peer name eth0 netns "$desk"
@@ -21,7 +21,7 @@ for listen in TCP4-LISTEN:7777 TCP6-LISTEN:7777,ipv6only=1; do
   on_desk socat "$listen,fork,reuseaddr" SYSTEM:'echo "desk sees $SOCAT_PEERADDR"' & # says under which address it is reached
   servers+=("$!")
 done
-trap 'kill "${servers[@]}" 2>/dev/null; cleanup' EXIT
+trap 'kill "${servers[@]}" 2>/dev/null; ip netns del "$desk"; cleanup' EXIT
 
 # What a stranger has, under names that look like ours.
 ip link add nutshell7 type bridge
@@ -118,7 +118,10 @@ check "the host forwards IPv6 meanwhile, and still hears routers" equal "$(cat /
 
 say "-- dnsmasq"
 dns_pid() { cut -d' ' -f1 "$root/run/net-nutshell0/dnsmasq.pid"; }
-kill -9 "$(dns_pid)"
+killed=$(dns_pid)
+kill -9 "$killed"
+ended() { ! our_processes | grep -qx "$killed"; }
+until_true 10 ended
 check "one that died is started again by the next command that looks" matches "$(nutshell ls 2>&1)" 'nutshell0: its dnsmasq had died'
 check "it answers" matches "$(busybox nslookup na.shop.nutshell "$gateway")" "Address.*$na"
 check "and is left alone by the one after" equal "$(before=$(dns_pid); n ls >/dev/null; [[ $(dns_pid) == "$before" ]] && echo same)" same
