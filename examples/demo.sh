@@ -53,6 +53,7 @@ nutshell() { "$binary" "$@"; }
 undo() {
   local status=$?
   trap - EXIT
+  [[ -z $outside ]] || kill "$outside" 2>/dev/null || true
   if [[ $finished == no ]]; then
     nutshell --quiet rm --force demo >/dev/null 2>&1 || true
     local left
@@ -68,6 +69,30 @@ undo() {
   exit "$status"
 }
 remove_folder() { rm -rf -- "$NUTSHELL_ROOT"; }
+
+# A host somewhere else, 192.0.2.2, behind a link of this namespace: a namespace of its own that lives as long as a sleep.
+make_outside() {
+  local tries
+  unshare --net sleep 600 &
+  outside=$!
+  for ((tries = 0; tries < 100; tries++)); do
+    [[ $(readlink "/proc/$outside/ns/net") == "$(readlink /proc/self/ns/net)" ]] || break
+    sleep 0.05
+  done
+  ip link add uplink type veth peer name eth0 netns "$outside"
+  ip addr add 192.0.2.1/24 dev uplink
+  ip link set uplink up
+  there ip addr add 192.0.2.2/24 dev eth0
+  there ip link set eth0 up
+  there ip route add default via 192.0.2.1
+}
+there() { nsenter --target "$outside" --net "$@"; }
+
+# in_guest COMMAND: typed into the guest's serial line, as one would in `nutshell console demo`.
+in_guest() {
+  printf '%s$ echo %s | nutshell console demo%s\n' "$bold" "${1@Q}" "$plain"
+  { echo "$1"; sleep 2; } | timeout 4 "$binary" --quiet console demo >/dev/null || true
+}
 
 show_guest() { # what the guest said on its serial line, from the log that nutshell keeps
   local uuid
@@ -86,10 +111,11 @@ demonstrate() {
   trap 'exit 130' INT
   trap 'exit 143' TERM
   local before after address png="$root/build/demo.png"
+  make_outside
 
   before="$(snapshot)"
 
-  heading 'Launch: a volume, an address, a MAC, a tap on the bridge nutshell0, a display, and QEMU'
+  heading 'Launch: a volume, an address, a MAC, a tap on the bridge nutshell0 with its DHCP, DNS and NAT, a display, and QEMU'
   run launch demo --cdrom "$guest/demo.iso" --disk 1G --wait 'serial=nutshell-guest: eth0 [0-9.]+/' --timeout 120
   show_guest
 
@@ -98,6 +124,16 @@ demonstrate() {
   address="${address%%/*}"
   [[ -n $address ]] || die 'nutshell ls --json names no address of the machine'
   shell ping -c 3 -i 0.3 -W 2 "$address"
+
+  heading 'It reaches a host elsewhere through NAT, and that host does not reach it'
+  in_guest 'ping -c 2 192.0.2.2'
+  run wait demo 'serial=[12] packets received' --timeout 30
+  if there ping -q -c 1 -W 1 "$address" >/dev/null; then die "192.0.2.2 reaches $address behind NAT"; fi
+  remark "the guest's packets came back; a ping from 192.0.2.2 to $address did not"
+  in_guest 'nslookup demo.default.nutshell'
+  run wait demo "serial=Address: ${address//./\\.}" --timeout 30
+  run network ls
+  shell nft list table inet nutshell
 
   heading 'What there is'
   run ls
@@ -116,6 +152,8 @@ demonstrate() {
   remark "$(wc -c <"$png") bytes in $png"
 
   if [[ $keep == yes ]]; then
+    kill "$outside"
+    outside=
     finished=yes
     keep_words
     return
@@ -128,6 +166,9 @@ demonstrate() {
   heading 'Is anything left?'
   after="$(snapshot)"
   compare "$before" "$after"
+  [[ -z $(nft list ruleset) && $(</proc/sys/net/ipv4/ip_forward) == 0 ]] || die 'rules or forwarding are left'
+  kill "$outside"
+  outside=
   remove_folder
   finished=yes
   remark "Nothing is left. The whole took $SECONDS s after the build."
@@ -146,7 +187,7 @@ Remove everything:
 END
 }
 
-keep=no
+keep=no outside=
 case ${1:-} in
   '') ;;
   --keep) keep=yes ;;

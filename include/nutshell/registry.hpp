@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "nutshell/allocator.hpp"
+#include "nutshell/network.hpp"
 #include "nutshell/spec.hpp"
 #include "nutshell/step.hpp"
 
@@ -69,6 +70,11 @@ struct NetworkRow {
   Ipv4Net address;  ///< the bridge's own, with prefix
   Mac bridge_mac;
   std::vector<Uuid> users;  ///< machines that run on it now
+  NetworkMode mode = NetworkMode::nat;
+  unsigned mtu = usual_mtu;
+  std::string ipv6{};    ///< its /64 prefix; empty: none
+  bool dns = true;       ///< its machines are found by name
+  bool by_hand = false;  ///< made by `network create`: stays when its last machine is gone
 };
 
 class Registry;

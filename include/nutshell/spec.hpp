@@ -70,6 +70,8 @@ struct NicSpec {
   std::optional<Mac> mac;  ///< always set after create
   std::optional<Ipv4> ip;  ///< network: the leased address. bridge: only when asked for (recorded,
                            ///< probed, not handed out)
+  unsigned mtu = 0;        ///< bytes, told to the guest (virtio); 0: the bridge's
+  unsigned queues = 1;     ///< pairs of them, 1..16 (virtio)
   bool operator==(const NicSpec&) const = default;
 };
 
@@ -162,7 +164,8 @@ std::string words_of(BootOrder);
 /// A comma inside a value is written twice, as QEMU does. Paths stay as given (the caller makes
 /// them absolute). Mistakes go to `problems`.
 DiskSpec parse_disk(std::string_view text, const std::string& where, Problems& problems);
-/// The value of --nic: "bridge=br0,model=virtio,mac=...,ip=...", "network=NAME" or "user". Where
+/// The value of --nic: "bridge=br0,model=virtio,mac=...,ip=...", "network=NAME" or "user", with
+/// mtu= and queues= for virtio. Where
 /// none of the three is named ("model=e1000"), the kind is network with an empty `network`: the
 /// default network of whoever asks. Mistakes go to `problems`.
 NicSpec parse_nic(std::string_view text, const std::string& where, Problems& problems);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "nutshell/json.hpp"
+#include "nutshell/network.hpp"
 #include "nutshell/spec.hpp"
 #include "nutshell/values.hpp"
 
@@ -155,6 +156,7 @@ struct EnsureNetwork {  ///< first makes, last removes, under the network's lock
   std::string network, bridge;
   Ipv4Net address;
   Mac bridge_mac;
+  NetworkMode mode = NetworkMode::nat;
   bool operator==(const EnsureNetwork&) const = default;
 };
 struct LeaveNetwork {

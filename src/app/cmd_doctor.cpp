@@ -152,6 +152,10 @@ std::vector<Check> all_checks(House& house, const Facts& facts) {
           ? Check{"dnsmasq", Verdict::good, "there, for the managed network"}
           : Check{"dnsmasq", facts.root ? Verdict::bad : Verdict::note,
                   "not here; the managed network needs it: install the package dnsmasq-base"});
+  checks.push_back(host::find_program("nft")
+                       ? Check{"nft", Verdict::good, "there, for the managed networks"}
+                       : Check{"nft", facts.root ? Verdict::bad : Verdict::note,
+                               "not here; managed networks need it: install the package nftables"});
   checks.push_back(facts.ovmf_code.empty()
                        ? Check{"uefi", Verdict::note,
                                "no firmware found; install the package ovmf for --firmware uefi"}

@@ -173,6 +173,23 @@ std::string open_or_put_aside(House& house) {
   }
 }
 
+/// Networks that were made by hand come back although no machine is on them.
+void recover_networks(House& house, std::string& text, std::vector<std::string>& failed) {
+  for (const std::string& name : lost_networks(house)) {
+    try {
+      if (!house.dry()) {
+        Transaction transaction = house.registry().begin();
+        restore_network(house, transaction, name);
+        transaction.commit();
+      }
+      text +=
+          fmt::format("{}network {}\n", house.dry() ? "would find again: " : "found again: ", name);
+    } catch (const Error& error) {
+      failed.push_back(fmt::format("network {}: {}", name, error.what()));
+    }
+  }
+}
+
 }  // namespace
 
 Exit run_recover(const Parsed&, House& house) {
@@ -181,6 +198,7 @@ Exit run_recover(const Parsed&, House& house) {
   const Facts facts = observe_parts(house, host::part::links);
   std::vector<std::string> failed;
   Json list = Json::array();
+  recover_networks(house, text, failed);
   for (const Found& found : find_machines(house, facts, failed)) {
     const std::string who = to_string(found.spec.name);
     try {

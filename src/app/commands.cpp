@@ -1,9 +1,9 @@
 // The table: every command, its words, its options. Help, completion and the man page's check are
 // made from it.
 #include <algorithm>
-#include <vector>
 
 #include "app/cmd.hpp"
+#include "app/commands_network.hpp"
 #include "app/machine_options.hpp"
 #include "app/options.hpp"
 
@@ -281,9 +281,12 @@ std::vector<Command> make_table() {
 std::span<const Command> commands() {
   static const std::vector<Command> table = [] {
     std::vector<Command> all = make_table();
-    const auto is_doctor = [](const Command& command) { return command.name == "doctor"; };
-    for (const std::vector<Command>& more : {volume_commands(), bridge_commands()})
-      all.insert(std::find_if(all.begin(), all.end(), is_doctor), more.begin(), more.end());
+    for (const auto& [before, rows] :
+         {std::pair{"pool ls", network_commands()}, std::pair{"doctor", volume_commands()},
+          std::pair{"doctor", bridge_commands()}})
+      all.insert(std::find_if(all.begin(), all.end(),
+                              [name = before](const Command& each) { return each.name == name; }),
+                 rows.begin(), rows.end());
     return all;
   }();
   return table;

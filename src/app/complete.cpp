@@ -9,6 +9,7 @@
 
 #include <cerrno>
 
+#include "app/network.hpp"
 #include "app/secret.hpp"
 #include "host/fd.hpp"
 #include "host/files.hpp"
@@ -35,28 +36,46 @@ void take_defaults(const House& house, const Facts& facts, MachineSpec& spec) {
   if (spec.nics.empty() && left_open("nic")) {
     NicSpec nic;
     nic.kind = facts.root ? NicKind::network : NicKind::user;
-    nic.network = facts.root ? "nutshell0" : "";
+    nic.network = facts.root ? default_network : "";
     spec.nics.push_back(nic);
     spec.origins["nic.0"] = facts.root ? "default for root: the managed network"
                                        : "default for ordinary users: user-mode networking";
   }
 }
 
-void complete_nics(const Facts& facts, MachineSpec& spec, Problems& problems) {
+/// Why that NIC cannot be on that managed network; empty: it can.
+std::string network_fault(House& house, const NicSpec& nic) {
+  const auto row = house.registry().network(nic.network);
+  if (!row && nic.network != default_network)
+    return fmt::format(
+        "there is no managed network {}; `nutshell network create {}` makes it, and "
+        "`nutshell network ls` lists those that there are",
+        nic.network, nic.network);
+  const unsigned mtu = row ? row->mtu : usual_mtu;
+  if (nic.mtu > mtu)
+    return fmt::format("mtu={} is more than the network {} carries ({}); use that or less", nic.mtu,
+                       nic.network, mtu);
+  return "";
+}
+
+void complete_nics(House& house, const Facts& facts, MachineSpec& spec, Problems& problems) {
   for (NicSpec& nic : spec.nics) {
     if (nic.kind == NicKind::network && nic.network.empty()) {
       nic.kind = facts.root ? NicKind::network : NicKind::user;
-      nic.network = facts.root ? "nutshell0" : "";
+      nic.network = facts.root ? default_network : "";
     }
     if (nic.kind == NicKind::network && !facts.root)
       problems.push_back(
           {"--nic", fmt::format("the managed network {} needs root; use --nic user, or --nic "
                                 "bridge=BR where /etc/qemu/bridge.conf allows it",
                                 nic.network)});
-    if (nic.kind == NicKind::network && nic.network != "nutshell0")
-      problems.push_back({"--nic", fmt::format("there is no managed network {}; this version has "
-                                               "nutshell0 alone, or name a bridge with bridge=",
-                                               nic.network)});
+    if (nic.kind == NicKind::network)
+      if (std::string fault = network_fault(house, nic); !fault.empty())
+        problems.push_back({"--nic", std::move(fault)});
+    if (nic.queues > 1 && !facts.root)
+      problems.push_back({"--nic", fmt::format("queues={} needs root; the bridge helper gives an "
+                                               "ordinary user a tap of one queue",
+                                               nic.queues)});
     if (nic.kind != NicKind::bridge) continue;
     const LinkFact* link = facts.link(nic.bridge);
     if (!link)
@@ -67,6 +86,10 @@ void complete_nics(const Facts& facts, MachineSpec& spec, Problems& problems) {
       problems.push_back(
           {"--nic", fmt::format("{} is no bridge{}; name a bridge, or leave --nic out", nic.bridge,
                                 link->kind.empty() ? "" : " but a " + link->kind)});
+    else if (nic.mtu > link->mtu)
+      problems.push_back(
+          {"--nic", fmt::format("mtu={} is more than the bridge {} carries ({}); use that or less",
+                                nic.mtu, nic.bridge, link->mtu)});
   }
 }
 
@@ -174,10 +197,10 @@ void check_iso(const std::string& path, const std::string& where) {
   if (!file) throw SystemError(errno, fmt::format("{}: {} cannot be read", where, printable(path)));
 }
 
-void complete_spec(const House& house, const Facts& facts, MachineSpec& spec, Problems& problems,
+void complete_spec(House& house, const Facts& facts, MachineSpec& spec, Problems& problems,
                    std::vector<std::string>& warnings) {
   take_defaults(house, facts, spec);
-  complete_nics(facts, spec, problems);
+  complete_nics(house, facts, spec, problems);
   for (std::size_t i = 0; i < spec.disks.size(); ++i)
     complete_disk(house, spec, i, problems, warnings);
   complete_firmware(house, facts, spec);

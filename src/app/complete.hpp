@@ -13,7 +13,7 @@ namespace nutshell {
 /// Fills in what was left open: NICs, paths of volumes, backing chains, the pinned machine type,
 /// firmware variables. Appends every mistake, and to `warnings` what is odd but allowed (more
 /// memory than is free now).
-void complete_spec(const House& house, const Facts& facts, MachineSpec& spec, Problems& problems,
+void complete_spec(House& house, const Facts& facts, MachineSpec& spec, Problems& problems,
                    std::vector<std::string>& warnings);
 /// What only a look at the host shows before a start: files that must be readable, disks in use,
 /// bridges. Throws the first fault.

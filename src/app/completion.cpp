@@ -42,8 +42,9 @@ std::string values_of(const Option& option) {
 
 // What the words of a command are, one quoted word of bash for each.
 std::string words_taken(const Command& command) {
-  if (command.name == "launch" || command.name == "create" || command.name == "volume create")
-    return "";  // a name that is new
+  if (command.name == "launch" || command.name == "create" || command.name == "volume create" ||
+      command.name.starts_with("network"))
+    return "";  // a name that is new, or none of a machine
   if (command.arguments == "NAME CONDITION") return fmt::format("machines '{}'", conditions);
   if (command.arguments == "NAME [FILE.png]" || command.arguments == "NAME [ISO]")
     return "machines files";

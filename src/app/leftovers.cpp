@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "app/firewall.hpp"
 #include "app/lvm_access.hpp"
 #include "app/machine_state.hpp"
 #include "app/settle.hpp"
@@ -157,18 +158,45 @@ bool in_use(House& house, const std::string& network) {
   return false;
 }
 
+bool any_in_use(House& house) {
+  for (const NetworkRow& network : house.registry().networks())
+    if (in_use(house, network.name)) return true;
+  return false;
+}
+
+void find_firewall(House& house, std::vector<Leftover>& found) {
+  if (any_in_use(house)) return;
+  for (const std::string& table : our_tables(house))
+    found.push_back({Kind::firewall, "the nftables table inet " + table,
+                     fmt::format("its mark is nutshell:{}, and no machine runs on any network",
+                                 house.registry().tag()),
+                     table});
+  if (found.empty() && has_firewall(house))
+    found.push_back({Kind::firewall, "the host's forwarding",
+                     "it is on because of a network, and no machine runs on any", ""});
+}
+
 // A bridge of ours carries the tag of this registry in its mark, so another registry's is never
 // taken for ours.
 void find_networks(House& house, std::vector<Leftover>& found) {
   // What nobody in the registry uses may be used by a machine that it has forgotten.
   if (!living_strangers(house).empty()) return;
   const std::string ending = ":" + house.registry().tag();
-  for (const std::string& name : names_in(house.paths.run)) {
-    if (!name.starts_with("net-") || in_use(house, name.substr(4))) continue;
-    found.push_back({Kind::dhcp, "the DHCP server of " + name.substr(4),
-                     "no machine runs on that network", house.paths.run + "/" + name});
+  const std::string start_of_folder = house.paths.network_dir("");
+  std::vector<std::string> folders = host::served_folders(house.paths.run);
+  for (const std::string& name : names_in(house.paths.run))
+    folders.push_back(house.paths.run + "/" + name);
+  std::sort(folders.begin(), folders.end());
+  folders.erase(std::unique(folders.begin(), folders.end()), folders.end());
+  for (const std::string& folder : folders) {
+    if (!folder.starts_with(start_of_folder)) continue;
+    const std::string network = folder.substr(start_of_folder.size());
+    if (in_use(house, network)) continue;
+    found.push_back(
+        {Kind::dhcp, "the DHCP server of " + network, "no machine runs on that network", folder});
   }
   if (!house.root) return;
+  find_firewall(house, found);
   const Facts facts = observe_parts(house, host::part::links);
   for (const LinkFact& link : facts.links) {
     const std::string start = network_mark("");
@@ -220,6 +248,7 @@ void drop_leftover(House& house, const Leftover& leftover) {
     case Kind::plan:
     case Kind::run: return;  // settle() has done what can be done
     case Kind::dhcp: return host::stop_dhcp(leftover.key);
+    case Kind::firewall: return drop_firewall(house);
     case Kind::run_folder: return host::drop_directory(leftover.key);
     case Kind::bridge: {
       const Facts facts = observe_parts(house, host::part::links);

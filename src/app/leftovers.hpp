@@ -15,6 +15,7 @@ struct Leftover {
     run,
     bridge,
     dhcp,
+    firewall,
     run_folder,
     machine_folder,
     lost_volume

@@ -20,7 +20,9 @@ Json nics_json(const MachineSpec& spec, const std::optional<RunRecord>& run) {
                             {"network", text_or_null(nic.network)},
                             {"model", to_string(nic.model)},
                             {"tap", text_or_null(tap)},
-                            {"ip", nic.ip ? Json(to_string(*nic.ip)) : Json()}}));
+                            {"ip", nic.ip ? Json(to_string(*nic.ip)) : Json()},
+                            {"mtu", nic.mtu ? Json(nic.mtu) : Json()},
+                            {"queues", nic.queues}}));
   }
   return nics;
 }

@@ -1,30 +1,68 @@
-// The managed network: its row and subnet in the registry, its bridge and dnsmasq on the host. The
-// first machine makes it, the last removes it.
+// Managed networks: their rows and subnets in the registry (network.cpp, network_note.cpp), their
+// rules, bridges and dnsmasqs on the host (network_up.cpp). The first machine makes them there, the
+// last removes them.
 #pragma once
 #include "app/house.hpp"
+#include "host/lock.hpp"
 #include "nutshell/facts.hpp"
 #include "nutshell/registry.hpp"
 #include "nutshell/step.hpp"
 
 namespace nutshell {
 
-/// The network's row; made with a free subnet and a bridge name that nobody has if there is none
-/// yet.
+/// The network that every machine of root is on when nobody says otherwise.
+inline constexpr const char* default_network = "nutshell0";
+
+/// The network's row; the default network is made with a free subnet and a bridge name that nobody
+/// has if there is none yet. Throws NotFound for another one that is not there.
 NetworkRow find_or_add_network(House& house, Transaction& transaction, const std::string& name,
                                const Facts& facts);
+/// Adds a network. `wanted` has its name, mode, MTU and so on; a subnet where one is asked for
+/// (address with prefix, first is the network's), else prefix 0. Gives the row as it is added.
+NetworkRow add_network(House& house, Transaction& transaction, NetworkRow wanted,
+                       const Facts& facts);
+/// Forgets a network that no machine has an address in, and gives back what it held. Its note goes
+/// after the commit: drop_note().
+void forget_network(Transaction& transaction, const NetworkRow& row);
 /// Who holds a network's leases in the registry.
 Uuid network_holder(const std::string& name);
-/// Writes the note of each network of that machine, from which `recover` knows it again. The note
-/// goes with the network's row.
+/// The mark of its bridge.
+std::string mark_of_network(House& house, const std::string& name);
+/// Names of the machines that have a NIC there, by cloud and name.
+std::vector<std::string> machines_on(House& house, const std::string& network);
+
+/// Writes the note of a network, from which `recover` knows it again. The note goes with the
+/// network's row.
+void note_network(House& house, const NetworkRow& row);
+/// The same for each network of that machine.
 void note_networks(House& house, const Uuid& uuid);
-/// Bridge up and dnsmasq answering, with a line for each machine that has an address here.
-void ensure_network(House& house, const EnsureNetwork& step);
-/// Takes both down when no other machine runs on it.
-void leave_network(House& house, const LeaveNetwork& step);
+/// Removes the note, unless a machine that the registry has lost needs it.
+void drop_note(House& house, const std::string& network);
+/// True when a machine that the registry does not know has a NIC there, by the spec beside its
+/// disks, and the network has a note.
+bool needed_by_lost_machines(House& house, const std::string& network);
+/// Adds a network that was there before, with all that it held.
+void restore_row(House& house, Transaction& transaction, const NetworkRow& row);
 /// Puts a network back into the registry from the note beside it (for `recover`). Throws NotFound
 /// without one.
 void restore_network(House& house, Transaction& transaction, const std::string& name);
-/// Forgets networks in which no machine has an address any more.
+/// Names of the networks that were made by hand, have a note, and are not in the registry.
+std::vector<std::string> lost_networks(House& house);
+/// Forgets networks that were made on demand and in which no machine has an address any more.
 void remove_unused_networks(House& house, Transaction& transaction);
+
+/// Rules, bridge and dnsmasq, with a line for each machine that has an address here.
+void ensure_network(House& house, const EnsureNetwork& step);
+/// Takes them down when no other machine runs on it; tells dnsmasq who is left otherwise.
+void leave_network(House& house, const LeaveNetwork& step);
+/// Tells the dnsmasq of each of these networks, where one runs, which machines there are now.
+void tell_networks(House& house, const std::vector<std::string>& networks);
+/// Starts the dnsmasq of each network on which a machine runs and none serves: it has died. A
+/// failure is a warning.
+void tend_networks(House& house);
+/// The lock under which a network's bridge and dnsmasq change.
+host::Lock lock_network(House& house, const std::string& network);
+/// Removes the network's lock file, which the caller holds; who waits for it notices.
+void drop_network_lock(House& house, const std::string& network);
 
 }  // namespace nutshell

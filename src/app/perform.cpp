@@ -69,6 +69,11 @@ void Performer::perform(const ForgetMachine& step) {
   transaction.remove_machine(step.uuid);
   remove_unused_networks(house_, transaction);
   transaction.commit();
+  if (!row || !house_.root) return;
+  std::vector<std::string> networks;  // whose DNS and DHCP knew it
+  for (const NicSpec& nic : row->spec.nics)
+    if (nic.kind == NicKind::network) networks.push_back(nic.network);
+  tell_networks(house_, networks);
 }
 
 void Performer::perform(const FreeRun& step) {

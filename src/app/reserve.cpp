@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <set>
 
+#include "app/lost.hpp"
 #include "app/network.hpp"
 #include "host/listen.hpp"
 #include "host/probe.hpp"
@@ -131,6 +132,7 @@ void reserve_display(House& house, Transaction& transaction, const MachineSpec& 
 }  // namespace
 
 void probe_wanted_addresses(House& house, const MachineSpec& spec, Facts& facts) {
+  add_lost_machines(house, facts);
   if (house.dry()) return;
   for (const NicSpec& nic : spec.nics) {
     if (!wants_address(nic)) continue;
@@ -206,7 +208,8 @@ RunReservation reserve_run(House& house, Transaction& transaction, const Machine
   for (const NicSpec& nic : spec.nics) {
     if (nic.kind != NicKind::network) continue;
     const NetworkRow row = find_or_add_network(house, transaction, nic.network, facts);
-    const EnsureNetwork ensure{spec.uuid, row.name, row.bridge, row.address, row.bridge_mac};
+    const EnsureNetwork ensure{spec.uuid,   row.name,       row.bridge,
+                               row.address, row.bridge_mac, row.mode};
     if (std::find(reservation.networks.begin(), reservation.networks.end(), ensure) ==
         reservation.networks.end())
       reservation.networks.push_back(ensure);

@@ -11,7 +11,8 @@
 namespace nutshell {
 
 /// Asks the wire about addresses that a foreign neighbour may have, and adds the answers to
-/// `facts`. Before the transaction; a dry run asks nothing.
+/// `facts`, with what machines have that the registry has lost. Before the transaction; a dry run
+/// asks nothing.
 void probe_wanted_addresses(House& house, const MachineSpec& spec, Facts& facts);
 
 /// Throws Conflict when a disk or a layer below one is a volume of another machine.

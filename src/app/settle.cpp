@@ -12,6 +12,7 @@
 #include "app/execute.hpp"
 #include "app/interrupt.hpp"
 #include "app/machine_state.hpp"
+#include "app/network.hpp"
 #include "app/perform.hpp"
 #include "host/files.hpp"
 #include "nutshell/plan.hpp"
@@ -154,8 +155,11 @@ Settled settle(House& house, const std::optional<Uuid>& only) {
       dead.push_back(std::move(unfinished));
   }
   std::vector<Ended> ended = ended_runs(house, only, settled.busy);
-  if (dead.empty() && ended.empty()) return settled;
   if (!may_write(house)) return settled;
+  if (dead.empty() && ended.empty()) {
+    tend_networks(house);
+    return settled;
+  }
   house.open_for_change();
   for (const Unfinished& unfinished : dead) recover_one(house, unfinished, settled);
   for (const Ended& one : ended_runs(house, only, settled.busy)) {
@@ -165,6 +169,7 @@ Settled settle(House& house, const std::optional<Uuid>& only) {
       settled.busy.push_back(one.uuid);  // somebody else is doing just this
     }
   }
+  tend_networks(house);
   return settled;
 }
 

@@ -16,20 +16,33 @@ std::string driver_of(NicModel model) {
   return {};
 }
 
+/// Hands over a descriptor for each queue: "11", or "11:12:13".
+std::string handed(LineBuilder& line, Handle::What what, const std::string& path, unsigned nic,
+                   unsigned queues) {
+  std::string numbers;
+  for (unsigned queue = 0; queue < queues; ++queue)
+    numbers += fmt::format("{}{}", queue ? ":" : "", line.hand(what, path, nic));
+  return numbers;
+}
+
 Json netdev_of(LineBuilder& line, const NicSpec& nic, std::size_t index, const Places& places) {
   Json netdev = Json::object(
       {{"type", nic.kind == NicKind::user ? "user" : "tap"}, {"id", fmt::format("net{}", index)}});
   if (nic.kind == NicKind::user) return netdev;
   const auto number = static_cast<unsigned>(index);
   const std::string tap = index < places.taps.size() ? places.taps[index] : "";
-  const int fd = places.by_bridge_helper
-                     ? line.hand(Handle::What::bridge_helper, nic.bridge, number)
-                     : line.hand(Handle::What::tap, tap, number);
-  netdev.set("fd", std::to_string(fd));
+  if (places.by_bridge_helper) {
+    if (nic.queues > 1)
+      throw ConfigError("--nic", "queues= needs root; the bridge helper gives a tap of one queue");
+    netdev.set("fd", std::to_string(line.hand(Handle::What::bridge_helper, nic.bridge, number)));
+  } else {
+    netdev.set(nic.queues > 1 ? "fds" : "fd",
+               handed(line, Handle::What::tap, tap, number, nic.queues));
+  }
   if (places.vhost_net && nic.model == NicModel::virtio)
     netdev.set("vhost", true)
-        .set("vhostfd",
-             std::to_string(line.hand(Handle::What::vhost_net, "/dev/vhost-net", number)));
+        .set(nic.queues > 1 ? "vhostfds" : "vhostfd",
+             handed(line, Handle::What::vhost_net, "/dev/vhost-net", number, nic.queues));
   return netdev;
 }
 
@@ -58,6 +71,9 @@ void render_nics(LineBuilder& line, const MachineSpec& spec, const Places& place
                                 {"mac", to_string(*nic.mac)},
                                 {"bootindex", nic_bootindex(spec, i)}});
     if (spec.boot != BootOrder::net) device.set("romfile", "");
+    if (nic.mtu) device.set("host_mtu", nic.mtu);
+    // An interrupt for each direction of each queue, one for control and one for configuration.
+    if (nic.queues > 1) device.set("mq", true).set("vectors", 2 * nic.queues + 2);
     line.add_json("-device", device,
                   fmt::format("network card {} ({}) with the MAC {}, which no other machine has", i,
                               to_string(nic.model), to_string(*nic.mac)),

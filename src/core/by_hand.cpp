@@ -61,7 +61,8 @@ void hand_disks(LineBuilder& line, const MachineSpec& spec, const Places& places
 
 void hand_nics(LineBuilder& line, const MachineSpec& spec) {
   if (spec.nics.empty()) line.add("-nic", "none", "no network card", line.origin("nic"));
-  const bool alone = spec.nics.size() == 1;  // several -net options would all hang on one hub
+  // Several -net options would all hang on one hub, and -net nic cannot tell an MTU.
+  const bool alone = spec.nics.size() == 1 && spec.nics.front().mtu == 0;
   for (std::size_t i = 0; i < spec.nics.size(); ++i) {
     const NicSpec& nic = spec.nics[i];
     const std::string origin = line.origin(fmt::format("nic.{}", i));
@@ -87,8 +88,9 @@ void hand_nics(LineBuilder& line, const MachineSpec& spec) {
     const std::string driver =
         nic.model == NicModel::virtio ? "virtio-net-pci" : to_string(nic.model);
     line.add("-device",
-             fmt::format("{},netdev=net{}{}", driver, i, mac.empty() ? "" : ",mac=" + mac), card,
-             origin);
+             fmt::format("{},netdev=net{}{}{}", driver, i, mac.empty() ? "" : ",mac=" + mac,
+                         nic.mtu ? fmt::format(",host_mtu={}", nic.mtu) : ""),
+             card, origin);
   }
 }
 

@@ -108,12 +108,15 @@ DiskSpec disk_from_json(const Json& json) {
 }
 
 Json nic_to_json(const NicSpec& nic) {
-  return Json::object({{"kind", to_string(nic.kind)},
-                       {"bridge", nic.bridge},
-                       {"network", nic.network},
-                       {"model", to_string(nic.model)},
-                       {"mac", nic.mac ? Json(to_string(*nic.mac)) : Json()},
-                       {"ip", nic.ip ? Json(to_string(*nic.ip)) : Json()}});
+  Json json = Json::object({{"kind", to_string(nic.kind)},
+                            {"bridge", nic.bridge},
+                            {"network", nic.network},
+                            {"model", to_string(nic.model)},
+                            {"mac", nic.mac ? Json(to_string(*nic.mac)) : Json()},
+                            {"ip", nic.ip ? Json(to_string(*nic.ip)) : Json()}});
+  if (nic.mtu) json.append("mtu", nic.mtu);
+  if (nic.queues > 1) json.append("queues", nic.queues);
+  return json;
 }
 
 NicSpec nic_from_json(const Json& json) {
@@ -126,6 +129,9 @@ NicSpec nic_from_json(const Json& json) {
     damaged("mac", "it is malformed");
   if (!json.at("ip").is_null() && !(nic.ip = parse_ipv4(text(json, "ip"))))
     damaged("ip", "it is malformed");
+  // Written only where they are asked for.
+  if (json.find("mtu")) nic.mtu = number<unsigned>(json, "mtu");
+  if (json.find("queues")) nic.queues = number<unsigned>(json, "queues");
   return nic;
 }
 

@@ -4,13 +4,15 @@
 #include <vector>
 
 #include "core/spec_options.hpp"
+#include "nutshell/network.hpp"
 #include "nutshell/spec.hpp"
 
 namespace nutshell {
 namespace {
 
 const std::vector<std::string>& nic_keys() {
-  static const std::vector<std::string> keys{"bridge", "network", "user", "model", "mac", "ip"};
+  static const std::vector<std::string> keys{"bridge", "network", "user", "model",
+                                             "mac",    "ip",      "mtu",  "queues"};
   return keys;
 }
 
@@ -60,6 +62,38 @@ void take_ip(OptionList& list, NicSpec& nic) {
   nic.ip = ip;
 }
 
+/// A whole number between two limits; complains and gives nothing otherwise.
+std::optional<unsigned> take_number(OptionList& list, const std::string& key, unsigned least,
+                                    unsigned most) {
+  const auto text = list.take(key);
+  if (!text) return std::nullopt;
+  const bool digits =
+      !text->empty() && text->size() < 9 && text->find_first_not_of("0123456789") == text->npos;
+  const unsigned long value = digits ? std::stoul(*text) : 0;
+  if (digits && value >= least && value <= most) return static_cast<unsigned>(value);
+  list.complain(key + "=" + quoted(*text) + " is not possible; write a number from " +
+                std::to_string(least) + " to " + std::to_string(most));
+  return std::nullopt;
+}
+
+/// What only a virtio card can be told, and only on a tap.
+void take_virtio(OptionList& list, NicSpec& nic) {
+  constexpr unsigned most_queues = 16;
+  const auto mtu = take_number(list, "mtu", least_mtu, largest_mtu);
+  const auto queues = take_number(list, "queues", 1, most_queues);
+  for (const auto& [key, given] :
+       {std::pair{"mtu=", mtu.has_value()}, std::pair{"queues=", queues.value_or(1) > 1}}) {
+    if (!given) continue;
+    if (nic.model != NicModel::virtio)
+      list.complain(std::string(key) + " is for model=virtio alone; an " + to_string(nic.model) +
+                    " card cannot be told");
+    else if (nic.kind == NicKind::user)
+      list.complain(std::string(key) + " needs bridge= or network=; user mode has no tap");
+  }
+  nic.mtu = mtu.value_or(0);
+  nic.queues = queues.value_or(1);
+}
+
 }  // namespace
 
 NicSpec parse_nic(std::string_view text, const std::string& where, Problems& problems) {
@@ -91,6 +125,7 @@ NicSpec parse_nic(std::string_view text, const std::string& where, Problems& pro
   list.take_word("model", nic.model);
   take_mac(list, nic);
   take_ip(list, nic);
+  take_virtio(list, nic);
   list.refuse_the_rest(nic_keys());
   return nic;
 }

@@ -154,8 +154,11 @@ struct Words {
     return "remove file " + printable(step.path);
   }
   std::string operator()(const EnsureNetwork& step) const {
-    return fmt::format("make network {} if it is not there: bridge {} with {}",
-                       printable(step.network), printable(step.bridge), to_string(step.address));
+    return fmt::format(
+        "make network {} ({}) if it is not there: bridge {} with {}, its firewall rules and "
+        "dnsmasq",
+        printable(step.network), to_string(step.mode), printable(step.bridge),
+        to_string(step.address));
   }
   std::string operator()(const LeaveNetwork& step) const {
     return fmt::format("leave network {}, and remove it if nobody else uses it",

@@ -130,6 +130,7 @@ struct Members {
     json.append("bridge", step.bridge);
     json.append("address", to_string(step.address));
     json.append("bridge_mac", to_string(step.bridge_mac));
+    json.append("mode", to_string(step.mode));
   }
   void operator()(const LeaveNetwork& step) const {
     json.append("user", step.user.text);
@@ -182,7 +183,10 @@ EnsureNetwork ensure_network(const Json& json) {
   const auto address = parse_ipv4_net(text(json, "address"));
   const auto mac = parse_mac(text(json, "bridge_mac"));
   if (!address || !mac) damaged("a network has a malformed address");
-  return {uuid(json, "user"), text(json, "network"), text(json, "bridge"), *address, *mac};
+  NetworkMode mode = NetworkMode::nat;  // the only one there was before the journal named it
+  if (const Json* word = json.find("mode"); word && !from_word(word->as_string(), mode))
+    damaged("a network has an unknown mode");
+  return {uuid(json, "user"), text(json, "network"), text(json, "bridge"), *address, *mac, mode};
 }
 
 StartQemu start_qemu(const Json& json) {

@@ -14,12 +14,14 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstring>
 #include <map>
 #include <sstream>
 #include <thread>
 
 #include "host/dhcp_start.hpp"
 #include "host/files.hpp"
+#include "host/holder.hpp"
 #include "nutshell/error.hpp"
 
 namespace nutshell::host {
@@ -28,34 +30,11 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds start_wait{10'000}, reload_wait{3'000}, end_wait{5'000};
-constexpr const char* lease_time = "1h";
+constexpr const char* start_of_proof = "--pid-file=";
 
 std::string pid_file(const std::string& folder) { return folder + "/dnsmasq.pid"; }
 std::string log_file(const std::string& folder) { return folder + "/dnsmasq.log"; }
-std::string proof(const std::string& folder) { return "--pid-file=" + pid_file(folder); }
-
-std::string render_config(const DhcpNetwork& network) {
-  return fmt::format(
-      "# Written by nutshell. DHCP only, for the hosts in `hosts` only.\n"
-      "port=0\n"
-      "interface={}\nexcept-interface=lo\nbind-interfaces\n"
-      "no-hosts\nno-resolv\nno-poll\n"
-      "log-facility=-\nquiet-dhcp\n"
-      "dhcp-range={},static,{},{}\n"
-      "dhcp-authoritative\ndhcp-ignore-clid\nno-ping\n"
-      "dhcp-hostsfile=hosts\ndhcp-leasefile=leases\n",
-      network.bridge, to_string(network.address.first()), to_string(network.address.netmask()),
-      lease_time);
-}
-
-std::string render_hosts(std::vector<DhcpHost> hosts) {
-  std::sort(hosts.begin(), hosts.end(),
-            [](const DhcpHost& a, const DhcpHost& b) { return a.ip < b.ip; });
-  std::string text;
-  for (const DhcpHost& host : hosts)
-    text += fmt::format("{},{}\n", to_string(host.mac), to_string(host.ip));
-  return text;
-}
+std::string proof(const std::string& folder) { return start_of_proof + pid_file(folder); }
 
 /// What dnsmasq has said after `offset`, as far as one cares to look.
 std::string log_from(const std::string& folder, std::size_t offset) {
@@ -94,11 +73,6 @@ bool wait_for_log(const std::string& folder, const Fd& process, std::size_t offs
                   folder, wait.count() / 1000, log_file(folder)));
 }
 
-std::optional<Fd> open_dhcp(const std::string& folder) {
-  const auto identity = find_dhcp(folder);
-  return identity ? open_checked_pidfd(*identity, proof(folder)) : std::nullopt;
-}
-
 void end(const std::string& folder, const Fd& process) {
   send_signal(process, SIGTERM);
   if (wait_until_gone(process, end_wait)) return;
@@ -116,9 +90,21 @@ void make_folder(const std::string& folder) {
     throw SystemError(errno, fmt::format("folder {}: cannot open", folder));
 }
 
+/// Throws Conflict when what it said at its end is that a port is taken.
+void refuse_held_port(const DhcpNetwork& network, const std::string& said) {
+  if (said.find("Address already in use") == std::string::npos) return;
+  const bool dhcp = said.find("DHCP server socket") != std::string::npos;
+  const unsigned port = dhcp ? 67 : 53;
+  throw Conflict(fmt::format(
+      "bridge {}: port {} is held by {}, so {} cannot be served there; end that, or bind it to its "
+      "own addresses{}",
+      network.bridge, port, port_holders(port, dhcp ? Transport::udp : Transport::both),
+      dhcp ? "DHCP" : "DNS", dhcp ? "" : ", or make the network with --dns off"));
+}
+
 void start(const DhcpNetwork& network) {
   const std::string& folder = network.folder;
-  write_file(folder + "/dnsmasq.conf", render_config(network), 0644);
+  write_file(folder + "/dnsmasq.conf", render_dhcp_config(network), 0644);
   const std::size_t offset = log_size(folder);
   const Identity identity = start_dnsmasq({folder, log_file(folder), proof(folder)});
   write_file(pid_file(folder), fmt::format("{} {}\n", identity.pid, identity.start_time));
@@ -130,8 +116,30 @@ void start(const DhcpNetwork& network) {
     ended = fmt::format("did not start within {} s, and was killed", start_wait.count() / 1000);
     end(folder, *newborn);  // a start that failed leaves nothing
   }
-  throw Failed(fmt::format("dnsmasq for bridge {} {}: {}", network.bridge, ended,
-                           last_words(log_from(folder, offset))));
+  const std::string said = log_from(folder, offset);
+  refuse_held_port(network, said);
+  throw Failed(
+      fmt::format("dnsmasq for bridge {} {}: {}", network.bridge, ended, last_words(said)));
+}
+
+/// Its folder was removed by hand, and perhaps made anew: what is written there does not reach it.
+bool stands_elsewhere(const std::string& folder, int pid) {
+  struct stat wanted {
+  }, where{};
+  return ::stat(folder.c_str(), &wanted) != 0 ||
+         ::stat(fmt::format("/proc/{}/cwd", pid).c_str(), &where) != 0 ||
+         wanted.st_dev != where.st_dev || wanted.st_ino != where.st_ino;
+}
+
+/// The process by its command line, whatever became of its folder.
+std::optional<Identity> find_by_argument(const std::string& argument) {
+  for (const int pid : pids()) {
+    const std::vector<std::string> argv = command_line(pid);
+    if (std::find(argv.begin(), argv.end(), argument) == argv.end()) continue;
+    const auto ticks = start_time(pid);
+    if (ticks && open_checked_pidfd({pid, *ticks}, argument)) return Identity{pid, *ticks};
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -168,22 +176,36 @@ std::optional<Identity> find_dhcp(const std::string& folder) {
     noted.start_time = ticks;
     if (serves(noted)) return noted;
   }
-  struct stat facts {};
-  if (::stat(folder.c_str(), &facts) != 0) return std::nullopt;
-  for (const int pid : pids()) {
-    const std::vector<std::string> argv = command_line(pid);
-    if (std::find(argv.begin(), argv.end(), argument) == argv.end()) continue;
-    const auto ticks_of_pid = start_time(pid);
-    if (ticks_of_pid && serves({pid, *ticks_of_pid})) return Identity{pid, *ticks_of_pid};
-  }
-  return std::nullopt;
+  // Where no folder is, none is looked for among all processes: start_dhcp() and gc do.
+  return file_exists(folder) ? find_by_argument(argument) : std::nullopt;
+}
+
+std::vector<std::string> served_folders(const std::string& run) {
+  const std::string start = start_of_proof + run + "/", end = pid_file("");
+  std::vector<std::string> folders;
+  for (const int pid : pids())
+    for (const std::string& argument : command_line(pid))
+      if (argument.starts_with(start) && argument.ends_with(end))
+        folders.push_back(
+            argument.substr(std::strlen(start_of_proof),
+                            argument.size() - std::strlen(start_of_proof) - end.size()));
+  std::sort(folders.begin(), folders.end());
+  folders.erase(std::unique(folders.begin(), folders.end()), folders.end());
+  return folders;
 }
 
 void start_dhcp(const DhcpNetwork& network, const std::vector<DhcpHost>& hosts) {
   const std::string& folder = network.folder;
   const std::string hosts_file = folder + "/hosts", leases_file = folder + "/leases";
   make_folder(folder);
-  std::optional<Fd> process = open_dhcp(folder);
+  std::optional<Fd> process;
+  if (const auto identity = find_dhcp(folder)) {
+    process = open_checked_pidfd(*identity, proof(folder));
+    if (process && stands_elsewhere(folder, identity->pid)) {
+      end(folder, *process);
+      process.reset();
+    }
+  }
   const auto leases = read_file(leases_file, 64 * mebi);
   if (leases && without_stale_leases(*leases, hosts)) {
     if (process) end(folder, *process);
@@ -192,18 +214,24 @@ void start_dhcp(const DhcpNetwork& network, const std::vector<DhcpHost>& hosts) 
     const std::string last = read_file(leases_file, 64 * mebi).value_or("");
     write_file(leases_file, without_stale_leases(last, hosts).value_or(last));
   }
-  write_file(hosts_file, render_hosts(hosts), 0644);
+  write_file(hosts_file, render_dhcp_hosts(hosts), 0644);
+  write_file(folder + "/names", render_dhcp_names(hosts), 0644);
+  write_file(folder + "/options", render_dhcp_options(hosts), 0644);
   if (!process) return start(network);
   // Told again even if nothing has changed: whoever wrote the file may have been killed before he
   // told it.
   const std::size_t offset = log_size(folder);
   if (!send_signal(*process, SIGHUP) ||
-      !wait_for_log(folder, *process, offset, "read hosts", reload_wait))
+      !wait_for_log(folder, *process, offset, "read options", reload_wait))
     start(network);
 }
 
 void stop_dhcp(const std::string& folder) {
-  if (const auto process = open_dhcp(folder)) end(folder, *process);
+  // Also when its folder was removed by hand: nobody would find it afterwards.
+  const auto identity = find_dhcp(folder);
+  const auto found = identity ? identity : find_by_argument(proof(folder));
+  if (found)
+    if (const auto process = open_checked_pidfd(*found, proof(folder))) end(folder, *process);
   drop_directory(folder);
 }
 

@@ -13,19 +13,35 @@ namespace nutshell::host {
 struct DhcpHost {
   Mac mac;
   Ipv4 ip;
+  std::string name{}, cloud{};  ///< known in DNS as dns_name(name, cloud); empty: not known there
+  unsigned mtu = 0;             ///< told to this host alone; 0: the network's
   bool operator==(const DhcpHost&) const = default;
 };
 
 struct DhcpNetwork {
   std::string folder;  ///< paths.network_dir(name); made (0711) where missing
   std::string bridge;
-  Ipv4Net address;  ///< the bridge's own: the addresses that are served, and the guests' gateway
+  Ipv4Net address;       ///< the bridge's own: the addresses that are served
+  bool gateway = true;   ///< the bridge's address is the way out of the network
+  bool dns = false;      ///< it answers for names, too
+  bool upstream = true;  ///< and asks the host's resolvers for those that it does not know
+  unsigned mtu = 0;      ///< told to the hosts; 0: not told
+  std::string ipv6{};    ///< advertised /64 prefix; empty: none
 };
+
+/// What the files of such a server say. Pure.
+std::string render_dhcp_config(const DhcpNetwork& network);
+/// Who may have an address, and to which cloud he belongs; by address.
+std::string render_dhcp_hosts(std::vector<DhcpHost> hosts);
+/// What is told to some hosts and not to others.
+std::string render_dhcp_options(const std::vector<DhcpHost>& hosts);
+/// Names and addresses, as in hosts(5).
+std::string render_dhcp_names(std::vector<DhcpHost> hosts);
 
 /// From here on dnsmasq answers on the bridge for exactly these hosts. Starts it, or tells the one
 /// that runs; an address that it has leased to another MAC is taken back (which restarts it: a few
 /// milliseconds). Call it under the network's lock. Throws Failed: dnsmasq is not installed (which
-/// package), or died at its start (with what it said).
+/// package), or died at its start (with what it said); Conflict: a port of it is held (by whom).
 void start_dhcp(const DhcpNetwork& network, const std::vector<DhcpHost>& hosts);
 /// Ends it and removes its files and folder; gone already is done. Throws Failed when it does not
 /// end.
@@ -33,6 +49,9 @@ void stop_dhcp(const std::string& folder);
 /// The dnsmasq that serves from that folder; nullopt when none runs. Found even when its launcher
 /// was killed before it could note the pid.
 std::optional<Identity> find_dhcp(const std::string& folder);
+/// The folders below `run` that a dnsmasq of ours serves from, gone or not, by the command lines of
+/// all processes.
+std::vector<std::string> served_folders(const std::string& run);
 
 /// The lines of a dnsmasq lease file without those that give an address to another MAC than `hosts`
 /// does; nullopt when there is none to be left out. Pure.

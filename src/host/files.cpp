@@ -29,10 +29,10 @@ bool all_digits(std::string_view text) {
 /// The names that we give to files in a machine's, a run's, a log and a network folder. Volumes are
 /// not among them: they go by their own step, or stay.
 bool is_known(std::string_view name) {
-  static constexpr std::array<std::string_view, 15> names{
-      "lock",         "operation.lock", "spec.json", "vnc-password", "qmp",
-      "watch",        "serial",         "agent",     "vnc",          "qmp.lock",
-      "dnsmasq.conf", "hosts",          "leases",    "dnsmasq.log",  "dnsmasq.pid"};
+  static constexpr std::array<std::string_view, 17> names{
+      "lock",   "operation.lock", "spec.json", "vnc-password", "qmp",          "watch",
+      "serial", "agent",          "vnc",       "qmp.lock",     "dnsmasq.conf", "hosts",
+      "names",  "options",        "leases",    "dnsmasq.log",  "dnsmasq.pid"};
   if (std::find(names.begin(), names.end(), name) != names.end()) return true;
   if (is_unique_name(name)) return true;   // a temporary file of a command that was killed
   if (name.ends_with(".fd")) return true;  // a machine's UEFI variables

@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <deque>
+#include <map>
 
 #include "host/listen.hpp"
 #include "host/lock.hpp"
@@ -19,6 +21,7 @@
 #include "nl/socket.hpp"
 #include "nl/tap.hpp"
 #include "nutshell/error.hpp"
+#include "nutshell/facts.hpp"
 
 namespace nutshell::host {
 namespace {
@@ -62,7 +65,8 @@ nl::Mac to_nl(Mac mac) {
   return bytes;
 }
 
-Fd make_tap(const TapPlace& place) {
+/// The descriptors of a tap, one for each queue.
+std::deque<Fd> make_tap(const TapPlace& place) {
   try {
     nl::Socket socket;
     const auto bridge = nl::find_link(socket, place.bridge);
@@ -73,23 +77,45 @@ Fd make_tap(const TapPlace& place) {
       throw Conflict(
           fmt::format("{} is no bridge{}; choose another with --nic bridge=", place.bridge,
                       bridge->kind.empty() ? "" : " but a " + bridge->kind));
-    nl::Tap tap = nl::open_tap(place.name);
+    if (place.mtu > bridge->mtu)
+      throw Conflict(fmt::format(
+          "mtu={} is more than the bridge {} carries ({}); use that or less with `nutshell set`",
+          place.mtu, place.bridge, bridge->mtu));
+    nl::Tap tap = nl::open_tap(
+        place.name, {.multi_queue = place.queues > 1, .queues = static_cast<int>(place.queues)});
     const int index = nl::link_index(socket, place.name);
     nl::change_link(socket, index, {.ipv6_link_local = false});
     nl::LinkChange change;
-    change.mtu = bridge->mtu;
+    change.mtu = place.mtu && bridge->alias.starts_with(network_mark("")) ? place.mtu : bridge->mtu;
     change.mac = to_nl(place.host_mac);
     change.alias = place.alias;
     change.master = nl::LinkRef(bridge->index);
     change.up = true;
     nl::change_link(socket, index, change);
-    return Fd(tap.release().at(0));
+    std::deque<Fd> queues;
+    for (const int fd : tap.release()) queues.emplace_back(fd);
+    return queues;
   } catch (const nl::Error& error) {
     throw SystemError(error.code(), error.subject() + ": cannot " + error.operation());
   }
 }
 
-Fd open_one(const Handle& handle, const std::vector<TapPlace>& taps,
+/// Taps that were made, by NIC, with the queues that nobody has yet.
+using Taps = std::map<unsigned, std::deque<Fd>>;
+
+Fd next_queue(Taps& made, const Handle& handle, const std::vector<TapPlace>& taps) {
+  const TapPlace& place = taps.at(handle.nic);
+  if (!made.contains(handle.nic)) made.emplace(handle.nic, make_tap(place));
+  std::deque<Fd>& queues = made.at(handle.nic);
+  if (queues.empty())
+    throw Failed(
+        fmt::format("tap {}: the line wants more than its {} queues", place.name, place.queues));
+  Fd next = std::move(queues.front());
+  queues.pop_front();
+  return next;
+}
+
+Fd open_one(const Handle& handle, const std::vector<TapPlace>& taps, Taps& made,
             const std::string& bridge_helper) {
   switch (handle.what) {
     case Handle::What::lock: return open_locked(handle.path);
@@ -98,7 +124,7 @@ Fd open_one(const Handle& handle, const std::vector<TapPlace>& taps,
     case Handle::What::append: return open_file(handle.path, O_WRONLY | O_CREAT | O_APPEND);
     case Handle::What::memory_copy: return copy_to_memory(handle.path);
     case Handle::What::listen_unix: return listen_unix(handle.path);
-    case Handle::What::tap: return make_tap(taps.at(handle.nic));
+    case Handle::What::tap: return next_queue(made, handle, taps);
     case Handle::What::vhost_net: return open_file(handle.path, O_RDWR);
     case Handle::What::bridge_helper: return tap_by_helper(bridge_helper, handle.path);
   }
@@ -111,8 +137,9 @@ std::vector<OpenHandle> open_handles(const std::vector<Handle>& handles,
                                      const std::vector<TapPlace>& taps,
                                      const std::string& bridge_helper) {
   std::vector<OpenHandle> open;
+  Taps made;
   for (const Handle& handle : handles)
-    open.push_back({open_one(handle, taps, bridge_helper), handle.fd});
+    open.push_back({open_one(handle, taps, made, bridge_helper), handle.fd});
   return open;
 }
 

@@ -14,6 +14,9 @@ struct TapPlace {
   std::string name, bridge;
   std::string alias;  ///< our mark
   Mac host_mac;       ///< begins with fe, so that no bridge takes it for its own
+  unsigned mtu = 0;   ///< what the guest is told; 0: the bridge's. The tap has it where the bridge
+                      ///< is ours: another's would follow it down
+  unsigned queues = 1;
 };
 
 struct OpenHandle {

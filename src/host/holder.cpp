@@ -10,6 +10,8 @@
 
 #include <cstdlib>
 #include <memory>
+#include <set>
+#include <sstream>
 
 #include "host/files.hpp"
 #include "host/observe.hpp"
@@ -48,7 +50,39 @@ bool is_open_for_writing(int pid, const char* fd) {
   }
 }
 
+/// Adds the inodes of the sockets that /proc/thread-self/net/FILE shows bound to that port. Its
+/// lines: "sl local:PORT remote:PORT state tx:rx tr:when retrnsmt uid timeout inode ...", in hex
+/// (proc(5)); a TCP socket counts while it listens (state 0A).
+void add_bound(const char* file, unsigned port, std::set<std::uint32_t>& inodes) {
+  std::istringstream lines(
+      read_file(fmt::format("/proc/thread-self/net/{}", file), 64 * mebi).value_or(""));
+  const bool tcp = file[0] == 't';
+  std::string line;
+  for (std::getline(lines, line); std::getline(lines, line);) {
+    std::istringstream words(line);
+    std::string number, local, remote, state, skipped;
+    std::uint32_t inode = 0;
+    words >> number >> local >> remote >> state;
+    for (int i = 0; i < 5; ++i) words >> skipped;
+    words >> inode;
+    const std::size_t colon = local.rfind(':');
+    if (!words || colon == std::string::npos || (tcp && state != "0A")) continue;
+    if (std::strtoul(local.c_str() + colon + 1, nullptr, 16) == port) inodes.insert(inode);
+  }
+}
+
 }  // namespace
+
+std::string port_holders(unsigned port, Transport transport) {
+  std::set<std::uint32_t> inodes;
+  for (const char* file : {"udp", "udp6", "tcp", "tcp6"})
+    if (file[0] == 'u' || transport == Transport::both) add_bound(file, port, inodes);
+  std::set<std::string> holders;
+  for (const std::uint32_t inode : inodes) holders.insert(socket_holder(inode));
+  std::string words;
+  for (const std::string& each : holders) words += (words.empty() ? "" : " and ") + each;
+  return words.empty() ? "another process" : words;
+}
 
 std::string process_words(int pid) {
   const std::string name = process_name(pid);

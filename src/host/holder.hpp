@@ -14,6 +14,11 @@ std::string process_words(int pid);
 /// The pid that has the socket of that inode open.
 std::optional<int> find_socket_holder(std::uint32_t inode);
 
+enum class Transport { udp, both };
+/// Who is bound to that port by UDP (or TCP, too), by either family, in words: "named (pid 7)";
+/// several are joined by "and", "another process" stands for whom it cannot name.
+std::string port_holders(unsigned port, Transport transport);
+
 /// What a descriptor is to be to count.
 enum class OpenFor { anything, writing };
 /// The first other process that has that file or block device open. For a block device `device` is

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include "nl/error.hpp"
 #include "nl/link.hpp"
 #include "nl/neighbour.hpp"
+#include "nl/route.hpp"
 #include "nutshell/error.hpp"
 
 namespace nutshell::host {
@@ -41,16 +43,41 @@ auto told(Act act) {
   }
 }
 
-void add_own_address(nl::Socket& socket, const BridgeWish& wish) {
+/// The kernel keeps a bridge's MTU against its ports' only when it was changed afterwards: what the
+/// create message says, or what it has already, does not count (Linux: br_change_mtu).
+void hold_mtu(nl::Socket& socket, const BridgeWish& wish) {
+  nl::set_mtu(socket, wish.name, wish.mtu - 1);
+  nl::set_mtu(socket, wish.name, wish.mtu);
+}
+
+void add_once(nl::Socket& socket, const std::string& link, const nl::Address& address) {
+  try {
+    nl::add_address(socket, link, address);
+  } catch (const nl::Error& error) {
+    if (error.code() != EEXIST) throw;
+  }
+}
+
+void add_own_addresses(nl::Socket& socket, const BridgeWish& wish) {
   nl::Address address;
   address.ip = nl::Ip::v4(wish.address.address.value);
   address.prefix = static_cast<std::uint8_t>(wish.address.prefix);
   address.broadcast = nl::Ip::v4(wish.address.last().value);
-  try {
-    nl::add_address(socket, wish.name, address);
-  } catch (const nl::Error& error) {
-    if (error.code() != EEXIST) throw;
-  }
+  add_once(socket, wish.name, address);
+  const auto ipv6 = nl::Prefix::parse(wish.ipv6);
+  if (!ipv6) return;
+  nl::Address second;
+  second.ip = ipv6->ip;
+  second.prefix = ipv6->length;
+  second.flags = nl::address_flag::no_dad;  // nobody else can have it, and dnsmasq wants it now
+  add_once(socket, wish.name, second);
+}
+
+bool overlap(const nl::Prefix& a, const nl::Prefix& b) {
+  const unsigned bits = std::min(a.length, b.length);
+  for (unsigned i = 0; i < bits; ++i)
+    if (((a.ip.bytes[i / 8] ^ b.ip.bytes[i / 8]) >> (7 - i % 8)) & 1) return false;
+  return true;
 }
 
 }  // namespace
@@ -66,10 +93,12 @@ void ensure_bridge(const BridgeWish& wish) {
             wish.name, link->kind.empty() ? "link" : link->kind));
       }
       if (link->alias.empty()) nl::set_alias(socket, *link, wish.mark);
+      if (link->mtu != wish.mtu) hold_mtu(socket, wish);
     } else {
       nl::make_bridge(socket, wish.name, {.mac = to_bytes(wish.mac), .alias = wish.mark});
+      hold_mtu(socket, wish);
     }
-    add_own_address(socket, wish);
+    add_own_addresses(socket, wish);
     nl::set_up(socket, wish.name);
   });
 }
@@ -90,6 +119,25 @@ void drop_bridge(const BridgeWish& wish) {
                                  wish.name, ports.front().name));
     }
     nl::remove_bridge(socket, *link);
+  });
+}
+
+std::string ipv6_holder(const std::string& prefix, const std::string& mark) {
+  return told([&]() -> std::string {
+    const auto wanted = nl::Prefix::parse(prefix);
+    if (!wanted) return "";
+    nl::Socket socket;
+    std::map<int, nl::Link> links;
+    for (nl::Link& link : nl::list_links(socket, {.counters = false}))
+      links.emplace(link.index, std::move(link));
+    for (const nl::Route& route : nl::list_routes(socket, {.family = nl::Family::v6})) {
+      if (route.destination.length < 8 || route.hops.empty()) continue;  // the default route's like
+      const auto link = links.find(route.hops.front().index);
+      if (link == links.end() || link->second.alias == mark) continue;
+      if (overlap(*wanted, route.destination))
+        return fmt::format("route {} by {}", route.destination.text(), link->second.name);
+    }
+    return "";
   });
 }
 

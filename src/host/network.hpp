@@ -9,9 +9,11 @@ namespace nutshell::host {
 
 struct BridgeWish {
   std::string name;
-  Ipv4Net address;   ///< the bridge's own, with its prefix
-  Mac mac;           ///< recorded before the bridge is made: proof of ours until the mark is set
-  std::string mark;  ///< network_mark(...), its link alias
+  Ipv4Net address;      ///< the bridge's own, with its prefix
+  Mac mac;              ///< recorded before the bridge is made: proof of ours until the mark is set
+  std::string mark;     ///< network_mark(...), its link alias
+  unsigned mtu = 1500;  ///< set when it is made: a bridge that was not told takes its ports' least
+  std::string ipv6{};   ///< an address with its prefix, "fd00::1/64"; empty: none
 };
 
 /// Makes the bridge with its MAC, mark and address, and sets it up; what is there already of ours
@@ -21,6 +23,9 @@ void ensure_bridge(const BridgeWish& wish);
 /// Removes the bridge; gone already is done. Throws Conflict when it is not ours, or a port is
 /// left.
 void drop_bridge(const BridgeWish& wish);
+/// Who has the prefix or a part of it on this host already, in words ("route fd00::/56 by eth0");
+/// empty: nobody. Links with that alias are ours, and do not count.
+std::string ipv6_holder(const std::string& prefix, const std::string& mark);
 /// Makes the host forget which addresses a MAC had, so that it is not taken for a stranger's when
 /// its machine is gone. Links that are gone, and what cannot be removed, are no error.
 void forget_neighbours(Mac mac);

@@ -269,8 +269,10 @@ void LeaseBook::refuse(const Pool& pool, const std::string& value, const LeaseRo
   MachineName name{row.lease.cloud, row.lease.machine};
   bool is_network = row.lease.lifetime == Lifetime::network || row.lease.holder.text.empty();
   std::string owner = !row.lease.machine.empty() ? to_string(name)
-                      : is_network               ? "a network"
-                                                 : "machine " + row.lease.holder.text;
+                      : row.lease.holder.text.starts_with("network:")
+                          ? "the network " + row.lease.holder.text.substr(8)
+                      : is_network ? "a network"
+                                   : "machine " + row.lease.holder.text;
   throw Conflict(thing + " is leased to " + owner +
                  "; name another, or none to be given a free one");
 }

@@ -22,8 +22,16 @@ struct Migration {
 };
 constexpr const char* volumes_of_a_run =
     "ALTER TABLE run ADD COLUMN volumes TEXT NOT NULL DEFAULT ''";  // "VG/LV", a space between two
+/// Networks differ in kind, and those that were made by `network create` stay.
+const char* const networks_sql =
+    "ALTER TABLE network ADD COLUMN mode TEXT NOT NULL DEFAULT 'nat';"
+    "ALTER TABLE network ADD COLUMN mtu INTEGER NOT NULL DEFAULT 1500;"
+    "ALTER TABLE network ADD COLUMN ipv6 TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE network ADD COLUMN dns INTEGER NOT NULL DEFAULT 1;"
+    "ALTER TABLE network ADD COLUMN by_hand INTEGER NOT NULL DEFAULT 0;";
 constexpr std::array migrations{Migration{1, "2026-11-20", &schema_sql},
-                                Migration{2, "2026-11-20", &volumes_of_a_run}};
+                                Migration{2, "2026-11-20", &volumes_of_a_run},
+                                Migration{3, "2026-11-20", &networks_sql}};
 constexpr std::int64_t application_id = 0x6e757473;  // "nuts"
 
 std::int64_t number_of(Connection& db, const char* pragma) {

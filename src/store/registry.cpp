@@ -31,7 +31,9 @@ constexpr const char* machine_by_bare_name =
 constexpr int run_first = 10;
 
 constexpr const char* network_all =
-    "SELECT network.name, bridge, address, prefix, mac, network_user.machine FROM network "
+    "SELECT network.name, bridge, address, prefix, mac, network_user.machine, mode, mtu, ipv6, "
+    "dns, "
+    "by_hand FROM network "
     "LEFT JOIN network_user ON network_user.network = network.name "
     "ORDER BY network.name, network_user.machine";
 constexpr const char* pool_counts =
@@ -131,6 +133,11 @@ std::vector<NetworkRow> Registry::networks() {
       made.address = {Ipv4{static_cast<std::uint32_t>(statement.integer(2))},
                       static_cast<unsigned>(statement.integer(3))};
       made.bridge_mac.value = static_cast<std::uint64_t>(statement.integer(4));
+      from_word(statement.text(6), made.mode);
+      made.mtu = static_cast<unsigned>(statement.integer(7));
+      made.ipv6 = statement.text(8);
+      made.dns = statement.integer(9) != 0;
+      made.by_hand = statement.integer(10) != 0;
       rows.push_back(std::move(made));
     }
     if (!statement.is_null(5)) rows.back().users.push_back(Uuid{statement.text(5)});

@@ -34,9 +34,11 @@ constexpr const char* run_drop = "DELETE FROM run WHERE machine = ?1";
 constexpr const char* network_clash =
     "SELECT name FROM network WHERE name = ?1 OR bridge = ?2 LIMIT 1";
 constexpr const char* network_add =
-    "INSERT INTO network (name, bridge, address, prefix, mac) VALUES (?1, ?2, ?3, ?4, ?5)";
+    "INSERT INTO network (name, bridge, address, prefix, mac, mode, mtu, ipv6, dns, by_hand) "
+    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
 constexpr const char* network_change =
-    "UPDATE network SET bridge = ?2, address = ?3, prefix = ?4, mac = ?5 WHERE name = ?1";
+    "UPDATE network SET bridge = ?2, address = ?3, prefix = ?4, mac = ?5, mode = ?6, mtu = ?7, "
+    "ipv6 = ?8, dns = ?9, by_hand = ?10 WHERE name = ?1";
 constexpr const char* network_users_drop = "DELETE FROM network_user WHERE network = ?1";
 constexpr const char* network_user_add =
     "INSERT OR IGNORE INTO network_user (network, machine) VALUES (?1, ?2)";
@@ -177,7 +179,8 @@ void Transaction::add_network(const NetworkRow& row) {
     }
   }
   db.run(network_add, row.name, row.bridge, row.address.address.value, row.address.prefix,
-         static_cast<std::int64_t>(row.bridge_mac.value));
+         static_cast<std::int64_t>(row.bridge_mac.value), to_string(row.mode), row.mtu, row.ipv6,
+         row.dns ? 1 : 0, row.by_hand ? 1 : 0);
   store::PoolBook(db).make(store::network_pool(row.name, row.address));
   for (const Uuid& user : row.users) db.run(network_user_add, row.name, user.text);
 }
@@ -185,7 +188,8 @@ void Transaction::add_network(const NetworkRow& row) {
 void Transaction::change_network(const NetworkRow& row) {
   auto& db = state_->db();
   db.run(network_change, row.name, row.bridge, row.address.address.value, row.address.prefix,
-         static_cast<std::int64_t>(row.bridge_mac.value));
+         static_cast<std::int64_t>(row.bridge_mac.value), to_string(row.mode), row.mtu, row.ipv6,
+         row.dns ? 1 : 0, row.by_hand ? 1 : 0);
   if (db.changes() == 0) throw NotFound("there is no network " + row.name + " in the registry");
   db.run(network_users_drop, row.name);
   for (const Uuid& user : row.users) db.run(network_user_add, row.name, user.text);

@@ -23,8 +23,8 @@ dry() {
   now=$(state_sum)
   [[ $now == "$was" ]] || { fail "files or links changed: ${*@Q}"; diff <(echo "$was") <(echo "$now"); return; }
   local found asked
-  # lvm may be asked for a report, for which it takes locks of its own.
-  for asked in $(grep -E 'execve\("[^"]*/lvm", \[.*"(fullreport|lvs|vgs|pvs)"' "$trace" | cut -d ' ' -f 1 | sort -u); do
+  # lvm may be asked for a report, for which it takes locks of its own, and nft for a list.
+  for asked in $(grep -E 'execve\("[^"]*/(lvm", \[.*"(fullreport|lvs|vgs|pvs)"|nft", \[.*"list")' "$trace" | cut -d ' ' -f 1 | sort -u); do
     sed -i -e "/^$asked /d" -e "/ kill(-$asked, SIGKILL)/d" "$trace"
   done
   found=$({
@@ -71,6 +71,7 @@ check "the machine runs still" equal "$(state_of second)" running
 kill -9 "$(pid_of second)"
 gone() { [[ $(n ls --json --dry-run | jq -r '.machines[] | select(.name == "second") | .state') == crashed ]]; }
 check "ls of a dry run sees a crash" until_true 10 gone
+check "its tap has gone, and the bridge has noticed" until_true 20 bash -c "ip link show br7 | grep -q NO-CARRIER"
 dry ls
 dry gc
 root_of_nothing=$scratch/never/n

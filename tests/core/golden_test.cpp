@@ -31,6 +31,19 @@ TEST_CASE("golden machines") {
   }
 }
 
+TEST_CASE("each queue has its own descriptors, of the tap and of vhost") {
+  const MachineSpec spec = golden::machine("nic_forms");
+  Places places = golden::places(spec);
+  places.vhost_net = true;
+  const std::string line = golden::lines(render_line(spec, decide(spec, golden::facts()), places));
+  CHECK(line.find(R"("fds":"11:12","vhost":true,"vhostfds":"13:14"})") != std::string::npos);
+  CHECK(line.find(R"("fd":"15","vhost":true,"vhostfd":"16"})") != std::string::npos);
+  places.vhost_net = false;
+  places.by_bridge_helper = true;
+  CHECK_THROWS_WITH_AS(render_line(spec, decide(spec, golden::facts()), places),
+                       doctest::Contains("queues= needs root"), ConfigError);
+}
+
 TEST_CASE("a spec goes through JSON unchanged") {
   for (const std::string& name : golden::names()) {
     const MachineSpec spec = golden::machine(name);

@@ -103,3 +103,20 @@ TEST_CASE("displays") {
     CHECK_MESSAGE(contains(refused_vnc(text), "is no display"), text);
   CHECK(contains(refused_vnc("atuo"), "did you mean auto?"));
 }
+
+TEST_CASE("an MTU and queues are for virtio on a tap") {
+  CHECK(good("network=lab").queues == 1);
+  CHECK(good("network=lab").mtu == 0);
+  CHECK(good("bridge=br0,mtu=9000,queues=16").mtu == 9000);
+  CHECK(good("bridge=br0,mtu=9000,queues=16").queues == 16);
+  CHECK(good("user,queues=1").queues == 1);
+  CHECK(only(refused("mtu=575"), "576 to 65535"));
+  CHECK(only(refused("mtu=65536"), "576 to 65535"));
+  CHECK(only(refused("mtu=99999999999"), "576 to 65535"));
+  CHECK(only(refused("queues=0"), "1 to 16"));
+  CHECK(only(refused("queues=17"), "1 to 16"));
+  CHECK(only(refused("queues=-1"), "1 to 16"));
+  CHECK(only(refused("model=e1000,queues=2"), "model=virtio alone"));
+  CHECK(only(refused("model=rtl8139,mtu=1400"), "model=virtio alone"));
+  CHECK(only(refused("user,mtu=1400"), "user mode has no tap"));
+}

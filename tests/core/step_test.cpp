@@ -44,7 +44,7 @@ std::vector<Step> all_steps() {
       WriteFile{"/f", "text\n\"x\""},
       DropFile{"/f"},
       EnsureNetwork{uuid, "nutshell0", "nutshell0", *parse_ipv4_net("10.75.0.1/24"),
-                    *parse_mac("52:54:00:00:00:01")},
+                    *parse_mac("52:54:00:00:00:01"), NetworkMode::routed},
       LeaveNetwork{uuid, "nutshell0"},
       StartQemu{uuid, 3},
       StopQemu{uuid},
@@ -147,7 +147,9 @@ TEST_CASE("a journal that is damaged or newer is refused") {
       Json less = Json::object();
       for (const auto& [name, member] : json.as_object())
         if (name != missing) less.append(name, member);
-      CHECK_MESSAGE(!refused(less.dump()).empty(), kind(step), " without ", missing);
+      // A journal of the first version knows networks of one mode.
+      const bool optional = kind(step) == "ensure_network" && missing == "mode";
+      CHECK_MESSAGE(refused(less.dump()).empty() == optional, kind(step), " without ", missing);
     }
   }
   CHECK_THROWS_AS(

@@ -28,6 +28,9 @@ snapshot() {
     n ls --json | jq -r '.machines[] | "machine \(.name) \(.state) \(.memory) nics \(.nics | length) disks \(.disks | length)"'
     find "$root" \( -path "$root/cache" -o -path '*/registry.*' \) -prune -o -printf 'file %y %P\n' | sort
     n gc --dry-run --json | jq -c '.removed, .kept'
+    nft -a list tables | sed 's/ # handle.*//'
+    nft list table inet nutshell 2>/dev/null | grep -v comment
+    sysctl net.ipv4.ip_forward
     if [[ $(state_of m) == running ]]; then say "qmp $(n qmp m query-status | jq -r .status)"; fi
   } 2>&1 | sed -E 's/[0-9a-f]{8}-[0-9a-f-]{27}/UUID/g; s,( run/)[0-9a-f]{8},\1ID,; s/nt[0-9a-f]{4}-[0-9a-f]+/TAP/'
 }

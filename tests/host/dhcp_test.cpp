@@ -213,6 +213,77 @@ TEST_CASE("the lease file of a dead one is taken over, without addresses that ha
   });
 }
 
+TEST_CASE("names, back and forth, and what is not ours to tell") {
+  netns::in_new_netns([] {
+    const Network network;
+    DhcpNetwork named = network.network();
+    named.dns = true;
+    named.upstream = false;
+    named.mtu = 1400;
+    const auto ask = [](const std::string& what) {
+      return run({.argv = {"busybox", "nslookup", what, "10.75.0.1"},
+                  .input = {},
+                  .environment = {}})
+          .output;
+    };
+    start_dhcp(named, {{*parse_mac(first), *parse_ipv4("10.75.0.2"), "web", "shop"}});
+    CHECK(says(ask("web.shop.nutshell"), "Address: 10.75.0.2"));
+    CHECK(says(ask("10.75.0.2"), "name = web.shop.nutshell"));
+    CHECK(says(ask("db.shop.nutshell"), "NXDOMAIN"));
+    CHECK(says(ask("debian.org"), "REFUSED"));
+    const int pid = network.pid();
+    start_dhcp(named, {{*parse_mac(second), *parse_ipv4("10.75.0.2"), "db", "shop"}});
+    CHECK(network.pid() == pid);
+    CHECK(says(ask("10.75.0.2"), "name = db.shop.nutshell"));
+    CHECK(says(ask("web.shop.nutshell"), "NXDOMAIN"));
+  });
+}
+
+TEST_CASE("what is told to all, and to some") {
+  const DhcpHost narrow{*parse_mac(first), *parse_ipv4("10.75.0.9"), "web", "shop", 1300};
+  const DhcpHost usual{*parse_mac(second), *parse_ipv4("10.75.0.2"), "db", "default"};
+  CHECK(render_dhcp_hosts({narrow, usual}) == second + ",set:cloud-default,10.75.0.2\n" + first +
+                                                  ",set:cloud-shop,set:mtu-1300,10.75.0.9\n");
+  CHECK(render_dhcp_names({narrow, usual}) ==
+        "10.75.0.2 db.default.nutshell\n10.75.0.9 web.shop.nutshell\n");
+  CHECK(render_dhcp_options({narrow, usual}) ==
+        "tag:cloud-default,option:domain-name,default.nutshell\n"
+        "tag:cloud-default,option:domain-search,default.nutshell\n"
+        "tag:cloud-shop,option:domain-name,shop.nutshell\n"
+        "tag:cloud-shop,option:domain-search,shop.nutshell\n"
+        "tag:mtu-1300,option:mtu,1300\n");
+  CHECK(render_dhcp_options({}) == "");
+  DhcpNetwork network{"/f", "br", *parse_ipv4_net("10.75.0.1/24")};
+  CHECK(says(render_dhcp_config(network), "\nport=0\n"));
+  network.dns = true;
+  CHECK_FALSE(says(render_dhcp_config(network), "no-resolv"));
+  network.upstream = network.gateway = false;
+  network.ipv6 = "fd00:75::/64";
+  CHECK(says(render_dhcp_config(network), "\nno-resolv\n"));
+  CHECK(says(render_dhcp_config(network), "\ndhcp-option=option:router\n"));
+  CHECK(
+      says(render_dhcp_config(network), "\ndhcp-range=fd00:75::,ra-only,64,1h\nra-param=br,0,0\n"));
+}
+
+TEST_CASE("one whose folder was removed by hand is found, ended and replaced") {
+  netns::in_new_netns([] {
+    const Network network;
+    const std::string run = network.folder().substr(0, network.folder().rfind('/'));
+    network.serve({guest(first, "10.75.0.2")});
+    const int pid = network.pid();
+    CHECK(served_folders(run) == std::vector<std::string>{network.folder()});
+    CHECK(served_folders(run + "x").empty());
+    fs::remove_all(network.folder());
+    CHECK(served_folders(run) == std::vector<std::string>{network.folder()});
+    network.serve({guest(first, "10.75.0.2")});
+    CHECK(network.pid() != pid);
+    CHECK(network.pid() > 0);
+    fs::remove_all(network.folder());
+    stop_dhcp(network.folder());
+    CHECK(served_folders(run).empty());
+  });
+}
+
 TEST_CASE("dying at its start, it is quoted") {
   netns::in_new_netns([] {
     const Network network;
@@ -233,7 +304,8 @@ TEST_CASE("dying at its start, it is quoted") {
       ::pause();
     });
     REQUIRE(scratch::soon([&] { return fs::exists(network.outside() / "bound"); }));
-    CHECK(says(scratch::sentence_of([&] { network.serve({}); }), "Address already in use"));
+    CHECK(says(scratch::sentence_of([&] { network.serve({}); }),
+               "port 67 is held by host_dhcp_test (pid "));
     other.kill();
     CHECK_NOTHROW(network.serve({}));
   });

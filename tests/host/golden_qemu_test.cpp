@@ -68,7 +68,8 @@ host::QemuStart start_of(const MachineSpec& spec, const std::string& base) {
   start.line = render_line(spec, decision, places);
   for (std::size_t i = 0; i < spec.nics.size(); ++i)
     start.taps.push_back({places.taps[i], spec.nics[i].bridge,
-                          tap_mark(spec.name, static_cast<unsigned>(i)), Mac{0xfe5400000000 + i}});
+                          tap_mark(spec.name, static_cast<unsigned>(i)), Mac{0xfe5400000000 + i},
+                          spec.nics[i].mtu, spec.nics[i].queues});
   start.log = paths.qemu_log(spec.uuid, 1);
   start.qmp = {paths.qmp(spec.uuid), paths.qmp_lock(spec.uuid), start.who};
   start.run_as = host::RunAs{spare_uid, spare_uid};
@@ -93,7 +94,8 @@ void check_devices(host::Qmp& qmp, const Line& line) {
     // that QOM names otherwise.
     const std::string type = property(qmp, path, "type").as_string();
     CHECK(type.find(device.at("driver").as_string()) == 0);
-    for (const char* name : {"mac", "bootindex", "drive", "netdev", "chardev", "rng", "name"}) {
+    for (const char* name : {"mac", "bootindex", "drive", "netdev", "chardev", "rng", "name",
+                             "host_mtu", "mq", "vectors"}) {
       const Json* wanted = device.find(name);
       if (!wanted) continue;
       INFO("property ", std::string(name));

@@ -15,9 +15,9 @@ from_help() {
     "$nutshell" --help | sed -n '/^Options/,$d; s/^  \([a-z].\{15\}\).*/\1/p' | sed 's/ *$//' | while read -r command; do
       echo "command: $command"
       # shellcheck disable=SC2086  # `lease ls` is two words
-      "$nutshell" $command --help | sed -n "/^Examples/,\$d; s/^  \(--[a-z-]*\).*/option: $command \1/p"
+      "$nutshell" $command --help | sed -n "/^Examples/,\$d; s/^  \(--[a-z0-9-]*\).*/option: $command \1/p"
     done
-    "$nutshell" --help | sed -n 's/^  \(--[a-z-]*\).*/option: * \1/p'
+    "$nutshell" --help | sed -n 's/^  \(--[a-z0-9-]*\).*/option: * \1/p'
   } | sort
 }
 
@@ -61,7 +61,7 @@ check() { # check TREE: every complaint at once
   for page in "$tree"/man/*.[1-8]; do
     while read -r line; do
       [[ -z $line ]] || { echo "man_matches_help: ${page##*/} mentions $line, which no command has"; bad=1; }
-    done < <(grep -v '^\.\\"' "$page" | grep -oE -- '(Fl -|--)[a-z][a-z-]*' | sed 's/^Fl -/--/' | sort -u | comm -23 - <(echo "$known"))
+    done < <(grep -v '^\.\\"' "$page" | grep -oE -- '(Fl -|--)[a-z][a-z0-9-]*' | sed 's/^Fl -/--/' | sort -u | comm -23 - <(echo "$known"))
   done
   [[ $bad -eq 0 ]]
 }

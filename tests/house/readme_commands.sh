@@ -87,6 +87,7 @@ try() {
       nutshell --quiet create web --accel tcg --disk 1M,file=on --nic none >/dev/null
       [[ $name == create ]] || nutshell --quiet volume create data --size 1M --file >/dev/null
       ;;
+    network) [[ $name != rm ]] || nutshell --quiet network create "${words[3]}" ;;
     lease) [[ $name != release ]] || nutshell --quiet lease reserve "${words[3]}" "${words[4]}" ;;
     *)
       [[ $name != -* ]] || name=${words[3]:-}

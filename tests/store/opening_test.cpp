@@ -71,7 +71,7 @@ TEST_CASE("a registry of a newer version is refused and left alone") {
   auto before = content(room.file() + "-wal");
   CHECK(error_of<Conflict>([&] { Registry::open(options(room)); }) ==
         "registry " + room.file() +
-            " was written by a newer nutshell (schema 7, this one knows 2); use that version");
+            " was written by a newer nutshell (schema 7, this one knows 3); use that version");
   CHECK_THROWS_AS(Registry::open(options(room, Registry::Mode::look)), Conflict);
   CHECK(content(room.file() + "-wal") == before);
 }
@@ -83,8 +83,58 @@ TEST_CASE("a migration is applied once, and recorded with its day") {
   Connection db = raw(room);
   auto row = db.use("SELECT count(*), min(dated) FROM migration");
   REQUIRE(row.step());
-  CHECK(row.integer(0) == 2);
+  CHECK(row.integer(0) == 3);
   CHECK(row.text(1) == "2026-11-20");
+}
+
+TEST_CASE("a network of an earlier version is a NAT network that was made on demand") {
+  Room room;
+  {
+    Registry registry = Registry::open(options(room));
+    Transaction t = registry.begin();
+    t.add_network({"n", "n0", parse_ipv4_net("10.75.0.1/24").value(), Mac{1}, {}});
+    t.commit();
+  }
+  for (const char* column : {"mode", "mtu", "ipv6", "dns", "by_hand"})
+    raw(room).execute(("ALTER TABLE network DROP COLUMN " + std::string(column)).c_str());
+  raw(room).execute("DELETE FROM migration WHERE number = 3; PRAGMA user_version = 2");
+  for (const auto mode : {Registry::Mode::look, Registry::Mode::read_write}) {
+    const auto network = Registry::open(options(room, mode)).network("n");
+    REQUIRE(network);
+    CHECK(network->mode == NetworkMode::nat);
+    CHECK(network->mtu == 1500);
+    CHECK(network->ipv6.empty());
+    CHECK(network->dns);
+    CHECK_FALSE(network->by_hand);
+  }
+}
+
+TEST_CASE("a network is kept with all that it is") {
+  Room room;
+  NetworkRow made{"n", "n0", parse_ipv4_net("10.75.0.1/24").value(), Mac{1}, {}};
+  made.mode = NetworkMode::isolated;
+  made.mtu = 9000;
+  made.ipv6 = "fd00:75::/64";
+  made.dns = false;
+  made.by_hand = true;
+  Registry registry = Registry::open(options(room));
+  {
+    Transaction t = registry.begin();
+    t.add_network(made);
+    t.commit();
+  }
+  const auto same = [&] {
+    const auto kept = registry.network("n").value();
+    return kept.mode == made.mode && kept.mtu == made.mtu && kept.ipv6 == made.ipv6 &&
+           kept.dns == made.dns && kept.by_hand == made.by_hand;
+  };
+  CHECK(same());
+  made.mode = NetworkMode::routed;
+  made.mtu = 1400;
+  Transaction t = registry.begin();
+  t.change_network(made);
+  t.commit();
+  CHECK(same());
 }
 
 TEST_CASE("what is no registry is called so, and kept") {

@@ -1,0 +1,45 @@
+// A machine's row is committed before its folder is made and goes after it, so a folder without a
+// row is not one that is being made or removed just now.
+#include "app/lost.hpp"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <set>
+
+#include "host/files.hpp"
+
+namespace nutshell {
+
+std::vector<MachineSpec> lost_machines(House& house) {
+  std::vector<std::string> folders;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(house.paths.machines(), error))
+    folders.push_back(entry.path().filename().string());
+  std::set<std::string> known;  // asked after the folders were listed
+  for (const MachineSummary& row : house.registry().summaries()) known.insert(row.uuid.text);
+  std::vector<MachineSpec> lost;
+  for (const std::string& folder : folders) {
+    const auto uuid = parse_uuid(folder);
+    if (!uuid || known.contains(uuid->text)) continue;
+    try {
+      const auto text = host::read_file(house.paths.spec_file(*uuid));
+      if (text) lost.push_back(spec_from_json(Json::parse(*text)));
+    } catch (const Error&) {
+      // Of a spec that cannot be read nobody knows what it needs.
+    }
+  }
+  return lost;
+}
+
+void add_lost_machines(House& house, Facts& facts) {
+  for (const MachineSpec& spec : lost_machines(house))
+    for (const NicSpec& nic : spec.nics) {
+      const std::string holder = fmt::format(
+          "the machine {}, which the registry has lost (`nutshell recover`)", to_string(spec.name));
+      if (nic.mac) facts.macs.push_back({*nic.mac, holder});
+      if (nic.ip) facts.ips.push_back({*nic.ip, holder});
+    }
+}
+
+}  // namespace nutshell

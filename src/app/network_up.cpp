@@ -1,0 +1,195 @@
+// The host is made to agree with the registry, under a lock of the network's own, by whoever starts
+// or stops a machine on it: rules first, then the bridge, then dnsmasq, and back in reverse. Which
+// networks are up is read from the registry each time (a machine runs there), so that nobody keeps
+// a count that a killed command could leave wrong.
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <chrono>
+#include <set>
+
+#include "app/firewall.hpp"
+#include "app/lost.hpp"
+#include "app/machine_state.hpp"
+#include "app/network.hpp"
+#include "app/start.hpp"
+#include "host/dhcp.hpp"
+#include "host/files.hpp"
+#include "host/network.hpp"
+#include "host/observe.hpp"
+
+namespace nutshell {
+namespace {
+
+constexpr auto lock_patience = std::chrono::seconds(60);
+constexpr int most_locks = 100;
+
+std::string lock_file(const House& house, const std::string& network) {
+  return house.paths.state + "/networks/" + network + ".lock";
+}
+
+bool is_on(const MachineRow& row, const std::string& network) {
+  return std::any_of(row.spec.nics.begin(), row.spec.nics.end(), [&](const NicSpec& nic) {
+    return nic.kind == NicKind::network && nic.network == network;
+  });
+}
+
+/// The networks of machines that run although the registry has lost them.
+std::set<std::string> networks_of_lost_machines(House& house) {
+  std::set<std::string> networks;
+  for (const MachineSpec& spec : lost_machines(house))
+    if (is_alive(house, spec.uuid))
+      for (const NicSpec& nic : spec.nics)
+        if (nic.kind == NicKind::network) networks.insert(nic.network);
+  return networks;
+}
+
+/// Those on which a machine runs, or is being started; `leaving` does not count.
+std::vector<NetworkRow> networks_up(House& house, const Uuid& leaving) {
+  std::vector<NetworkRow> up;
+  const auto machines = house.registry().machines();
+  const std::set<std::string> lost = networks_of_lost_machines(house);
+  for (const NetworkRow& network : house.registry().networks())
+    if (lost.contains(network.name) ||
+        std::any_of(machines.begin(), machines.end(), [&](const MachineRow& row) {
+          return row.run && row.uuid != leaving && row.run->boot_id == house.boot_id &&
+                 is_on(row, network.name);
+        }))
+      up.push_back(network);
+  return up;
+}
+
+bool has(const std::vector<NetworkRow>& networks, const std::string& name) {
+  return std::any_of(networks.begin(), networks.end(),
+                     [&](const NetworkRow& row) { return row.name == name; });
+}
+
+/// Every machine that has an address on this network, with its name.
+std::vector<host::DhcpHost> hosts_of(House& house, const NetworkRow& network) {
+  std::vector<host::DhcpHost> hosts;
+  for (const MachineRow& row : house.registry().machines())
+    for (const NicSpec& nic : row.spec.nics)
+      if (nic.kind == NicKind::network && nic.network == network.name && nic.mac && nic.ip)
+        hosts.push_back({*nic.mac, *nic.ip, row.name.name, row.name.cloud, nic.mtu});
+  return hosts;
+}
+
+host::BridgeWish bridge_of(House& house, const NetworkRow& row) {
+  host::BridgeWish wish{row.bridge, row.address, row.bridge_mac, mark_of_network(house, row.name),
+                        row.mtu,    ""};
+  if (!row.ipv6.empty()) wish.ipv6 = first_ipv6_address(row.ipv6) + "/64";
+  return wish;
+}
+
+host::DhcpNetwork dhcp_of(const House& house, const NetworkRow& row) {
+  host::DhcpNetwork network{house.paths.network_dir(row.name), row.bridge, row.address};
+  network.gateway = row.mode != NetworkMode::isolated;
+  network.dns = row.dns;
+  network.upstream = network.gateway && host::read_file("/etc/resolv.conf").has_value();
+  network.mtu = row.mtu;
+  network.ipv6 = row.ipv6;
+  return network;
+}
+
+void serve(House& house, const NetworkRow& row) {
+  host::make_directories(house.paths.run);
+  host::start_dhcp(dhcp_of(house, row), hosts_of(house, row));
+}
+
+/// A machine whose QEMU lives has had its network; one that is being started has not yet. Their
+/// specs are not parsed, because `ls` asks.
+bool is_used_by_the_living(House& house, const std::string& network) {
+  const std::string wanted = fmt::format("\"network\":\"{}\"", network);
+  for (const MachineSummary& row : house.registry().summaries())
+    if (row.run && row.spec_json.find(wanted) != std::string::npos && is_alive(house, row.uuid))
+      return true;
+  return false;
+}
+
+bool is_served(const House& house, const std::string& network) {
+  return host::find_dhcp(house.paths.network_dir(network)).has_value();
+}
+
+}  // namespace
+
+host::Lock lock_network(House& house, const std::string& network) {
+  host::make_directories(house.paths.state + "/networks");
+  for (int i = 0; i < most_locks; ++i) {
+    host::Lock lock =
+        host::Lock::exclusive(lock_file(house, network), lock_patience, "network " + network);
+    // It may be the lock of a network that was removed while we waited.
+    struct stat held {
+    }, named{};
+    if (::fstat(lock.fd(), &held) == 0 && ::stat(lock_file(house, network).c_str(), &named) == 0 &&
+        held.st_ino == named.st_ino)
+      return lock;
+  }
+  throw Conflict(
+      fmt::format("network {}: others make and remove it all the time; try again", network));
+}
+
+void drop_network_lock(House& house, const std::string& network) {
+  host::drop_file(lock_file(house, network));
+}
+
+void ensure_network(House& house, const EnsureNetwork& step) {
+  const host::Lock lock = lock_network(house, step.network);
+  const auto row = house.registry().network(step.network);
+  if (!row) throw NotFound(fmt::format("the network {} was removed meanwhile", step.network));
+  // Its own run is in the registry since before the first step.
+  std::vector<NetworkRow> up = networks_up(house, Uuid{});
+  if (!has(up, row->name)) up.push_back(*row);
+  follow_networks(house, up);
+  host::ensure_bridge(bridge_of(house, *row));
+  serve(house, *row);
+}
+
+void leave_network(House& house, const LeaveNetwork& step) {
+  const auto row = house.registry().network(step.network);
+  if (!row) return;
+  const host::Lock lock = lock_network(house, step.network);
+  const std::vector<NetworkRow> up = networks_up(house, step.user);
+  if (has(up, step.network)) return;
+  host::stop_dhcp(house.paths.network_dir(step.network));
+  // Somebody else may have taken the name while nobody ran here: his bridge is none of our
+  // business.
+  const Facts facts = observe_parts(house, host::part::links);
+  const LinkFact* link = facts.link(row->bridge);
+  const bool ours = link && (link->alias == mark_of_network(house, step.network) ||
+                             (link->alias.empty() && link->mac == row->bridge_mac));
+  if (ours) host::drop_bridge(bridge_of(house, *row));
+  follow_networks(house, up);
+}
+
+void tell_networks(House& house, const std::vector<std::string>& networks) {
+  for (const std::string& name : networks) {
+    if (!is_served(house, name)) continue;
+    const host::Lock lock = lock_network(house, name);
+    const auto row = house.registry().network(name);
+    if (row && is_served(house, name)) serve(house, *row);
+  }
+}
+
+void tend_networks(House& house) {
+  if (!house.root) return;
+  for (const NetworkRow& network : house.registry().networks()) {
+    if (is_served(house, network.name)) continue;
+    if (!is_used_by_the_living(house, network.name)) continue;
+    try {
+      const host::Lock lock = lock_network(house, network.name);
+      if (is_served(house, network.name) || !has(networks_up(house, Uuid{}), network.name))
+        continue;
+      follow_networks(house, networks_up(house, Uuid{}));
+      host::ensure_bridge(bridge_of(house, network));
+      serve(house, network);
+      house.reporter.note(
+          fmt::format("network {}: its dnsmasq had died, and is started again", network.name));
+    } catch (const Error& error) {
+      house.reporter.warn(fmt::format("network {}: its dnsmasq is gone and cannot be started: {}",
+                                      network.name, error.what()));
+    }
+  }
+}
+
+}  // namespace nutshell
