@@ -61,7 +61,8 @@ void restore_lv_snapshot(const LvmPlace& place, const VolumeName& snapshot, cons
                          const Progress& progress = {});
 
 /// Zeroes a volume or file: the first `bytes` and the last MiB, where signatures live too; 0: all
-/// of it. Then syncs. Throws Conflict when it is in use.
+/// of it. What is zero because it takes no room (a hole, a thin block) takes none afterwards. Then
+/// syncs. Throws Conflict when it is in use, or is no volume (open_disk).
 void wipe(const std::string& path, Bytes bytes, const Progress& progress);
 
 /// What qemu-img says of an image; `format` empty: detected, and then shown to the user.
