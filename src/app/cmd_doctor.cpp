@@ -126,7 +126,14 @@ void check_volume_groups(House& house, std::vector<Check>& checks) {
     return;
   }
   if (!host::find_program("lvm")) {
-    checks.push_back({"lvm", Verdict::note, "not here; disks are files (package lvm2)"});
+    Check check{"lvm", Verdict::note, "not here; disks are files (package lvm2)"};
+    for (const MachineRow& row : house.registry().machines())
+      for (const DiskSpec& disk : row.spec.disks)
+        if (disk.on_lvm())
+          check = {"lvm", Verdict::bad,
+                   fmt::format("not here, and {} has its disk on {}: install the package lvm2",
+                               to_string(row.name), disk.path)};
+    checks.push_back(std::move(check));
     return;
   }
   try {

@@ -27,6 +27,11 @@ Exit run_gc(const Parsed& args, House& house) {
       text += fmt::format("kept: {} ({})\n", leftover.thing, leftover.evidence);
       continue;
     }
+    if (!leftover.held.empty()) {
+      left.push(item);
+      text += fmt::format("kept: {} ({}); {}\n", leftover.thing, leftover.evidence, leftover.held);
+      continue;
+    }
     if (leftover.has_volumes && !args.has("volumes")) {
       left.push(item);
       text += fmt::format("kept: {} ({}); it holds volumes: `nutshell gc --volumes` deletes them\n",

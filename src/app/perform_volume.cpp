@@ -45,6 +45,10 @@ void resize_file(const ResizeVolume& step) {
     throw SystemError(errno, fmt::format("{}: cannot be resized", printable(step.path)));
 }
 
+bool among(const std::vector<std::string>& words, const VolumeName& name) {
+  return std::find(words.begin(), words.end(), name.vg + "/" + name.lv) != words.end();
+}
+
 }  // namespace
 
 const host::LvmPlace& Performer::lvm() {
@@ -52,8 +56,13 @@ const host::LvmPlace& Performer::lvm() {
   return *lvm_;
 }
 
+void Performer::measure(const VolumeName& name) {
+  usable_volume(host::observe_group(lvm(), name.vg), name, house_.config.thin_limit);
+}
+
 void Performer::perform(const MakeLogicalVolume& step) {
   host::make_lv(lvm(), {{step.vg, step.name}, step.size, step.thin, step.tag});
+  if (!step.thin.empty()) made_thin_.push_back(step.vg + "/" + step.name);
 }
 
 void Performer::perform(const DropLogicalVolume& step) {
@@ -63,11 +72,11 @@ void Performer::perform(const DropLogicalVolume& step) {
 void Performer::perform(const ActivateVolume& step) {
   const VolumeName name{step.vg, step.name};
   host::activate_lv(lvm(), name);
-  if (!live_ || std::find(live_->unmeasured.begin(), live_->unmeasured.end(),
-                          step.vg + "/" + step.name) == live_->unmeasured.end())
-    return;
+  activated_.push_back(step.vg + "/" + step.name);
+  // A new one is measured before it is written to: a write into a full pool hangs for a minute.
+  if (!among(made_thin_, name) && !(live_ && among(live_->unmeasured, name))) return;
   try {
-    usable_volume(host::observe_group(lvm(), step.vg), name, house_.config.thin_limit);
+    measure(name);
   } catch (const Error&) {
     host::deactivate_lv(lvm(), name);  // a step that failed has had no effect
     throw;
@@ -92,6 +101,7 @@ void Performer::perform(const WipeVolume& step) {
 }
 
 void Performer::perform(const SnapshotVolume& step) {
+  if (among(activated_, {step.vg, step.origin})) measure({step.vg, step.origin});
   host::make_lv_snapshot(lvm(), {step.vg, step.origin}, step.name, step.tag);
 }
 
