@@ -209,7 +209,8 @@ Volume find_volume(const VolumeList& volumes, House& house, const std::string& w
   if (name && volumes.lvm.volume(name->vg, name->lv))
     return foreign_volume(volumes, fmt::format("/dev/{}/{}", name->vg, name->lv));
   std::vector<std::string> known;
-  for (const Volume& volume : volumes.all) known.push_back(volume.name);
+  for (const Volume& volume : volumes.all)
+    if (volume.kind != Volume::Kind::another) known.push_back(volume.name);
   const auto meant = nearest(word, known);
   throw NotFound(fmt::format(
       "there is no volume {}{}", printable(word),
