@@ -169,7 +169,8 @@ std::vector<Check> all_checks(House& house, const Facts& facts) {
   const std::vector<Leftover> leftovers = find_leftovers(house);
   if (leftovers.empty()) checks.push_back({"leftovers", Verdict::good, "none"});
   for (const Leftover& leftover : leftovers)
-    if (leftover.kind != Leftover::Kind::lost_volume)  // of another registry, perhaps
+    // Of another registry, perhaps; or a machine uses it.
+    if (leftover.kind != Leftover::Kind::lost_volume && leftover.held.empty())
       checks.push_back(
           {"leftover", Verdict::note,
            fmt::format("{} ({}); run `nutshell gc`", leftover.thing, leftover.evidence)});

@@ -28,7 +28,8 @@ Exit run_gc(const Parsed& args, House& house) {
       continue;
     }
     if (!leftover.held.empty()) {
-      left.push(item);
+      left.push(Json::object(
+          {{"thing", leftover.thing}, {"evidence", leftover.evidence + "; " + leftover.held}}));
       text += fmt::format("kept: {} ({}); {}\n", leftover.thing, leftover.evidence, leftover.held);
       continue;
     }
