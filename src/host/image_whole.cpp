@@ -22,6 +22,7 @@ namespace {
 
 constexpr std::chrono::seconds longest_silence{120};
 constexpr Bytes sector = 512;
+constexpr std::size_t tail_size = 4096;  // of ToolResult: its first line is none then
 enum class CheckExit { whole = 0, leaks = 3, not_known = 63 };  // qemu-img(1), check
 
 ConfigError fault(const OpenImage& image, const std::string& what) {
@@ -45,14 +46,18 @@ ToolResult ask(const OpenImage& image, std::vector<std::string> words) {
 }
 
 void refuse_failed_check(const OpenImage& image) {
-  const ToolResult result = ask(image, {"check", "-q"});
+  ToolResult result = ask(image, {"check", "-q"});
   for (const CheckExit fine : {CheckExit::whole, CheckExit::leaks, CheckExit::not_known})
     if (result.status == static_cast<int>(fine)) return;
-  std::string said = words_of(result, image.options);
-  said.resize(std::min({said.size(), said.find("\\x0a"), std::size_t{200}}));
-  throw fault(image, fmt::format("is cut short or damaged (qemu-img check: {}); get it again, or "
-                                 "mend a copy with: qemu-img check -r all",
-                                 said));
+  std::string& text = result.stderr_tail;
+  const std::size_t line = text.find('\n');
+  if (text.size() >= tail_size && line != std::string::npos) text.erase(0, line + 1);
+  text.resize(std::min({text.size(), text.find('\n'), std::size_t{200}}));
+  throw fault(
+      image,
+      fmt::format("is cut short or damaged (qemu-img check: {}); get it again{}",
+                  words_of(result, image.options),
+                  image.format == "qcow2" ? ", or mend a copy with: qemu-img check -r all" : ""));
 }
 
 /// Where qemu-img finds the content: an extent in each line.
