@@ -113,6 +113,8 @@ Check check_group(const LvmFacts& facts, const VolumeGroupFact& group, unsigned 
     for (const LogicalVolumeFact& volume : facts.volumes)
       if (volume.vg == group.name && volume.kind == VolumeKind::thin_pool)
         usable_pool(facts, {volume.vg, volume.name}, limit);
+  } catch (const Interrupted&) {
+    throw;
   } catch (const Error& error) {
     check.verdict = Verdict::bad;
     check.detail += fmt::format("; {}", error.what());
@@ -142,6 +144,8 @@ void check_volume_groups(House& house, std::vector<Check>& checks) {
       checks.push_back({"lvm", Verdict::good, "there, and no volume group"});
     for (const VolumeGroupFact& group : facts.groups)
       checks.push_back(check_group(facts, group, house.config.thin_limit));
+  } catch (const Interrupted&) {
+    throw;
   } catch (const Error& error) {
     checks.push_back({"lvm", Verdict::bad, error.what()});
   }

@@ -44,6 +44,8 @@ Exit run_gc(const Parsed& args, House& house) {
       done.push(item);
       text += fmt::format("{} {} ({})\n", house.dry() ? "would remove" : "removed", leftover.thing,
                           leftover.evidence);
+    } catch (const Interrupted&) {
+      throw;
     } catch (const Error& error) {
       failed.push_back(fmt::format("{}: {}", leftover.thing, error.what()));
     }

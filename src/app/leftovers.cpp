@@ -122,6 +122,8 @@ void find_logical_volumes(House& house, std::vector<Leftover>& found) {
   LvmFacts facts;
   try {
     facts = observe_all_groups(house);
+  } catch (const Interrupted&) {
+    throw;
   } catch (const Error& error) {
     house.reporter.warn(fmt::format("volume groups are left out: {}", error.what()));
     for (Leftover& one : found)

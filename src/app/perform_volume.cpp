@@ -15,7 +15,7 @@
 #include "app/perform.hpp"
 #include "app/progress.hpp"
 #include "app/qmp_access.hpp"
-#include "host/fd.hpp"
+#include "host/disk_fd.hpp"
 #include "host/files.hpp"
 #include "host/tool.hpp"
 #include "nutshell/error.hpp"
@@ -28,19 +28,17 @@ namespace {
 constexpr auto release_patience = std::chrono::seconds(5);
 
 void resize_file(const ResizeVolume& step) {
+  const host::Fd file = host::open_disk(step.path, O_RDWR);
   if (step.format == DiskFormat::qcow2) {
     host::Tool tool;
     tool.argv = {"qemu-img", "resize", "-q", "-f", "qcow2"};
     if (step.to < step.from) tool.argv.emplace_back("--shrink");
-    tool.argv.insert(tool.argv.end(), {step.path, std::to_string(step.to)});
+    // The very file that was looked at, whatever its path leads to by now.
+    tool.argv.insert(tool.argv.end(), {fmt::format("/proc/{}/fd/{}", getpid(), file.get()),
+                                       std::to_string(step.to)});
     (void)host::output_of(tool);
     return;
   }
-  const host::Fd file(open(step.path.c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW));
-  if (!file) throw SystemError(errno, fmt::format("{}: cannot be opened", printable(step.path)));
-  struct stat status {};
-  if (fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode))
-    throw Conflict(fmt::format("{} is no plain file; it is not resized", printable(step.path)));
   if (ftruncate(file.get(), static_cast<off_t>(step.to)) != 0)
     throw SystemError(errno, fmt::format("{}: cannot be resized", printable(step.path)));
 }

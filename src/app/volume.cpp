@@ -169,6 +169,8 @@ VolumeList gather_volumes(House& house) {
   VolumeList volumes;
   try {
     volumes.lvm = observe_all_groups(house);
+  } catch (const Interrupted&) {
+    throw;
   } catch (const Error& error) {
     house.reporter.warn(fmt::format("volume groups are left out: {}", error.what()));
   }
