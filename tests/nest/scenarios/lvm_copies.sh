@@ -124,7 +124,7 @@ on slow fill B "/dev/$vg/slow" 96
 restore_and_interrupt() {
   "$NUTSHELL_BIN" --root "$root" volume restore slow.s >"$scratch/restore.log" 2>&1 &
   local pid=$! status
-  until_true 20 test -e "/dev/$vg/slow.s"
+  until_true 20 grep -q 'put the content' "$scratch/restore.log"
   kill -INT $pid
   wait $pid
   status=$?

@@ -81,7 +81,7 @@ mount "/dev/$vg/vm.default.held.0" "$scratch/held"
 on_exit umount -q "$scratch/held"
 for more in "" --wipe; do refuse 4 "mounted.*--keep-volumes" n rm held $more; done
 refuse 4 "mounted" n set held --drop-disk 0
-check "it is still known" equal "$(state_of held)" new
+check "it is still known" equal "$(state_of held)" defined
 umount "$scratch/held"
 check "rm" n rm held
 
