@@ -117,6 +117,7 @@ if grep -q device-mapper /proc/devices; then
   finish
 fi
 mkdir "$scratch/lvm"
+export PATH=$path_with_lvm
 printf 'global { activation = 0 }\n' >"$scratch/lvm/lvm.conf"
 export LVM_SYSTEM_DIR=$scratch/lvm LVM_SUPPRESS_FD_WARNINGS=1
 truncate -s 256M "$scratch/pv.img"
