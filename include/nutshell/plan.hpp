@@ -67,6 +67,9 @@ std::vector<Step> steps_to_drop_volume(const VolumePlace& volume, Wipe wipe, con
 /// `volume snapshot`: `name` is the new logical volume's, in the origin's group.
 std::vector<Step> steps_to_snapshot(const VolumePlace& origin, const std::string& name,
                                     const std::optional<GuestHold>& hold);
+/// `volume restore`: the origin has the snapshot's content, and the size that it has now (a thin
+/// one that has grown since would have the snapshot's). A plan that is finished, never undone.
+std::vector<Step> steps_to_restore(const VolumePlace& snapshot, const VolumePlace& origin);
 /// `volume clone`. A thin volume at once; of a thick one with a guest on it, from a snapshot named
 /// `momentary` that goes again; else by copying.
 std::vector<Step> steps_to_clone(const VolumePlace& origin, const VolumePlace& copy,

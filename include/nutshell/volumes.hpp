@@ -36,6 +36,9 @@ struct LogicalVolumeFact {
   VolumeKind kind = VolumeKind::thick;
   std::string pool;    ///< of a thin volume: its pool
   std::string origin;  ///< of a snapshot (thick, or thin): what it is of; empty: none
+  /// LVM has forgotten what the thin snapshot is of (a merge of another does that); its name and
+  /// mark say it.
+  bool origin_by_name = false;
   std::vector<std::string> tags;
   bool active = false, open = false;
   bool skips_activation = false;  ///< lvchange --setactivationskip y
@@ -56,10 +59,24 @@ struct LvmFacts {
   [[nodiscard]] const LogicalVolumeFact* volume(std::string_view vg, std::string_view name) const;
 };
 
+/// Gives thin snapshots back the origin that LVM has forgotten: a volume ORIGIN.SNAP with the mark
+/// of a volume ORIGIN in the same thin pool is a snapshot of it. Whoever reads facts calls it once.
+void complete_origins(LvmFacts& facts);
+
 /// Our marks, as LVM tags: of a machine's disk or snapshot, and of a volume that belongs to no
-/// machine.
+/// machine, with the tag of the registry that made it (Registry::tag()).
 std::string machine_tag(const Uuid& machine);  ///< "nutshell.machine=UUID"
-std::string volume_tag(const Uuid& volume);    ///< "nutshell.volume=UUID"
+std::string volume_tag(const Uuid& volume,
+                       std::string_view registry);  ///< "nutshell.volume=UUID/REGISTRY"
+/// What a mark says.
+struct Mark {
+  bool machine = false;  ///< of a machine's disk; else of a volume by itself
+  Uuid owner;
+  std::string registry;  ///< of a volume by itself: whose it is
+  bool operator==(const Mark&) const = default;
+};
+/// nullopt: the tag is no mark of nutshell's.
+std::optional<Mark> parse_mark(std::string_view tag);
 /// The first tag of ours; nullptr: a stranger's volume, which is never changed.
 const std::string* our_tag(const LogicalVolumeFact& volume);
 

@@ -114,6 +114,8 @@ Check check_group(const LvmFacts& facts, const VolumeGroupFact& group, unsigned 
     for (const LogicalVolumeFact& volume : facts.volumes)
       if (volume.vg == group.name && volume.kind == VolumeKind::thin_pool)
         usable_pool(facts, {volume.vg, volume.name}, limit);
+  } catch (const Interrupted&) {
+    throw;
   } catch (const Error& error) {
     check.verdict = Verdict::bad;
     check.detail += fmt::format("; {}", error.what());
@@ -127,7 +129,14 @@ void check_volume_groups(House& house, std::vector<Check>& checks) {
     return;
   }
   if (!host::find_program("lvm")) {
-    checks.push_back({"lvm", Verdict::note, "not here; disks are files (package lvm2)"});
+    Check check{"lvm", Verdict::note, "not here; disks are files (package lvm2)"};
+    for (const MachineRow& row : house.registry().machines())
+      for (const DiskSpec& disk : row.spec.disks)
+        if (disk.on_lvm())
+          check = {"lvm", Verdict::bad,
+                   fmt::format("not here, and {} has its disk on {}: install the package lvm2",
+                               to_string(row.name), disk.path)};
+    checks.push_back(std::move(check));
     return;
   }
   try {
@@ -136,6 +145,8 @@ void check_volume_groups(House& house, std::vector<Check>& checks) {
       checks.push_back({"lvm", Verdict::good, "there, and no volume group"});
     for (const VolumeGroupFact& group : facts.groups)
       checks.push_back(check_group(facts, group, house.config.thin_limit));
+  } catch (const Interrupted&) {
+    throw;
   } catch (const Error& error) {
     checks.push_back({"lvm", Verdict::bad, error.what()});
   }
@@ -170,7 +181,8 @@ std::vector<Check> all_checks(House& house, const Facts& facts) {
   const std::vector<Leftover> leftovers = find_leftovers(house);
   if (leftovers.empty()) checks.push_back({"leftovers", Verdict::good, "none"});
   for (const Leftover& leftover : leftovers)
-    if (leftover.kind != Leftover::Kind::lost_volume)  // of another registry, perhaps
+    // Of another registry, perhaps; or a machine uses it.
+    if (leftover.kind != Leftover::Kind::lost_volume && leftover.held.empty())
       checks.push_back(
           {"leftover", Verdict::note,
            fmt::format("{} ({}); run `nutshell gc`", leftover.thing, leftover.evidence)});

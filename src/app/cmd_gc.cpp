@@ -27,6 +27,12 @@ Exit run_gc(const Parsed& args, House& house) {
       text += fmt::format("kept: {} ({})\n", leftover.thing, leftover.evidence);
       continue;
     }
+    if (!leftover.held.empty()) {
+      left.push(Json::object(
+          {{"thing", leftover.thing}, {"evidence", leftover.evidence + "; " + leftover.held}}));
+      text += fmt::format("kept: {} ({}); {}\n", leftover.thing, leftover.evidence, leftover.held);
+      continue;
+    }
     if (leftover.has_volumes && !args.has("volumes")) {
       left.push(item);
       text += fmt::format("kept: {} ({}); it holds volumes: `nutshell gc --volumes` deletes them\n",
@@ -38,6 +44,8 @@ Exit run_gc(const Parsed& args, House& house) {
       done.push(item);
       text += fmt::format("{} {} ({})\n", house.dry() ? "would remove" : "removed", leftover.thing,
                           leftover.evidence);
+    } catch (const Interrupted&) {
+      throw;
     } catch (const Error& error) {
       failed.push_back(fmt::format("{}: {}", leftover.thing, error.what()));
     }

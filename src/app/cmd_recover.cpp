@@ -103,6 +103,8 @@ std::vector<Found> find_machines(House& house, const Facts& facts,
         }
       }
       found.push_back(std::move(one));
+    } catch (const Interrupted&) {
+      throw;
     } catch (const Error& error) {
       unreadable.push_back(fmt::format("{}: {}", house.paths.machine(*uuid), error.what()));
     }
@@ -163,6 +165,8 @@ std::string open_or_put_aside(House& house) {
     return "";
   } catch (const Conflict&) {
     throw;  // locked, or of a newer version: it is not broken
+  } catch (const Interrupted&) {
+    throw;
   } catch (const Error& error) {
     if (house.dry() || !host::read_file(house.paths.registry(), ~Bytes{0} >> 1)) throw;
     const std::string aside = fmt::format("{}.broken-{}", house.paths.registry(), now_utc());
@@ -209,6 +213,8 @@ Exit run_recover(const Parsed&, House& house) {
                               {"running", found.run.has_value()}}));
       text += fmt::format("{}{}{}\n", house.dry() ? "would find again: " : "found again: ", who,
                           found.run ? fmt::format(", running (pid {})", found.run->pid) : "");
+    } catch (const Interrupted&) {
+      throw;
     } catch (const Error& error) {
       failed.push_back(fmt::format("{}: {}", who, error.what()));
     }

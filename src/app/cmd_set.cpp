@@ -101,7 +101,7 @@ Exit run_set(const Parsed& args, House& house) {
     throw Conflict(fmt::format("{} is running and uses it; stop it before you take {} away",
                                to_string(row.name),
                                args.has("drop-disk") ? "a disk" : "a NIC with its leases"));
-  refuse_snapshots(house, to_string(row.name), change.removed, "");
+  check_droppable(house, row.spec, change.removed, running, "");
   change_machine(house, row, std::move(change), facts);
   if (!house.dry())
     house.reporter.done(

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <chrono>
 #include <thread>
 
@@ -189,9 +190,15 @@ Exit run_rm(const Parsed& args, House& house) {
   const Volumes volumes = args.has("keep-volumes") ? Volumes::keep
                           : args.has("wipe")       ? Volumes::wipe
                                                    : Volumes::drop;
-  if (volumes != Volumes::keep)
-    refuse_snapshots(house, who, row.spec.disks, ", or keep all with --keep-volumes");
-  std::vector<Step> kill, removal = steps_to_remove(row.spec, house.paths, volumes);
+  MachineSpec spec = row.spec;
+  if (volumes != Volumes::keep) {
+    const auto gone = check_droppable(house, spec, spec.disks, alive,
+                                      ", or keep all volumes with --keep-volumes");
+    std::erase_if(spec.disks, [&](const DiskSpec& disk) {
+      return std::find(gone.begin(), gone.end(), disk.path) != gone.end();
+    });
+  }
+  std::vector<Step> kill, removal = steps_to_remove(spec, house.paths, volumes);
   if (alive) kill = steps_to_kill(row.spec, house.paths, "stopped: removed", volumes_in(row));
   if (volumes == Volumes::wipe) {
     // Wiping may be ended, and then the machine stays; so it is a plan of its own, that undoes.

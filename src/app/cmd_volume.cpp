@@ -40,6 +40,7 @@ Json volume_json(const Volume& volume) {
 
 std::string notes_on(const Volume& volume) {
   if (volume.missing) return "missing";
+  if (volume.kind == Volume::Kind::kept) return "kept by rm; `nutshell gc --volumes` deletes it";
   if (volume.kind == Volume::Kind::lost) return "of a machine that this registry does not know";
   std::string words;
   if (volume.kind == Volume::Kind::snapshot) words = "snapshot of " + volume.origin;
@@ -142,6 +143,7 @@ Exit run_volume_ls(const Parsed&, House& house) {
   JsonList list("volumes");
   Table table{{"NAME", "SIZE", "PATH", "MACHINE", "NOTE"}, {}};
   for (const Volume& volume : gather_volumes(house).all) {
+    if (volume.kind == Volume::Kind::another) continue;
     if (house.reporter.json()) {
       list.push(volume_json(volume));
       continue;

@@ -94,16 +94,18 @@ Exit run_volume_restore(const Parsed& args, House& house) {
         fmt::format("{} is no snapshot; `nutshell volume ls` shows which there are", who));
   const VolumeName name{snapshot.place.vg, snapshot.place.lv()};
   own_volume(volumes.lvm, name, house.config.thin_limit);
+  const LogicalVolumeFact* fact = volumes.lvm.volume(name.vg, snapshot.origin);
+  if (!fact) throw NotFound(fmt::format("{}: what it was made of is gone", who));
   Volume origin;
   origin.name = snapshot.origin;
-  origin.place.path = fmt::format("/dev/{}/{}", name.vg, snapshot.origin);
+  origin.place = {fact->path(), fact->vg, fact->pool, snapshot.place.tag, {}, fact->size, false};
   refuse_running(house, origin, "it is put back");
   refuse_running(house, snapshot, "it is put back");
   for (const std::string& path : {origin.place.path, snapshot.place.path})
     if (const auto holder = host::disk_holder(path, false))
       throw Conflict(fmt::format("{} is in use: {}; end that first", path, *holder));
   run_volume_plan(house, "volume restore", who, snapshot.owner,
-                  {RestoreVolume{name.vg, name.lv, snapshot.place.tag}}, OnFailure::keep_going);
+                  steps_to_restore(snapshot.place, origin.place), OnFailure::keep_going);
   if (!house.dry())
     house.reporter.done(
         fmt::format("{} has the content of {} again; the snapshot is kept", snapshot.origin, who));
@@ -145,6 +147,8 @@ Exit run_volume_clone(const Parsed& args, House& house) {
 }
 
 Exit run_volume_import(const Parsed& args, House& house) {
+  if (args.word(0, "IMAGE").empty())
+    throw ConfigError("IMAGE", "it is empty; give the path of a disk image");
   refuse_url(args.word(0, "IMAGE"));
   const std::string image = absolute(args.word(0, "IMAGE"));
   const std::string& name = args.word(1, "NAME");
@@ -153,6 +157,8 @@ Exit run_volume_import(const Parsed& args, House& house) {
     throw ConfigError(
         "IMAGE", fmt::format("'{}' cannot be used: {}; rename the file", printable(image), fault));
   const std::string format = args.value("image-format").value_or("");
+  if (args.has("image-format") && format.empty())
+    throw ConfigError("--image-format", "it is empty; leave it out, and the format is detected");
   const NewVolumeChoice choice = parse_new_volume(args, house);
   const host::ImageFact fact = host::observe_image(image, format);
   const Bytes size = args.has("size") ? size_option(args, "size") : fact.virtual_size;

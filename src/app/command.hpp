@@ -57,6 +57,8 @@ const Command* find_command(std::string_view name);
 /// The general help, and that of one command.
 std::string help_text();
 std::string help_text(const Command& command);
+/// Of the commands that begin with a word, such as `volume`.
+std::string help_text(std::string_view word);
 /// The bash completion script, from the table.
 std::string completion_script();
 

@@ -75,6 +75,13 @@ Outcome execute(const Plan& plan, const Perform& perform, const Progress& progre
       record(journal, &Registry::done, i);
       if (std::holds_alternative<Commit>(step)) on_failure = OnFailure::keep_going;
     } catch (const std::exception& error) {
+      // What is finished, never undone, goes on with the next command, from the journal.
+      if (plan.on_failure == OnFailure::keep_going && dynamic_cast<const Interrupted*>(&error)) {
+        outcome.cause = std::make_exception_ptr(
+            Interrupted(fmt::format("interrupted; the {} goes on with the next command",
+                                    plan.verb.substr(plan.verb.rfind(' ') + 1))));
+        return outcome;
+      }
       if (on_failure == OnFailure::keep_going) {
         outcome.leftovers.push_back(fmt::format("{}: {}", describe(step), error.what()));
         continue;

@@ -57,4 +57,15 @@ std::string help_text(const Command& command) {
   return text;
 }
 
+std::string help_text(std::string_view word) {
+  std::string text = fmt::format("nutshell {}: one of\n\n", word);
+  for (const Command& command : commands())
+    if (command.name.starts_with(std::string(word) + " "))
+      text += fmt::format("  {:<34} {}\n",
+                          fmt::format("{}{}{}", command.name, command.arguments.empty() ? "" : " ",
+                                      command.arguments),
+                          command.summary);
+  return text + fmt::format("\n`nutshell {} COMMAND --help` says more.\n", word);
+}
+
 }  // namespace nutshell

@@ -64,13 +64,13 @@ std::uint64_t read_number(const std::string& text) {
 // What makes a registry differ from all others is kept beside it: made anew, it gives the same tag
 // to taps and bridges, and so knows those that are there as its own. It is the target of a symbolic
 // link, which appears whole or not at all.
-std::uint64_t seed_beside(const Paths& paths) {
+std::uint64_t seed_beside(const Paths& paths, bool look) {
   const std::string link = paths.state + "/registry.seed";
   for (int attempt = 0; attempt < 2; ++attempt) {
     std::error_code error;
     const std::string kept = std::filesystem::read_symlink(link, error).string();
     if (!error) return read_number(kept);
-    if (host::file_exists(paths.registry())) break;  // it has its tag already
+    if (look || host::file_exists(paths.registry())) break;  // it has its tag already
     const std::string drawn = fmt::format("{:016x}", draw_random());
     if (symlink(drawn.c_str(), link.c_str()) == 0) return read_number(drawn);
     if (errno != EEXIST) break;
@@ -108,7 +108,7 @@ Registry& House::registry() {
     open.mode = look ? Registry::Mode::look : Registry::Mode::read_write;
     open.pools = effective_pools(config);
     open.waiting = [this](const std::string& what) { reporter.note(what); };
-    open.random = look ? draw_random() : seed_beside(paths);
+    open.random = seed_beside(paths, look);
     registry_.emplace(Registry::open(open));
   }
   return *registry_;

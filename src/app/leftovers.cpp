@@ -12,6 +12,7 @@
 #include "app/machine_state.hpp"
 #include "app/settle.hpp"
 #include "app/start.hpp"
+#include "app/volume.hpp"
 #include "host/dhcp.hpp"
 #include "host/files.hpp"
 #include "host/network.hpp"
@@ -122,21 +123,30 @@ void find_logical_volumes(House& house, std::vector<Leftover>& found) {
   LvmFacts facts;
   try {
     facts = observe_all_groups(house);
+  } catch (const Interrupted&) {
+    throw;
   } catch (const Error& error) {
     house.reporter.warn(fmt::format("volume groups are left out: {}", error.what()));
+    for (Leftover& one : found)
+      if (one.kind == Kind::machine_folder) one.held = "its logical volumes cannot be seen now";
     return;
   }
   for (const LogicalVolumeFact& volume : facts.volumes) {
     const std::string* tag = our_tag(volume);
-    const auto uuid =
-        tag ? parse_uuid(std::string_view(*tag).substr(tag->find('=') + 1)) : std::nullopt;
-    if (!uuid || *tag != machine_tag(*uuid) || house.registry().machine(*uuid)) continue;
+    const auto mark = tag ? parse_mark(*tag) : std::nullopt;
+    if (!mark || !mark->machine || house.registry().machine(mark->owner)) continue;
     const auto folder = std::find_if(found.begin(), found.end(), [&](const Leftover& one) {
-      return one.kind == Kind::machine_folder && one.key == uuid->text;
+      return one.kind == Kind::machine_folder && one.key == mark->owner.text;
     });
     if (folder != found.end()) {
+      const std::string word = volume.vg + "/" + volume.name;
       folder->has_volumes = true;
+      folder->thing += (folder->logical.empty() ? " with the logical volumes " : ", ") + word;
       folder->logical.push_back({volume.vg, volume.name});
+      for (const VolumeUser& user : users_of(house, volume.path()))
+        folder->held =
+            fmt::format("{} is disk {} of {}", word, user.disk, to_string(user.row.name));
+      if (volume.open) folder->held = word + " is in use";
       continue;
     }
     found.push_back({Kind::lost_volume,
@@ -146,6 +156,7 @@ void find_logical_volumes(House& house, std::vector<Leftover>& found) {
                                  *tag),
                      volume.path(),
                      true,
+                     {},
                      {}});
   }
 }

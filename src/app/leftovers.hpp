@@ -26,6 +26,7 @@ struct Leftover {
   std::string key;       ///< name, path or pid
   bool has_volumes = false;
   std::vector<VolumeName> logical{};  ///< of a machine's folder: the logical volumes with its mark
+  std::string held{};                 ///< why nothing of it is taken away, whatever is asked for
 };
 
 /// Looks and changes nothing.

@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <map>
 
+#include "app/volume.hpp"
+#include "host/lvm_holders.hpp"
 #include "host/tool.hpp"
 #include "nutshell/volume_rules.hpp"
 
@@ -97,6 +99,43 @@ class Placement {
   std::map<std::string, std::vector<Bytes>> thick_;
   std::map<std::pair<std::string, std::string>, Bytes> thin_;
 };
+
+bool is_strangers(House& house, const LogicalVolumeFact& volume) {
+  const std::string* tag = our_tag(volume);
+  const auto mark = tag ? parse_mark(*tag) : std::nullopt;
+  return !mark || (!mark->machine && mark->registry != house.registry().tag());
+}
+
+/// Why a volume of that machine cannot be removed; "": it can.
+std::string held_words(House& house, const Uuid& machine, const LvmFacts& facts,
+                       const LogicalVolumeFact& volume, bool running) {
+  const VolumeName name{volume.vg, volume.name};
+  if (!volume.has_tag(machine_tag(machine)))
+    return fmt::format(
+        "{} does not carry the mark of its machine, and is not removed without it; if it is the "
+        "machine's, `lvchange --addtag {} {}/{}` marks it again",
+        volume.path(), machine_tag(machine), name.vg, name.lv);
+  for (const VolumeUser& user : users_of(house, volume.path()))
+    if (user.row.uuid != machine)
+      return fmt::format("{} is disk {} of {}, too; `nutshell set {} --drop-disk {}` first",
+                         volume.path(), user.disk, to_string(user.row.name),
+                         to_string(user.row.name), user.disk);
+  if (const auto snapshots = snapshots_of(facts, name); !snapshots.empty()) {
+    std::string names;
+    for (const std::string& each : snapshots) names += (names.empty() ? "" : ", ") + each;
+    return fmt::format("{} has snapshots ({}); remove them first with `nutshell volume rm {}/{}`",
+                       volume.path(), names, name.vg, snapshots.front());
+  }
+  if (running || house.dry()) return "";
+  try {
+    // What the host has merely found inside goes with it; what somebody uses does not.
+    host::drop_holders(name);
+    host::refuse_when_used(name);
+  } catch (const Conflict& error) {
+    return error.what();
+  }
+  return "";
+}
 
 }  // namespace
 
@@ -190,7 +229,7 @@ RunVolumes volumes_of_run(House& house, const MachineSpec& spec, Disks disks) {
           "{}: {}/{} is not the volume that was made for it (its mark is missing); give the "
           "machine another disk with `nutshell set`",
           to_string(spec.name), name.vg, name.lv));
-    if (!our_tag(volume) && volume.active) continue;
+    if (is_strangers(house, volume) && volume.active) continue;
     words.push_back(disk.vg + "/" + disk.lv());
     const LogicalVolumeFact* pool = facts.volume(disk.vg, volume.pool);
     if (pool && !pool->data_percent) run.unmeasured.push_back(words.back());
@@ -198,29 +237,34 @@ RunVolumes volumes_of_run(House& house, const MachineSpec& spec, Disks disks) {
   return run;
 }
 
-void refuse_snapshots(House& house, const std::string& who, const std::vector<DiskSpec>& disks,
-                      const std::string& otherwise) {
-  std::vector<std::string> groups;
+std::vector<std::string> check_droppable(House& house, const MachineSpec& spec,
+                                         const std::vector<DiskSpec>& disks, bool running,
+                                         const std::string& otherwise) {
+  const std::string who = to_string(spec.name);
+  std::vector<std::string> groups, gone;
   for (const DiskSpec& disk : disks)
     if (disk.ours() && disk.on_lvm()) add_once(groups, disk.vg);
-  if (groups.empty()) return;
+  if (groups.empty()) return gone;
   need_root_for_lvm(house, "a disk of " + who);
   LvmFacts facts;
   try {
     facts = observe_groups(house, groups);
+    for (const std::string& vg : groups) usable_group(facts, vg);
   } catch (const NotFound& error) {
-    throw NotFound(fmt::format("{}: {}{}", who, error.what(), otherwise));
+    throw Conflict(fmt::format("{}: {}{}", who, error.what(), otherwise));
+  } catch (const Conflict& error) {
+    throw Conflict(fmt::format("{}: {}{}", who, error.what(), otherwise));
   }
   for (const DiskSpec& disk : disks) {
     if (!disk.ours() || !disk.on_lvm()) continue;
-    const auto snapshots = snapshots_of(facts, {disk.vg, disk.lv()});
-    if (snapshots.empty()) continue;
-    std::string names;
-    for (const std::string& name : snapshots) names += (names.empty() ? "" : ", ") + name;
-    throw Conflict(fmt::format(
-        "{}: {} has snapshots ({}); remove them first with `nutshell volume rm {}/{}`{}", who,
-        disk.path, names, disk.vg, snapshots.front(), otherwise));
+    const LogicalVolumeFact* volume = facts.volume(disk.vg, disk.lv());
+    if (!volume)
+      gone.push_back(disk.path);
+    else if (const std::string held = held_words(house, spec.uuid, facts, *volume, running);
+             !held.empty())
+      throw Conflict(fmt::format("{}: {}{}", who, held, otherwise));
   }
+  return gone;
 }
 
 }  // namespace nutshell

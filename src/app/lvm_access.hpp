@@ -37,10 +37,12 @@ enum class Disks { there, about_to_be_made };
 /// forbids the start: a volume that is gone, a group with a missing disk, a pool that is full.
 RunVolumes volumes_of_run(House& house, const MachineSpec& spec, Disks disks);
 
-/// Before disks of a machine are taken away: throws Conflict when one has snapshots, naming them
-/// and the command that removes them; NotFound when a group is gone. `otherwise` is what else the
-/// user can do, or empty.
-void refuse_snapshots(House& house, const std::string& who, const std::vector<DiskSpec>& disks,
-                      const std::string& otherwise);
+/// Before disks of a machine are taken away: throws Conflict naming what holds a logical volume
+/// (its group, a missing mark, snapshots, another machine; of one that does not run a mount, too)
+/// and the way out. `otherwise` is what else the user can do, or empty. Returns the paths of those
+/// that are gone already.
+std::vector<std::string> check_droppable(House& house, const MachineSpec& spec,
+                                         const std::vector<DiskSpec>& disks, bool running,
+                                         const std::string& otherwise);
 
 }  // namespace nutshell

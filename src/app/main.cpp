@@ -30,7 +30,10 @@ Exit run(const std::vector<std::string>& words, GlobalOptions& global) {
   const CommandLine line = parse_command_line(words);
   global = line.global;
   if (line.global.help) {
-    print(line.command ? help_text(*line.command) : help_text());
+    if (line.command)
+      print(help_text(*line.command));
+    else
+      print(line.parsed.words.empty() ? help_text() : help_text(line.parsed.words.front()));
     return Exit::done;
   }
   if (line.global.version) {

@@ -78,7 +78,7 @@ const Command* take_command(std::vector<std::string>& words) {
   for (const Command& command : commands())
     if (command.name.starts_with(first + " "))
       verbs += (verbs.empty() ? "" : ", ") + std::string(command.name.substr(first.size() + 1));
-  // `pool --help`: the general help has its commands.
+  // `pool --help`: the word stays, and the help of its commands is shown.
   if (!verbs.empty() && at.size() == 1 &&
       std::find(words.begin(), words.end(), "--help") != words.end())
     return nullptr;

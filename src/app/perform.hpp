@@ -66,7 +66,12 @@ class Performer {
 
   House& house_;
   LiveStart* live_;
-  std::optional<host::LvmPlace> lvm_;  ///< made when first asked for
+  /// Throws when the pool of a thin volume, active now, is past its limit.
+  void measure(const VolumeName& name);
+
+  std::optional<host::LvmPlace> lvm_;   ///< made when first asked for
+  std::vector<std::string> made_thin_;  ///< "VG/LV" that this plan has made in a thin pool
+  std::vector<std::string> activated_;  ///< "VG/LV" that this plan has activated
 };
 
 /// Kills the QEMU of a machine, wherever it is in its life, and waits until its lock is free; gone

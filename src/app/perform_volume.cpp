@@ -15,7 +15,7 @@
 #include "app/perform.hpp"
 #include "app/progress.hpp"
 #include "app/qmp_access.hpp"
-#include "host/fd.hpp"
+#include "host/disk_fd.hpp"
 #include "host/files.hpp"
 #include "host/tool.hpp"
 #include "nutshell/error.hpp"
@@ -28,21 +28,23 @@ namespace {
 constexpr auto release_patience = std::chrono::seconds(5);
 
 void resize_file(const ResizeVolume& step) {
+  const host::Fd file = host::open_disk(step.path, O_RDWR);
   if (step.format == DiskFormat::qcow2) {
     host::Tool tool;
     tool.argv = {"qemu-img", "resize", "-q", "-f", "qcow2"};
     if (step.to < step.from) tool.argv.emplace_back("--shrink");
-    tool.argv.insert(tool.argv.end(), {step.path, std::to_string(step.to)});
+    // The very file that was looked at, whatever its path leads to by now.
+    tool.argv.insert(tool.argv.end(), {fmt::format("/proc/{}/fd/{}", getpid(), file.get()),
+                                       std::to_string(step.to)});
     (void)host::output_of(tool);
     return;
   }
-  const host::Fd file(open(step.path.c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW));
-  if (!file) throw SystemError(errno, fmt::format("{}: cannot be opened", printable(step.path)));
-  struct stat status {};
-  if (fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode))
-    throw Conflict(fmt::format("{} is no plain file; it is not resized", printable(step.path)));
   if (ftruncate(file.get(), static_cast<off_t>(step.to)) != 0)
     throw SystemError(errno, fmt::format("{}: cannot be resized", printable(step.path)));
+}
+
+bool among(const std::vector<std::string>& words, const VolumeName& name) {
+  return std::find(words.begin(), words.end(), name.vg + "/" + name.lv) != words.end();
 }
 
 }  // namespace
@@ -52,8 +54,13 @@ const host::LvmPlace& Performer::lvm() {
   return *lvm_;
 }
 
+void Performer::measure(const VolumeName& name) {
+  usable_volume(host::observe_group(lvm(), name.vg), name, house_.config.thin_limit);
+}
+
 void Performer::perform(const MakeLogicalVolume& step) {
   host::make_lv(lvm(), {{step.vg, step.name}, step.size, step.thin, step.tag});
+  if (!step.thin.empty()) made_thin_.push_back(step.vg + "/" + step.name);
 }
 
 void Performer::perform(const DropLogicalVolume& step) {
@@ -63,11 +70,11 @@ void Performer::perform(const DropLogicalVolume& step) {
 void Performer::perform(const ActivateVolume& step) {
   const VolumeName name{step.vg, step.name};
   host::activate_lv(lvm(), name);
-  if (!live_ || std::find(live_->unmeasured.begin(), live_->unmeasured.end(),
-                          step.vg + "/" + step.name) == live_->unmeasured.end())
-    return;
+  activated_.push_back(step.vg + "/" + step.name);
+  // A new one is measured before it is written to: a write into a full pool hangs for a minute.
+  if (!among(made_thin_, name) && !(live_ && among(live_->unmeasured, name))) return;
   try {
-    usable_volume(host::observe_group(lvm(), step.vg), name, house_.config.thin_limit);
+    measure(name);
   } catch (const Error&) {
     host::deactivate_lv(lvm(), name);  // a step that failed has had no effect
     throw;
@@ -92,6 +99,7 @@ void Performer::perform(const WipeVolume& step) {
 }
 
 void Performer::perform(const SnapshotVolume& step) {
+  if (among(activated_, {step.vg, step.origin})) measure({step.vg, step.origin});
   host::make_lv_snapshot(lvm(), {step.vg, step.origin}, step.name, step.tag);
 }
 

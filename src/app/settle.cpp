@@ -29,9 +29,18 @@ bool is_about(const Unfinished& unfinished, const std::optional<Uuid>& only) {
 std::vector<std::string> execute_quietly(House& house, const Plan& plan,
                                          const JournalEntry& journal) {
   Performer perform(house);
-  return execute(
-             plan, std::ref(perform), [](const Step&) {}, journal)
-      .leftovers;
+  const Outcome outcome = execute(
+      plan, std::ref(perform), [](const Step&) {}, journal);
+  if (outcome.cause) {
+    try {
+      std::rethrow_exception(outcome.cause);
+    } catch (const Interrupted&) {
+      throw;  // it stays in the journal
+    } catch (const std::exception&) {
+      // All is done; only the journal says otherwise, and the next command looks again.
+    }
+  }
+  return outcome.leftovers;
 }
 
 // The steps of a recovery are not journaled one by one: each takes "already gone" for done, so it

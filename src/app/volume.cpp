@@ -30,10 +30,6 @@ void take_facts(Volume& volume, const LogicalVolumeFact& fact) {
   volume.data_percent = fact.data_percent;
 }
 
-std::optional<Uuid> owner_of(const std::string& tag) {
-  return parse_uuid(std::string_view(tag).substr(tag.find('=') + 1));
-}
-
 void add_disks(VolumeList& volumes, const MachineRow& row) {
   for (unsigned i = 0; i < row.spec.disks.size(); ++i) {
     const DiskSpec& disk = row.spec.disks[i];
@@ -64,7 +60,7 @@ bool is_snapshot(const LvmFacts& facts, const LogicalVolumeFact& fact) {
   return origin && tag && origin->has_tag(*tag);
 }
 
-void add_logical(VolumeList& volumes) {
+void add_logical(VolumeList& volumes, House& house) {
   for (const LogicalVolumeFact& fact : volumes.lvm.volumes) {
     const std::string* tag = our_tag(fact);
     if (!tag) continue;
@@ -74,15 +70,19 @@ void add_logical(VolumeList& volumes) {
       continue;
     Volume volume;
     take_facts(volume, fact);
-    volume.owner = owner_of(*tag).value_or(Uuid{});
+    const Mark mark = parse_mark(*tag).value_or(Mark{});
+    volume.owner = mark.owner;
     volume.name = fact.name;
-    const bool standalone = *tag == volume_tag(volume.owner);
+    const bool standalone = !mark.machine;
     const auto has_owner = [&](const Volume& known) {
       return known.kind == Volume::Kind::disk && known.owner == volume.owner;
     };
     const auto owned = std::find_if(volumes.all.begin(), volumes.all.end(), has_owner);
-    if (!standalone && owned == volumes.all.end())
-      volume.kind = Volume::Kind::lost;
+    if (standalone && mark.registry != house.registry().tag())
+      volume.kind = Volume::Kind::another;
+    else if (!standalone && owned == volumes.all.end())
+      volume.kind = host::file_exists(house.paths.machine(volume.owner)) ? Volume::Kind::kept
+                                                                         : Volume::Kind::lost;
     else
       volume.kind =
           is_snapshot(volumes.lvm, fact) ? Volume::Kind::snapshot : Volume::Kind::standalone;
@@ -169,12 +169,14 @@ VolumeList gather_volumes(House& house) {
   VolumeList volumes;
   try {
     volumes.lvm = observe_all_groups(house);
+  } catch (const Interrupted&) {
+    throw;
   } catch (const Error& error) {
     house.reporter.warn(fmt::format("volume groups are left out: {}", error.what()));
   }
   for (const MachineRow& row : house.registry().machines()) add_disks(volumes, row);
   add_files(volumes, house);
-  add_logical(volumes);
+  add_logical(volumes, house);
   return volumes;
 }
 
@@ -191,7 +193,8 @@ Volume find_volume(const VolumeList& volumes, House& house, const std::string& w
         path && (volume.place.path == full ||
                  (!volume.missing && canonical(volume.place.path) == canonical(full)));
     const bool same_lv = name && volume.place.vg == name->vg && volume.place.lv() == name->lv;
-    const bool same_name = volume.kind != Volume::Kind::disk && volume.name == word;
+    const bool same_name = volume.kind != Volume::Kind::disk &&
+                           volume.kind != Volume::Kind::another && volume.name == word;
     if ((same_path || same_lv || same_name) &&
         std::none_of(found.begin(), found.end(),
                      [&](const Volume& other) { return other.place.path == volume.place.path; }))
@@ -208,7 +211,8 @@ Volume find_volume(const VolumeList& volumes, House& house, const std::string& w
   if (name && volumes.lvm.volume(name->vg, name->lv))
     return foreign_volume(volumes, fmt::format("/dev/{}/{}", name->vg, name->lv));
   std::vector<std::string> known;
-  for (const Volume& volume : volumes.all) known.push_back(volume.name);
+  for (const Volume& volume : volumes.all)
+    if (volume.kind != Volume::Kind::another) known.push_back(volume.name);
   const auto meant = nearest(word, known);
   throw NotFound(fmt::format(
       "there is no volume {}{}", printable(word),
@@ -218,8 +222,9 @@ Volume find_volume(const VolumeList& volumes, House& house, const std::string& w
 std::vector<VolumeUser> users_of(House& house, const std::string& path) {
   std::vector<VolumeUser> users;
   const std::string real = canonical(path);
+  const auto name = parse_volume_name(path);  // one that is not active has no device
   const auto same = [&](const std::string& other) {
-    return other == path || canonical(other) == real;
+    return other == path || canonical(other) == real || (name && parse_volume_name(other) == name);
   };
   for (const MachineRow& row : house.registry().machines())
     for (unsigned i = 0; i < row.spec.disks.size(); ++i) {
@@ -244,6 +249,17 @@ void refuse_foreign(const Volume& volume, const std::string& what) {
     throw Conflict(fmt::format("{} is no volume of nutshell's{}, and is never {}",
                                printable(volume.name),
                                volume.place.on_lvm() ? " (it carries no mark)" : "", what));
+  if (volume.kind == Volume::Kind::another)
+    throw Conflict(
+        fmt::format("{}/{} belongs to another registry of this host (its mark is {}), and is not "
+                    "{}; use the root directory that made it",
+                    volume.place.vg, volume.place.lv(), printable(volume.place.tag), what));
+  if (volume.kind == Volume::Kind::kept)
+    throw Conflict(
+        fmt::format("{}/{} was kept when its machine was removed, and is not {}; `nutshell gc "
+                    "--volumes` deletes all that was kept, and any machine may use it by "
+                    "path=/dev/{}/{}",
+                    volume.place.vg, volume.place.lv(), what, volume.place.vg, volume.place.lv()));
   if (volume.kind == Volume::Kind::lost)
     throw Conflict(fmt::format(
         "{}/{} carries the mark of a machine that this registry does not know ({}), and is not {}; "

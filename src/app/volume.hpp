@@ -16,7 +16,9 @@ struct Volume {
     disk,        ///< of a machine, made for it
     standalone,  ///< made by `volume create`, `clone` or `import`
     snapshot,    ///< of one of the others
+    kept,        ///< of a machine that `rm --keep-volumes` took away: its folder is still here
     lost,        ///< a logical volume with the mark of a machine that this registry does not know
+    another,     ///< of another registry of this host, by its mark
     foreign,     ///< not ours: a path, or a logical volume without a mark
   };
   Kind kind = Kind::foreign;

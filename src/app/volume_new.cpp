@@ -30,7 +30,8 @@ void check_name(const VolumeList& volumes, const std::string& name, const std::s
     fault = "names that begin with vm. are those of machines' disks; choose another";
   if (!fault.empty()) throw ConfigError("NAME", fmt::format("'{}': {}", printable(name), fault));
   for (const Volume& volume : volumes.all)
-    if (volume.kind != Volume::Kind::disk && volume.name == name)
+    if (volume.kind != Volume::Kind::disk && volume.kind != Volume::Kind::another &&
+        volume.name == name)
       throw Conflict(fmt::format("there is a volume {} already ({}); choose another name",
                                  printable(name), printable(volume.place.path)));
 }
@@ -105,7 +106,7 @@ NewStandalone place_new_volume(House& house, const VolumeList& volumes, const st
   place.vg = choice.vg;
   place.thin = choice.thin;
   place.size = whole_extents(size, group);
-  place.tag = volume_tag(made.id);
+  place.tag = volume_tag(made.id, house.registry().tag());
   check_room(house, facts, place);
   return made;
 }

@@ -87,6 +87,16 @@ std::vector<Step> steps_to_snapshot(const VolumePlace& origin, const std::string
   if (hold) steps.push_back(HoldGuest{hold->machine, hold->freeze});
   steps.push_back(SnapshotVolume{origin.vg, origin.lv(), name, origin.tag});
   if (hold) steps.push_back(LetGuest{hold->machine, hold->freeze});
+  // A thin pool shows how full it is only while one of its volumes is active.
+  if (!origin.thin.empty()) return while_active({origin}, std::move(steps));
+  return steps;
+}
+
+std::vector<Step> steps_to_restore(const VolumePlace& snapshot, const VolumePlace& origin) {
+  std::vector<Step> steps{RestoreVolume{snapshot.vg, snapshot.lv(), snapshot.tag}};
+  if (!origin.thin.empty() && snapshot.size < origin.size)
+    steps.push_back(ResizeVolume{origin.path, origin.vg, snapshot.tag, origin.format, snapshot.size,
+                                 origin.size});
   return steps;
 }
 

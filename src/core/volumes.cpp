@@ -106,15 +106,42 @@ const LogicalVolumeFact* LvmFacts::volume(std::string_view vg, std::string_view 
 
 std::string machine_tag(const Uuid& machine) { return std::string(machine_mark) + machine.text; }
 
-std::string volume_tag(const Uuid& volume) { return std::string(volume_mark) + volume.text; }
+std::string volume_tag(const Uuid& volume, std::string_view registry) {
+  return fmt::format("{}{}/{}", volume_mark, volume.text, registry);
+}
+
+std::optional<Mark> parse_mark(std::string_view tag) {
+  Mark mark;
+  mark.machine = tag.starts_with(machine_mark);
+  if (!mark.machine && !tag.starts_with(volume_mark)) return std::nullopt;
+  tag.remove_prefix(mark.machine ? machine_mark.size() : volume_mark.size());
+  if (const std::size_t slash = tag.find('/'); !mark.machine && slash != std::string_view::npos) {
+    mark.registry = tag.substr(slash + 1);
+    tag = tag.substr(0, slash);
+  }
+  const auto owner = parse_uuid(tag);
+  if (!owner) return std::nullopt;
+  mark.owner = *owner;
+  return mark;
+}
 
 const std::string* our_tag(const LogicalVolumeFact& volume) {
-  for (const std::string& tag : volume.tags) {
-    for (const std::string_view mark : {machine_mark, volume_mark})
-      if (tag.starts_with(mark) && parse_uuid(std::string_view(tag).substr(mark.size())))
-        return &tag;
+  const auto found = std::find_if(volume.tags.begin(), volume.tags.end(),
+                                  [](const std::string& tag) { return parse_mark(tag); });
+  return found == volume.tags.end() ? nullptr : &*found;
+}
+
+void complete_origins(LvmFacts& facts) {
+  for (LogicalVolumeFact& volume : facts.volumes) {
+    if (volume.kind != VolumeKind::thin || !volume.origin.empty()) continue;
+    const std::string* tag = our_tag(volume);
+    const std::size_t dot = volume.name.rfind('.');  // a snapshot's own name has none
+    if (!tag || dot == std::string::npos) continue;
+    const LogicalVolumeFact* origin = facts.volume(volume.vg, volume.name.substr(0, dot));
+    if (!origin || origin->pool != volume.pool || !origin->has_tag(*tag)) continue;
+    volume.origin = origin->name;
+    volume.origin_by_name = true;
   }
-  return nullptr;
 }
 
 std::optional<VolumeName> parse_volume_name(std::string_view text) {

@@ -14,7 +14,9 @@
 #include <charconv>
 #include <cstdlib>
 
+#include "host/disk_fd.hpp"
 #include "host/fd.hpp"
+#include "host/image_whole.hpp"
 #include "host/lvm.hpp"
 #include "host/tool.hpp"
 #include "nutshell/error.hpp"
@@ -57,17 +59,6 @@ std::string options_of(const Place& place, const std::string& format, const char
                      place.block ? "host_device" : "file", name, more);
 }
 
-/// qemu-img's own words, without its name and the options that we gave it.
-std::string words_of(const ToolResult& result, const std::string& options) {
-  std::string said = result.stderr_tail;
-  for (const std::string& noise :
-       {std::string("qemu-img: "), fmt::format("Could not open '{}': ", options)})
-    for (std::size_t at = 0; (at = said.find(noise)) != std::string::npos;)
-      said.erase(at, noise.size());
-  while (!said.empty() && said.back() == '\n') said.pop_back();
-  return said.empty() ? "qemu-img said nothing" : printable(said);
-}
-
 /// A qcow2 with the incompatible feature bit 2 keeps its data in another file, which qemu-img would
 /// open to look at it (docs/interop/qcow2.txt).
 void refuse_data_file(const Place& place) {
@@ -85,26 +76,31 @@ void refuse_data_file(const Place& place) {
 }
 
 /// The extents of a vmdk that are other files: those that lie beside it under a plain name are its
-/// own parts, as VMware makes them.
-void refuse_far_extents(const Place& place, const Json& info) {
+/// own parts, as VMware makes them, and must be whole. True when there are any.
+bool has_parts(const Place& place, const Json& info) {
   const Json* specific = info.find("format-specific");
   const Json* data = specific ? specific->find("data") : nullptr;
   const Json* extents = data ? data->find("extents") : nullptr;
-  if (!extents || !extents->is_array()) return;
+  if (!extents || !extents->is_array()) return false;
+  bool parts = false;
   const std::string folder = place.path.substr(0, place.path.rfind('/') + 1);
   for (const Json& extent : extents->as_array()) {
     const std::string name = extent.text("filename");
     struct stat facts {};
     const bool beside =
         name.starts_with(folder) && name.find('/', folder.size()) == std::string::npos;
-    if (name == place.path ||
-        (beside && ::lstat(name.c_str(), &facts) == 0 && S_ISREG(facts.st_mode)))
-      continue;
-    throw ConfigError(
-        fmt::format("image {}", place.path),
-        fmt::format("reads another file, {}; make it whole first with: qemu-img convert",
-                    printable(name)));
+    if (name == place.path) continue;
+    if (!beside || ::lstat(name.c_str(), &facts) != 0 || !S_ISREG(facts.st_mode))
+      throw ConfigError(
+          fmt::format("image {}", place.path),
+          fmt::format("reads another file, {}; make it whole first with: qemu-img convert",
+                      printable(name)));
+    parts = true;
+    if (extent.text("format") == "FLAT" && facts.st_size < extent.integer("virtual-size"))
+      throw ConfigError(fmt::format("image {}", place.path),
+                        fmt::format("its part {} is cut short; get it again", printable(name)));
   }
+  return parts;
 }
 
 ToolResult info_of(const Place& place, const std::string& options) {
@@ -151,22 +147,28 @@ ImageFact observe_image(const std::string& path, const std::string& format) {
   ImageFact fact;
   fact.format = info.text("format");
   refuse_unknown(path, fact.format);
-  if (fact.format == "vmdk") refuse_far_extents(place, info);
+  if (info.find("backing-filename") != nullptr)
+    throw ConfigError(
+        fmt::format("image {}", path),
+        "has a backing file, which it could choose at will; make it whole first with: qemu-img "
+        "convert");
+  const bool parts = fact.format == "vmdk" && has_parts(place, info);
   fact.virtual_size = static_cast<Bytes>(info.integer("virtual-size"));
   fact.file_size = static_cast<Bytes>(info.integer("actual-size"));
-  fact.has_backing = info.find("backing-filename") != nullptr;
+  refuse_damaged({place.path, fact.format, options_of(place, fact.format), parts});
   return fact;
 }
 
 void fill(const std::string& image, const std::string& image_format, const std::string& path,
           DiskFormat format, const Progress& progress) {
   const ImageFact fact = observe_image(image, image_format);
-  if (fact.has_backing)
-    throw ConfigError(
-        fmt::format("image {}", image),
-        "has a backing file, which it could choose at will; make it whole first with: "
-        "qemu-img convert");
-  const Place from = place_of(image), to = place_of(path);
+  // qemu-img gets this very file, whatever the name leads to by then.
+  const Fd disk = open_disk(path, O_RDWR);
+  struct stat facts {};
+  if (::fstat(disk.get(), &facts) != 0)
+    throw SystemError(errno, fmt::format("{}: cannot look at it", path));
+  const Place from = place_of(image);
+  const Place to{fmt::format("/proc/{}/fd/{}", ::getpid(), disk.get()), S_ISBLK(facts.st_mode)};
   const std::string source = options_of(from, fact.format);
   Tool tool{.argv = {"qemu-img", "convert", "-p", "-n", "-t", to.block ? "none" : "writeback",
                      "--image-opts", "--target-image-opts", source,

@@ -36,13 +36,13 @@ const VolumeGroupFact& changeable(const LvmFacts& facts, const std::string& vg) 
   const VolumeGroupFact* group = facts.group(vg);
   if (!group) throw NotFound(fmt::format("there is no volume group {}", printable(vg)));
   if (group->exported)
-    throw Failed(
+    throw Conflict(
         fmt::format("the volume group {} is exported; take it back with: vgimport {}", vg, vg));
   if (group->partial) {
     std::vector<std::string> lost;
     for (const PhysicalVolumeFact& each : group->physical_volumes)
       if (each.missing) lost.push_back(each.uuid);
-    throw Failed(fmt::format(
+    throw Conflict(fmt::format(
         "the volume group {} misses the physical volume {}; attach its disk, or see vgreduce(8)",
         vg, fmt::join(lost, ", ")));
   }
@@ -117,6 +117,27 @@ void make(const LvmPlace& place, const VolumeName& name, const std::string& tag,
       // What made it fail is what the user has to know.
     }
     throw;
+  }
+}
+
+/// Makes `node` appear.
+void activate(const LvmPlace& place, const VolumeName& name, const std::string& node) {
+  const LvmAnswer answer =
+      call_on_group(place, name.vg, {{"lvchange", "-ay", "-K", "-y", word(name)}, {}});
+  if (!has_device_mapper()) {
+    throw Failed(fmt::format(
+        "volume {} cannot be activated: this kernel has no device-mapper; load it with `modprobe "
+        "dm_mod`, or make a file (--disk SIZE,file=on)",
+        word(name)));
+  }
+  expect_done(answer, name, "activate");
+  const auto end = std::chrono::steady_clock::now() + for_a_node;
+  while (!file_exists(node)) {
+    if (std::chrono::steady_clock::now() > end)
+      throw Failed(
+          fmt::format("volume {} was activated, and {} did not appear; `vgmknodes {}` makes it",
+                      word(name), node, name.vg));
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
 }
 
@@ -209,23 +230,17 @@ void drop_lv(const LvmPlace& place, const VolumeName& name, const std::string& t
 
 void activate_lv(const LvmPlace& place, const VolumeName& name) {
   const std::string node = fmt::format("/dev/{}", word(name));
-  if (active_device(name) && file_exists(node)) return;
-  const LvmAnswer answer =
-      call_on_group(place, name.vg, {{"lvchange", "-ay", "-K", "-y", word(name)}, {}});
-  if (!has_device_mapper()) {
-    throw Failed(fmt::format(
-        "volume {} cannot be activated: this kernel has no device-mapper; load it with `modprobe "
-        "dm_mod`, or make a file (--disk SIZE,file=on)",
-        word(name)));
-  }
-  expect_done(answer, name, "activate");
-  const auto end = std::chrono::steady_clock::now() + for_a_node;
-  while (!file_exists(node)) {
-    if (std::chrono::steady_clock::now() > end)
-      throw Failed(
-          fmt::format("volume {} was activated, and {} did not appear; `vgmknodes {}` makes it",
-                      word(name), node, name.vg));
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  const bool before = active_device(name).has_value();
+  if (before && file_exists(node)) return;
+  try {
+    activate(place, name, node);
+  } catch (...) {
+    try {
+      if (!before) deactivate_lv(place, name);  // ended half-way, lvm may have activated it
+    } catch (const Error&) {
+      // What made it fail is what the user has to know.
+    }
+    throw;
   }
 }
 

@@ -61,19 +61,20 @@ void restore_lv_snapshot(const LvmPlace& place, const VolumeName& snapshot, cons
                          const Progress& progress = {});
 
 /// Zeroes a volume or file: the first `bytes` and the last MiB, where signatures live too; 0: all
-/// of it. Then syncs. Throws Conflict when it is in use.
+/// of it. What is zero because it takes no room (a hole, a thin block) takes none afterwards. Then
+/// syncs. Throws Conflict when it is in use, or is no volume (open_disk).
 void wipe(const std::string& path, Bytes bytes, const Progress& progress);
 
 /// What qemu-img says of an image; `format` empty: detected, and then shown to the user.
 struct ImageFact {
   std::string format;
   Bytes virtual_size = 0, file_size = 0;
-  bool has_backing = false;
 };
-/// Throws ConfigError when qemu-img cannot read it, naming the formats that it knows.
+/// Throws ConfigError when qemu-img cannot read it, naming the formats that it knows; when it is
+/// cut short or damaged; and when it would bring in another file (a backing file, say).
 ImageFact observe_image(const std::string& path, const std::string& format);
 /// Copies an image's content into an existing volume or file of at least its virtual size (qemu-img
-/// convert -n).
+/// convert -n). Throws what observe_image does, and Conflict when `path` is no volume (open_disk).
 void fill(const std::string& image, const std::string& image_format, const std::string& path,
           DiskFormat format, const Progress& progress);
 

@@ -166,6 +166,7 @@ LvmFacts parse_lvm_report(std::string_view json) try {
     }
   }
   leave_out_ambiguous(facts);
+  complete_origins(facts);
   std::sort(facts.groups.begin(), facts.groups.end(), [](const auto& one, const auto& other) {
     return std::tie(one.name, one.uuid) < std::tie(other.name, other.uuid);
   });

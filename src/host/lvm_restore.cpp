@@ -1,5 +1,7 @@
 // Back to a snapshot. A thin one is merged by lvm, which exchanges the two; the mark on the origin
-// says that this is under way, so that whoever repeats it after a kill makes the snapshot anew. A
+// says that this is under way, so that whoever repeats it after a kill makes the snapshot anew. The
+// origin's other snapshots are forgotten by lvm then, and are from there on put back as a thick one
+// is. A
 // thick one is copied, piece by piece where the two differ: the snapshot already holds every piece
 // in which they do, so nothing that is written changes it, and there is no moment without it.
 #include <fcntl.h>
@@ -12,6 +14,7 @@
 #include <cerrno>
 #include <cstring>
 #include <memory>
+#include <optional>
 
 #include "host/fd.hpp"
 #include "host/lvm.hpp"
@@ -75,6 +78,11 @@ void copy_back(const std::string& snapshot, const std::string& origin, const Pro
     at += part;
     if (progress) progress(at, size);
   }
+  // A thin origin may have grown since: what it has beyond its snapshot was not there then.
+  const std::uint64_t beyond[2] = {size, room - size};
+  if (room > size && ::ioctl(to.get(), BLKDISCARD, &beyond) != 0 &&
+      ::ioctl(to.get(), BLKZEROOUT, &beyond) != 0)
+    throw SystemError(errno, fmt::format("{}: cannot empty its end", origin));
   if (::fsync(to.get()) != 0) throw SystemError(errno, fmt::format("{}: cannot write", origin));
 }
 
@@ -102,7 +110,8 @@ class Activated {
 void restore_thick(const LvmPlace& place, const VolumeName& snapshot, const VolumeName& origin,
                    const Progress& progress) {
   const Activated above(place, origin);  // with its snapshots
-  if (!active_device(snapshot)) activate_lv(place, snapshot);
+  std::optional<Activated> beside;  // a thick snapshot is active with its origin, a thin one is not
+  if (!active_device(snapshot)) beside.emplace(place, snapshot);
   copy_back("/dev/" + word(snapshot), "/dev/" + word(origin), progress);
 }
 
@@ -146,7 +155,7 @@ void restore_lv_snapshot(const LvmPlace& place, const VolumeName& snapshot, cons
     drop_holders(each);
     refuse_when_used(each);
   }
-  if (of->kind == VolumeKind::thick_snapshot) {
+  if (of->kind == VolumeKind::thick_snapshot || of->origin_by_name) {
     restore_thick(place, snapshot, origin, progress);
     return;
   }

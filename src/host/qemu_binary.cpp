@@ -124,6 +124,8 @@ QemuLookup observe_qemu(const std::string& wanted, const std::string& cache, Not
             std::nullopt,
             fmt::format("{} does not say a version as QEMU does; name another with --qemu", *path)};
       parse_qemu_machines(ask(*path, {"-machine", "help"}), qemu);
+    } catch (const Interrupted&) {
+      throw;
     } catch (const Error& error) {
       return {std::nullopt, error.what()};
     }

@@ -1,7 +1,9 @@
 // One poll loop over the tool's two pipes and its pidfd. It ends when the tool has ended, not when
 // the pipes close: a grandchild that keeps them open must not keep us. The tool leads a process
 // group, and the group is killed while its leader is still a zombie, so that the number cannot have
-// passed to anybody else. Boost.Process starts it; that library is used nowhere else.
+// passed to anybody else. SIGINT and SIGTERM are let in only while we wait, so that one that comes
+// at any moment ends the wait; only they have handlers. Boost.Process starts the tool; that library
+// is used nowhere else.
 #include "host/tool.hpp"
 
 #include <fcntl.h>
@@ -27,6 +29,7 @@
 #include <system_error>
 
 #include "host/fd.hpp"
+#include "host/signals_held.hpp"
 #include "nutshell/error.hpp"
 
 namespace nutshell::host {
@@ -37,6 +40,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t tail_size = 4096;
 constexpr std::chrono::milliseconds one_look{1000};
+constexpr std::chrono::milliseconds grace_when_interrupted{3000};
 
 struct Pipe {
   Fd read, write;
@@ -232,6 +236,7 @@ ToolResult run(const Tool& tool) {
 
   const Fd in = make_input(tool.input);
   Pipe out = make_pipe(), err = make_pipe();
+  const SignalsHeld signals;
   Running running(*program, tool, in, out.write, err.write);
   Patience patience(tool, running.pid());
   out.write.reset();
@@ -250,7 +255,12 @@ ToolResult run(const Tool& tool) {
     }
     std::array<pollfd, 3> waiting{
         {{running.pidfd(), POLLIN, 0}, {out.read.get(), POLLIN, 0}, {err.read.get(), POLLIN, 0}}};
-    (void)::poll(waiting.data(), waiting.size(), static_cast<int>(wait->count()));
+    const timespec time{wait->count() / 1000, wait->count() % 1000 * 1'000'000};
+    if (::ppoll(waiting.data(), waiting.size(), &time, signals.open()) < 0 && errno == EINTR) {
+      running.terminate(std::min(tool.grace, grace_when_interrupted));
+      throw Interrupted(fmt::format("interrupted while {} was at work, which was ended",
+                                    printable(tool.argv[0])));
+    }
     ended = waiting[0].revents != 0;  // read before the pipes: what it wrote is then all there
     if (out.read && (ended || waiting[1].revents)) drain(out.read, output, tool.output_limit);
     if (err.read && (ended || waiting[2].revents)) drain(err.read, errors, tool.output_limit);

@@ -21,7 +21,8 @@ struct Tool {
   std::chrono::milliseconds timeout{30'000};
   Bytes output_limit = mebi;  ///< of stdout, and of stderr; more is a flood, and ends it
   std::vector<std::pair<std::string, std::string>> environment;  ///< added to ours; LC_ALL is C
-  /// How long it may tidy up after SIGTERM when it is ended for its time or its flood.
+  /// How long it may tidy up after SIGTERM when it is ended for its time or its flood; at most 3 s
+  /// when we are interrupted.
   std::chrono::milliseconds grace{500};
   /// What it gets when we are killed. SIGTERM for one that must finish what it has half done.
   int orphan_signal = SIGKILL;
@@ -41,7 +42,8 @@ struct ToolResult {
 
 /// Runs it to its end and gives the exit status, whatever it is. Throws Failed when there is no
 /// such program (with the Debian package that has it, where known), CommandFailed when it does not
-/// end in time, floods, or is killed by a signal.
+/// end in time, floods, or is killed by a signal. A SIGINT or SIGTERM with a handler ends it and
+/// throws Interrupted; one that came before this call does not.
 ToolResult run(const Tool& tool);
 /// Its stdout; throws CommandFailed when it exits with anything but 0.
 std::string output_of(const Tool& tool);

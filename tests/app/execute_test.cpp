@@ -40,6 +40,21 @@ TEST_CASE("a plan that succeeds does each step once, in order") {
   CHECK_NOTHROW(rethrow(outcome));
 }
 
+TEST_CASE("what is finished, never undone, goes on with the next command when it is interrupted") {
+  std::vector<std::string> done;
+  const Outcome outcome = execute(
+      plan(OnFailure::keep_going, {RestoreVolume{"vg01", "a.s", "t"}, DropFile{"/f"}}),
+      [&](const Step& step) {
+        if (std::holds_alternative<RestoreVolume>(step)) throw Interrupted();
+        done.push_back(describe(step));
+      },
+      [](const Step&) {}, {});
+  CHECK(done.empty());
+  CHECK(outcome.leftovers.empty());
+  CHECK_THROWS_WITH_AS(rethrow(outcome), "interrupted; the test goes on with the next command",
+                       Interrupted);
+}
+
 TEST_CASE("at whichever step it fails, just the completed steps are undone, in reverse") {
   const std::vector<Step> steps{
       HoldMachine{uuid, "m"},  MakeDirectory{"/a"}, MakeVolume{"/a/v", 1, DiskFormat::raw, {}},

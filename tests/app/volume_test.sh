@@ -38,6 +38,11 @@ check "rm --wipe" quiet n volume rm copy --wipe
 check "rm" quiet n volume rm copy2
 check "they are gone" equal "$(files)" "data.img small.qcow2"
 
+check "the group's help" matches "$(n volume --help)" "volume resize VOLUME SIZE"
+before=$(traces)
+bad 3 "IMAGE: it is empty" volume import "" x
+bad 3 "image-format: it is empty" volume import /etc/hostname x --image-format ""
+
 say "-- import"
 head -c 3M /dev/urandom >"$scratch/raw.img"
 truncate -s 8M "$scratch/raw.img"
@@ -112,6 +117,7 @@ if grep -q device-mapper /proc/devices; then
   finish
 fi
 mkdir "$scratch/lvm"
+export PATH=$path_with_lvm
 printf 'global { activation = 0 }\n' >"$scratch/lvm/lvm.conf"
 export LVM_SYSTEM_DIR=$scratch/lvm LVM_SUPPRESS_FD_WARNINGS=1
 truncate -s 256M "$scratch/pv.img"
@@ -140,27 +146,85 @@ check "a standalone volume" matches "$(n --dry-run volume create lv --size 32M)"
 check "or a file" matches "$(n --dry-run volume create lv --size 32M --file)" "make volume $root/"
 rm "$root/etc/nutshell.toml"
 
+registry=$(sqlite3 "$root/state/registry.db" "SELECT value FROM setting WHERE name = 'tag'")
 lvm lvcreate -qq -y -an -Zn -Wn -n theirs -L 16M "$vg" >/dev/null 2>&1
-lvm lvcreate -qq -y -an -Zn -Wn -n ours -L 16M --addtag nutshell.volume=11111111-2222-4333-8444-555555555555 "$vg" >/dev/null 2>&1
+lvm lvcreate -qq -y -an -Zn -Wn -n ours -L 16M --addtag "nutshell.volume=11111111-2222-4333-8444-555555555555/$registry" "$vg" >/dev/null 2>&1
 lvm lvcreate -qq -y -an -Zn -Wn -n lost -L 16M --addtag nutshell.machine=21111111-2222-4333-8444-555555555555 "$vg" >/dev/null 2>&1
+lvm lvcreate -qq -y -an -Zn -Wn -n another -L 16M --addtag nutshell.volume=41111111-2222-4333-8444-555555555555/zzzz "$vg" >/dev/null 2>&1
+# Disks on LVM cannot be made here, so the registry is told of them: on_lvm MACHINE LV, uses MACHINE PATH.
+set_disk() { sqlite3 "$root/state/registry.db" "UPDATE machine SET spec = json_set(spec, $2) WHERE name = '$1'"; }
+on_lvm() {
+  quiet n create "$1" "${machine[@]}" --disk 16M
+  rm "$root/state/machines/$(uuid_of "$1")/disk0.img"
+  set_disk "$1" "'\$.disks[0].path', '/dev/$vg/$2', '\$.disks[0].vg', '$vg'"
+}
+uses() {
+  json show "$1" >/dev/null 2>&1 || quiet n create "$1" "${machine[@]}" --disk "path=$scratch/raw.img,format=raw"
+  set_disk "$1" "'\$.disks[0].path', '$2'"
+}
+not() { ! "$@"; }
 check "ours are listed, a stranger's is not" equal "$(json volume ls | jq -r --arg vg "$vg" '[.volumes[] | select(.vg == $vg).name] | sort | join(" ")')" "lost ours"
 before=$(traces)
 bad 4 "no mark" volume rm "$vg/theirs"
 bad 4 "no mark" volume resize "/dev/$vg/theirs" +16M
 bad 4 "a machine that this registry does not know" volume rm lost
+bad 4 "belongs to another registry" volume rm "$vg/another"
+bad 4 "belongs to another registry" volume resize "/dev/$vg/another" +16M
+bad 4 "belongs to another registry" volume snapshot "$vg/another" s
+bad 6 "no volume another" volume rm another
 bad 6 "no volume gone" volume rm gone
 bad 6 "did you mean ours" volume rm our
 bad 1 "cannot be activated" launch guest "${machine[@]}" --disk "path=/dev/$vg/theirs"
+say "-- a kept volume, and one that a machine uses by path="
+on_lvm kept vm.default.kept.0
+mark=$(json show kept | jq -r '"nutshell.machine=" + .uuid')
+lvm lvcreate -qq -y -an -Zn -Wn -n vm.default.kept.0 -L 16M --addtag "$mark" "$vg" >/dev/null 2>&1
+check "rm --keep-volumes" quiet n rm kept --keep-volumes
+check "it is listed as kept" matches "$(n volume ls)" "vm.default.kept.0 .*kept by rm"
+before=$(traces)
+bad 4 "kept when its machine was removed.*gc --volumes" volume rm "$vg/vm.default.kept.0"
+mapped=/dev/mapper/$vg-vm.default.kept.0
+uses user "$mapped"
+check "gc --volumes says that a machine uses it" matches "$(n --dry-run gc --volumes)" "kept: the folder .* with the logical volumes $vg/vm.default.kept.0 .*vm.default.kept.0 is disk 0 of user"
+check "and keeps it" matches "$(n gc --volumes)" "kept: .*is disk 0 of user"
+check "there" matches "$(lvs)" "vm.default.kept.0"
+uses user "/dev/mapper/$vg-ours"
+before=$(traces)
+bad 4 "ours is disk 0 of user; .nutshell set user --drop-disk 0. first" volume rm ours
+check "a dry run names what it would delete" matches "$(n --dry-run gc --volumes)" "would remove the folder .* with the logical volumes $vg/vm.default.kept.0 "
+check "gc --volumes" matches "$(n gc --volumes)" "^removed the folder .* with the logical volumes $vg/vm.default.kept.0 "
+check "gone" not matches "$(lvs)" "vm.default.kept.0"
+check "rm" quiet n rm user
+
+say "-- a machine whose volume cannot go"
+on_lvm stuck vm.default.stuck.0
+mark=$(json show stuck | jq -r '"nutshell.machine=" + .uuid')
+lvm lvcreate -qq -y -an -Zn -Wn -n vm.default.stuck.0 -L 16M "$vg" >/dev/null 2>&1
+before=$(traces)
+for more in "" --wipe; do bad 4 "does not carry the mark .*lvchange --addtag $mark .*keep-volumes" rm stuck $more; done
+bad 4 "lvchange --addtag" set stuck --drop-disk 0
+lvm lvchange -qq --addtag "$mark" "$vg/vm.default.stuck.0" >/dev/null 2>&1
+lvm vgexport -qq "$vg" >/dev/null 2>&1
+bad 4 "is exported.*vgimport.*keep-volumes" rm stuck
+lvm vgimport -qq "$vg" >/dev/null 2>&1
+uses user "/dev/$vg/vm.default.stuck.0"
+before=$(traces)
+bad 4 "is disk 0 of user, too; .nutshell set user --drop-disk 0. first, or keep" rm stuck
+check "rm" quiet n rm user
+lvm lvremove -qq -y "$vg/vm.default.stuck.0" >/dev/null 2>&1
+check "a volume that is gone already is no hindrance, not even to --wipe" quiet n rm stuck --wipe
+check "nothing of it is known" equal "$(json ls | jq -r '[.machines[].name] | join(" ")')" ""
+
 check "grow ours" quiet n volume resize ours +16M
 check "its size" equal "$(lvm lvs --noheadings --units m --nosuffix -o lv_size "$vg/ours" 2>/dev/null | xargs)" 32.00
 check "remove ours, by VG/LV" quiet n volume rm "$vg/ours"
 check "gc shows what is lost, and keeps it" matches "$(n gc --volumes)" "kept: the logical volume $vg/lost"
-check "only that one went" equal "$(lvs | tr ' ' '\n' | sort | xargs)" "lost theirs"
+check "only that one went" equal "$(lvs | tr ' ' '\n' | sort | xargs)" "another lost theirs"
 
 say "-- the guest of a snapshot is held, and let go"
 # The volume's device is a plain loop device here, and lvm says yes to the snapshot without making it.
 real=$(command -v lvm)
-lvm lvcreate -qq -y -an -Zn -Wn -n held -L 16M --addtag nutshell.volume=31111111-2222-4333-8444-555555555555 "$vg" >/dev/null 2>&1
+lvm lvcreate -qq -y -an -Zn -Wn -n held -L 16M --addtag "nutshell.volume=31111111-2222-4333-8444-555555555555/$registry" "$vg" >/dev/null 2>&1
 truncate -s 16M "$scratch/held.img"
 held=$(losetup -f --show "$scratch/held.img")
 mkdir "/dev/$vg" && ln -s "$held" "/dev/$vg/held"
@@ -176,7 +240,6 @@ LVM
 chmod 755 "$scratch/bin/lvm"
 snapshot() { PATH=$scratch/bin:$PATH n volume snapshot held "$1" >/dev/null 2>&1; }
 times_paused() { grep -c 'runstate_set.*(paused)$' "$root"/log/"$(uuid_of guest)"/1.log; }
-not() { ! "$@"; }
 check "a guest without an agent" quiet n launch guest "${machine[@]}" --disk "path=/dev/$vg/held"
 check "snapshot" snapshot one
 check "it was paused for it, and runs" equal "$(times_paused) $(state_of guest)" "1 running"

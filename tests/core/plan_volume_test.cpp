@@ -79,12 +79,29 @@ TEST_CASE("a guest that is held is let go, wherever the snapshot is cut short") 
   CHECK(steps_to_snapshot(logical("a"), "a.before", std::nullopt).size() == 1);
 }
 
+TEST_CASE("what a thin snapshot is put back into keeps the size that it has grown to") {
+  VolumePlace origin = logical("a"), snapshot = logical("a.before");
+  const Step restore = RestoreVolume{"vg01", "a.before", tag};
+  CHECK(steps_to_restore(snapshot, origin) == std::vector<Step>{restore});
+  origin.size = 2 * gibi;
+  CHECK(steps_to_restore(snapshot, origin) == std::vector<Step>{restore});  // thick: copied into
+  origin.thin = snapshot.thin = "pool0";
+  const auto steps = steps_to_restore(snapshot, origin);
+  CHECK(steps == std::vector<Step>{restore, ResizeVolume{"/dev/vg01/a", "vg01", tag,
+                                                         DiskFormat::raw, gibi, 2 * gibi}});
+  CHECK(after_kill(steps, 0, OnFailure::keep_going) == steps);
+}
+
 TEST_CASE("a clone: thin at once, thick by copying, of a running machine from a snapshot") {
   VolumePlace thin = logical("a"), thin_copy = logical("b");
   thin.thin = thin_copy.thin = "pool0";
   thin_copy.tag = "nutshell.volume=x";
   CHECK(steps_to_clone(thin, thin_copy, std::nullopt, "m", uuid) ==
-        std::vector<Step>{SnapshotVolume{"vg01", "a", "b", "nutshell.volume=x"}});
+        std::vector<Step>{ActivateVolume{"vg01", "a"},
+                          SnapshotVolume{"vg01", "a", "b", "nutshell.volume=x"},
+                          DeactivateVolume{"vg01", "a"}});
+  thin.active = true;
+  CHECK(steps_to_clone(thin, thin_copy, std::nullopt, "m", uuid).size() == 1);
   CHECK(steps_to_clone(logical("a"), logical("b"), std::nullopt, "m", uuid) ==
         std::vector<Step>{MakeLogicalVolume{"vg01", "b", gibi, "", tag},
                           ActivateVolume{"vg01", "b"}, ActivateVolume{"vg01", "a"},

@@ -40,7 +40,7 @@ LvmFacts facts() {
   thin.tags = {machine_tag(uuid)};
   facts.volumes.push_back(thin);
   LogicalVolumeFact thick = volume("data", VolumeKind::thick, gibi);
-  thick.tags = {"theirs", volume_tag(uuid)};
+  thick.tags = {"theirs", volume_tag(uuid, "1a2b")};
   facts.volumes.push_back(thick);
   facts.volumes.push_back(volume("theirs", VolumeKind::thick, gibi));
   return facts;
@@ -181,7 +181,7 @@ TEST_CASE("what stays with a volume: snapshots with its mark, and thick ones of 
     host.volumes.push_back(made);
   };
   add("vm.default.ciab.0.before", VolumeKind::thin, machine_tag(uuid));
-  add("copy", VolumeKind::thin, volume_tag(uuid));  // a clone has a mark of its own
+  add("copy", VolumeKind::thin, volume_tag(uuid, "1a2b"));  // a clone has a mark of its own
   add("by-hand", VolumeKind::thick_snapshot, "");
   CHECK(snapshots_of(host, {"vg01", "vm.default.ciab.0"}) ==
         std::vector<std::string>{"vm.default.ciab.0.before", "by-hand"});

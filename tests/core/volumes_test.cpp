@@ -77,9 +77,14 @@ TEST_CASE("each fault of a name in its words") {
 }
 
 TEST_CASE("what is ours carries a whole mark") {
-  const std::string machine = machine_tag({uuid}), lone = volume_tag({uuid});
+  const std::string machine = machine_tag({uuid}), lone = volume_tag({uuid}, "1a2b");
   CHECK(machine == std::string("nutshell.machine=") + uuid);
-  CHECK(lone == std::string("nutshell.volume=") + uuid);
+  CHECK(lone == std::string("nutshell.volume=") + uuid + "/1a2b");
+  CHECK(parse_mark(machine) == Mark{true, {uuid}, ""});
+  CHECK(parse_mark(lone) == Mark{false, {uuid}, "1a2b"});
+  CHECK(parse_mark(std::string("nutshell.volume=") + uuid) == Mark{false, {uuid}, ""});
+  CHECK_FALSE(parse_mark(machine + "/1a2b"));
+  CHECK_FALSE(parse_mark("nutshell.restoring=x"));
   LogicalVolumeFact volume;
   volume.vg = "vg01";
   volume.name = "ciab";
@@ -95,6 +100,34 @@ TEST_CASE("what is ours carries a whole mark") {
   CHECK_FALSE(volume.has_tag("back"));
   volume.tags = {lone};
   CHECK(*our_tag(volume) == lone);
+}
+
+TEST_CASE("a thin snapshot whose origin lvm has forgotten is known by its name and mark") {
+  LvmFacts facts;
+  const auto add = [&](const std::string& name, const std::string& tag, const std::string& pool) {
+    LogicalVolumeFact volume;
+    volume.vg = "vg01";
+    volume.name = name;
+    volume.kind = pool.empty() ? VolumeKind::thick : VolumeKind::thin;
+    volume.pool = pool;
+    volume.tags = {tag};
+    facts.volumes.push_back(volume);
+  };
+  const std::string mark = machine_tag({uuid});
+  add("vm.lab.ciab.0", mark, "pool0");
+  add("vm.lab.ciab.0.before", mark, "pool0");
+  add("vm.lab.ciab.0.shown", mark, "pool0");
+  facts.volumes.back().origin = "vm.lab.ciab.0";
+  add("vm.lab.ciab.0.clone", volume_tag({uuid}, "1a2b"), "pool0");
+  add("vm.lab.ciab.0.other", mark, "pool1");
+  add("vm.lab.ciab.0.thick", mark, "");
+  add("vm.lab.ciab.1", mark, "pool0");
+  complete_origins(facts);
+  std::vector<std::string> by_name;
+  for (const LogicalVolumeFact& volume : facts.volumes)
+    if (volume.origin_by_name) by_name.push_back(volume.name + " of " + volume.origin);
+  CHECK(by_name == std::vector<std::string>{"vm.lab.ciab.0.before of vm.lab.ciab.0"});
+  CHECK(facts.volumes[2].origin == "vm.lab.ciab.0");
 }
 
 TEST_CASE("finding in what was read") {

@@ -45,9 +45,9 @@ struct Lab {
   LvmPlace place{group.folder() / "cache", {}};
   VolumeName disk{group.name(), "disk-1"}, snapshot{group.name(), "snap"};
   void make_thick(Bytes size = 16 * mebi) const { make_lv(place, {disk, size, {}, tag}); }
-  void make_pool() const {
+  void make_pool(const std::string& size = "128M") const {
     loop_group::lvm({"lvcreate", "-qq", "-y", "--devices", group.devices(), "--type", "thin-pool",
-                     "-L", "128M", "-n", "pool", "-an", group.name()});
+                     "-L", size, "-n", "pool", "-an", group.name()});
   }
   void make_thin(Bytes size = 16 * mebi) const { make_lv(place, {disk, size, "pool", tag}); }
   [[nodiscard]] LogicalVolumeFact fact(const VolumeName& name) const {
@@ -94,6 +94,26 @@ TEST_CASE("active while wanted, and gone afterwards") {
   drop_lv(lab.place, lab.disk, tag);
   CHECK_FALSE(active_device(lab.disk));
   CHECK_FALSE(lab.there(lab.disk));
+}
+
+TEST_CASE("a thin volume larger than its pool is wiped, and takes no more of it") {
+  const Lab lab;
+  lab.make_pool("64M");
+  lab.make_thin(256 * mebi);
+  activate_lv(lab.place, lab.disk);
+  write_all(lab.disk, 'x', 3 * mebi);
+  write_all(lab.disk, 'y', 100, static_cast<off_t>(200 * mebi + 70'000));
+  const auto full = [&] {
+    const VolumeName pool{lab.group.name(), "pool"};
+    command({"dmsetup", "status", mapper_name(pool) + "-tpool"});  // which flushes what it counts
+    return lab.fact(pool).data_percent.value();
+  };
+  const double before = full();
+  CHECK(before > 0);
+  wipe(path_of(lab.disk), 0, {});
+  CHECK(full() <= before);
+  CHECK(read_all(lab.disk, 256 * mebi).find_first_not_of('\0') == std::string::npos);
+  drop_lv(lab.place, lab.disk, tag);
 }
 
 TEST_CASE("a mounted volume is named with its mount") {

@@ -125,6 +125,31 @@ TEST_CASE("once its devices are noted, a group costs one call") {
   CHECK(has(text, "devices/scan_lvs=0"));
 }
 
+TEST_CASE("Ctrl-C ends a call that hangs") {
+  struct sigaction action {
+  }, before{};
+  action.sa_handler = [](int) {};
+  ::sigaction(SIGINT, &action, &before);
+  {
+    const Fake fake("kill -INT $PPID; exec sleep 1000");
+    const auto start = std::chrono::steady_clock::now();
+    CHECK_THROWS_AS(observe_group({}, "vg01"), Interrupted);
+    CHECK_THROWS_AS(observe_lvm({}), Interrupted);
+    CHECK(scratch::seconds_since(start) < 5);
+  }
+  {
+    const loop_group::Group group;
+    const LvmPlace place{group.folder() / "cache", {}};
+    // The volume is made when the signal comes, and gone when the call is over.
+    const Fake slow(
+        "if [ $1 = lvcreate ]; then $real \"$@\"; kill -INT $PPID; exec sleep 1000; fi; exec $real "
+        "\"$@\"");
+    CHECK_THROWS_AS(make_lv(place, {{group.name(), "half"}, mebi, {}, tag}), Interrupted);
+    CHECK(observe_group(place, group.name()).volumes.empty());
+  }
+  ::sigaction(SIGINT, &before, nullptr);
+}
+
 TEST_CASE("a call that hangs is ended, and says what may be the matter" * doctest::timeout(150)) {
   const Fake fake("trap '' TERM; while :; do sleep 1; done");
   const auto start = std::chrono::steady_clock::now();

@@ -207,6 +207,7 @@ TEST_CASE("a group with a missing physical volume is shown, and not changed") {
   CHECK(facts.volumes.size() == 1);
   const std::string said = scratch::sentence_of([&] { make_lv(place, volume(group, "y", mebi)); });
   CHECK(has(said, "misses the physical volume"));
+  CHECK_THROWS_AS(make_lv(place, volume(group, "y", mebi)), Conflict);
   CHECK_MESSAGE(has(said, uuid), said << " / " << uuid);
   CHECK(observe_lvm(place).group(group.name())->partial);
 }
@@ -217,6 +218,7 @@ TEST_CASE("an exported group says so") {
   loop_group::lvm({"vgexport", "-qq", "--devices", group.devices(), group.name()});
   CHECK(observe_lvm(place).group(group.name())->exported);
   CHECK(has(scratch::sentence_of([&] { make_lv(place, volume(group, "y", mebi)); }), "vgimport"));
+  CHECK_THROWS_AS(make_lv(place, volume(group, "y", mebi)), Conflict);
 }
 
 TEST_CASE("without device-mapper activation says what to do" * doctest::skip(has_device_mapper())) {
@@ -226,7 +228,7 @@ TEST_CASE("without device-mapper activation says what to do" * doctest::skip(has
   const std::string said = scratch::sentence_of([&] { activate_lv(place, {group.name(), "x"}); });
   CHECK(has(said, "no device-mapper"));
   CHECK(has(said, "modprobe dm_mod"));
-  CHECK(has(said, "file volumes"));
+  CHECK(has(said, "file=on"));
   deactivate_lv(place, {group.name(), "x"});  // it is not active: done
   deactivate_lv(place, {"no-such-group", "x"});
 }

@@ -197,6 +197,74 @@ TEST_CASE("one that stands still is ended, one that works may take its time") {
   CHECK(run(busy).status == 0);
 }
 
+namespace {
+volatile sig_atomic_t heard = 0;
+/// Handlers as a command has them.
+class Handlers {
+ public:
+  Handlers() {
+    struct sigaction action {};
+    action.sa_handler = [](int) { heard = heard + 1; };
+    for (std::size_t i = 0; i < 2; ++i) ::sigaction(signals[i], &action, &before_[i]);
+    heard = 0;
+  }
+  Handlers(const Handlers&) = delete;
+  Handlers& operator=(const Handlers&) = delete;
+  ~Handlers() {
+    for (std::size_t i = 0; i < 2; ++i) ::sigaction(signals[i], &before_[i], nullptr);
+  }
+  static constexpr int signals[2] = {SIGINT, SIGTERM};
+
+ private:
+  struct sigaction before_[2]{};
+};
+}  // namespace
+
+TEST_CASE("Ctrl-C ends a tool that hangs, and the next one is not troubled") {
+  const Handlers handlers;
+  for (const int signal : Handlers::signals) {
+    heard = 0;
+    const std::string nap = ages();
+    const process::Child other([signal, self = ::getpid()] {
+      ::usleep(300'000);
+      ::kill(self, signal);
+    });
+    const auto start = std::chrono::steady_clock::now();
+    CHECK_THROWS_AS((void)run(tool({"sleep", nap})), nutshell::Interrupted);
+    CHECK(scratch::seconds_since(start) < 3);
+    CHECK(heard == 1);
+    CHECK(nobody_has(nap));
+    CHECK(output_of(tool({"echo", "undone"})) == "undone\n");
+    CHECK(heard == 1);
+  }
+}
+
+TEST_CASE("Ctrl-C ends one that ignores SIGTERM after three seconds, whatever its grace") {
+  const Handlers handlers;
+  const std::string nap = ages();
+  // It raises the signal itself: before, while or after we begin to wait.
+  Tool stubborn =
+      tool({"sh", "-c", "trap '' TERM; kill -INT $PPID; while :; do sleep " + nap + "; done"});
+  stubborn.grace = 60s;
+  const auto start = std::chrono::steady_clock::now();
+  CHECK_THROWS_AS((void)run(stubborn), nutshell::Interrupted);
+  CHECK(scratch::seconds_since(start) > 2);
+  CHECK(scratch::seconds_since(start) < 6);
+  CHECK(nobody_has(nap));
+  sigset_t held;
+  ::pthread_sigmask(SIG_SETMASK, nullptr, &held);
+  CHECK_FALSE(sigismember(&held, SIGINT));
+  CHECK_FALSE(sigismember(&held, SIGTERM));
+  // What it does on SIGTERM is waited for.
+  const scratch::Folder folder;
+  Tool tidy = tool({"sh", "-c",
+                    "trap 'sleep 1; echo yes >" + (folder / "tidied") +
+                        "; exit' TERM; kill -INT $PPID; while :; do sleep 0.1; done"});
+  tidy.grace = 10s;
+  CHECK_THROWS_AS((void)run(tidy), nutshell::Interrupted);
+  CHECK(scratch::get(folder / "tidied") == "yes\n");
+}
+
 TEST_CASE("one that must finish does so when we are killed") {
   const scratch::Folder folder;
   for (const int signal : {SIGTERM, SIGKILL}) {

@@ -86,13 +86,57 @@ TEST_CASE("a device, and where the file system cannot zero a range") {
 TEST_CASE("what is not there, not a disk, or in use") {
   const scratch::Folder folder;
   CHECK_THROWS_AS(wipe(folder / "none", 0, {}), SystemError);
-  CHECK_THROWS_AS(wipe(folder.path(), 0, {}), SystemError);
+  CHECK_THROWS_AS(wipe(folder.path(), 0, {}), Conflict);
   CHECK_THROWS_AS(wipe("/dev/null", 0, {}), Conflict);
   const loop_group::Loop loop(folder / "backing", 16 << 20);
   const Fd mine(
       ::open(loop.path().c_str(), O_RDONLY | O_EXCL | O_CLOEXEC));  // as a mount claims it
   REQUIRE(mine.get() >= 0);
   CHECK_THROWS_AS(wipe(loop.path(), 0, {}), Conflict);
+}
+
+TEST_CASE("somebody's file is not zeroed through a link, nor by its other name") {
+  const scratch::Folder folder;
+  const std::string before(mebi, 'x');
+  scratch::put(folder / "precious", before);
+  std::filesystem::create_symlink(folder / "precious", folder / "link");
+  const auto refused = [&](const std::string& path, const std::string& word) {
+    const std::string said = scratch::sentence_of([&] { wipe(path, 0, {}); });
+    CHECK_MESSAGE(said.find(word) != std::string::npos, said);
+    CHECK_THROWS_AS(wipe(path, 0, {}), Conflict);
+    CHECK(scratch::get(folder / "precious") == before);
+  };
+  refused(folder / "link", "is a link");
+  std::filesystem::create_hard_link(folder / "precious", folder / "second");
+  refused(folder / "second", "is one of 2 names");
+  refused(folder / "precious", "is one of 2 names");
+  REQUIRE(::mkfifo((folder / "fifo").c_str(), 0600) == 0);
+  refused(folder / "fifo", "neither");
+  refused("/dev/null", "no block device");
+  // By way of /dev, a link to a file, and a way out of it.
+  const std::string link = "/dev/nutshell-wipe-" + std::to_string(::getpid());
+  std::filesystem::create_symlink(folder / "precious", link);
+  refused(link, "no block device");
+  ::unlink(link.c_str());
+  refused("/dev/.." + (folder / "link"), "is a link");
+}
+
+TEST_CASE("the holes of a file stay holes") {
+  const scratch::Folder folder;
+  scratch::put(folder / "disk", std::string(mebi, 'x'));
+  std::filesystem::resize_file(folder / "disk", gibi);
+  const auto room = [&] {
+    struct stat facts {};
+    REQUIRE(::stat((folder / "disk").c_str(), &facts) == 0);
+    return static_cast<Bytes>(facts.st_blocks) * 512;
+  };
+  const Bytes before = room();
+  REQUIRE(before < 8 * mebi);
+  Bytes last = 0;
+  wipe(folder / "disk", 0, [&](Bytes done, Bytes) { last = done; });
+  CHECK(last == gibi);
+  CHECK(room() <= before);
+  CHECK(scratch::get(folder / "disk").find_first_not_of('\0') == std::string::npos);
 }
 
 TEST_CASE("a disk to enlarge a group with is large enough, and empty") {

@@ -19,7 +19,8 @@ lacking_here() {
 
 run_here() {
   work="$(mktemp -d /tmp/nutshell-nest.XXXXXX)"
-  local lacks name limit loop='' failed=() status began
+  local lacks name limit failed=() status began
+  loop='' # not local: the trap runs when this function has returned
   trap '[[ -z ${loop:-} ]] || losetup -d "$loop"; rm -rf "$work"' EXIT
   trap 'exit 130' INT TERM
   chmod 755 "$work"

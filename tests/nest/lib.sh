@@ -158,7 +158,8 @@ same_as_before() {
     say "ok: $1"
   else
     fail "$1: it is not so"
-    diff <(say "$2") <(say "$after")
+    say "  before: ${2//$'\n'/ | }"
+    say "  now:    ${after//$'\n'/ | }"
   fi
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Snapshots, restoring, clones, growth, import and wiping, each verified by reading the bytes.
-# limit: 400
+# limit: 500
 source ./lib.sh
 
 names() { lvs --noheadings -o lv_name "$vg" 2>/dev/null | sort | xargs; }
@@ -87,6 +87,55 @@ for kind in thick thin; do
     lvremove -qq -y "$vg/again"
   fi
 done
+
+note "several thin snapshots, one of them put back: lvm forgets what the others are of"
+must "a machine" n create many --disk "16M,vg=$vg,thin=pool0" --memory 64M --nested off --nic none --vnc off
+lv=vm.default.many.0
+on $lv fill A "/dev/$vg/$lv" 16
+check "snapshot" n volume snapshot many one
+on $lv fill B "/dev/$vg/$lv" 16
+check "snapshot" n volume snapshot many two
+check "grow" n volume resize many 32M
+on $lv fill C "/dev/$vg/$lv" 32
+sized() { equal "$(lvs --noheadings --units m --nosuffix -o lv_size "$vg/$lv" | xargs) $(json show many | jq '.disks[0].size') $(json volume ls | jq '.volumes[] | select(.name == "many:0").size')" "$1"; }
+first() { [[ $(dd if="$2" bs=1M count=16 iflag=direct status=none | tr -d "$1" | wc -c) -eq 0 ]]; }
+check "restore" n volume restore $lv.one
+check "it is as large as before" sized "32.00 33554432 33554432"
+check "the bytes" on $lv first A "/dev/$vg/$lv"
+check "lvm has forgotten the other" equal "$(lvs --noheadings -o origin "$vg/$lv.two" | xargs)" ''
+check "nutshell has not" matches "$(n volume ls)" "$lv.two .*snapshot of $lv"
+refuse 4 "snapshots \($lv.one, $lv.two\)" n rm many
+check "restore the other" n volume restore $lv.two
+check "the bytes" on $lv first B "/dev/$vg/$lv"
+check "nothing beyond it" on $lv equal "$(lvchange -qq -ay -K "$vg/$lv"; dd if="/dev/$vg/$lv" bs=1M skip=16 iflag=direct status=none | tr -d '\0' | wc -c)" 0
+check "it is as large as before" sized "32.00 33554432 33554432"
+check "the first again" n volume restore $lv.one
+check "the bytes" on $lv first A "/dev/$vg/$lv"
+check "the snapshots go" n volume rm $lv.two
+check "both" n volume rm $lv.one
+check "rm" n rm many
+check "nothing is left" equal "$(names)" pool0
+
+note "Ctrl-C in a restore"
+must "a volume" n volume create slow --size 96M --vg "$vg"
+on slow fill A "/dev/$vg/slow" 96
+check "snapshot" n volume snapshot slow s
+on slow fill B "/dev/$vg/slow" 96
+restore_and_interrupt() {
+  "$NUTSHELL_BIN" --root "$root" volume restore slow.s >"$scratch/restore.log" 2>&1 &
+  local pid=$! status
+  until_true 20 grep -q 'put the content' "$scratch/restore.log"
+  kill -INT $pid
+  wait $pid
+  status=$?
+  [[ $status -eq 130 ]] || { cat "$scratch/restore.log"; return 1; }
+}
+check "exit 130" restore_and_interrupt
+check "what happens now is said" matches "$(cat "$scratch/restore.log")" "interrupted; the restore goes on with the next command"
+check "the next command does it" n volume ls
+check "the bytes" on slow only A "/dev/$vg/slow"
+check "rm" n volume rm slow.s
+check "rm" n volume rm slow
 
 note "import"
 head -c 3M /dev/urandom >"$scratch/raw.img"

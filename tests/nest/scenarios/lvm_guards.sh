@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What forbids making, starting or changing a volume: room, thin pools, groups that lack something, volumes that somebody
 # else uses, and an lvm that is absent, fails, hangs or floods.
-# limit: 400
+# limit: 500
 source ./lib.sh
 
 names() { lvs --noheadings -o lv_name "$vg" 2>/dev/null | sort | xargs; }
@@ -36,7 +36,20 @@ rm "$root/etc/nutshell.toml"
 
 note "the pool is full: the guest is paused, loses nothing, and says why"
 check "rm" n rm thin --force
+lvchange -qq --errorwhenfull y "$vg/pool0"
+dd if=/dev/urandom of="/dev/$vg/over" bs=1M count=70 oflag=direct status=none 2>/dev/null
+lvchange -qq --errorwhenfull n "$vg/pool0"
 lvchange -qq -an "$vg/over"
+lvchange -qq -an "$vg/pool0"
+check "a full pool that is not active does not show it" equal "$(lvs --noheadings -o data_percent "$vg/pool0" | xargs)" ''
+began=$SECONDS
+refuse 4 "past its limit" create another --disk "64M,vg=$vg,thin=pool0"
+refuse 4 "past its limit" n volume create another --size 64M --vg "$vg" --thin pool0
+refuse 4 "past its limit" n volume snapshot over s
+refuse 4 "past its limit" n volume clone over copy
+check "at once" test $((SECONDS - began)) -lt 40
+check "nothing was made" equal "$(names)" "over pool0"
+check "nothing is active" equal "$(lvs --noheadings -o lv_active "$vg" | xargs)" ''
 check "rm" n volume rm over
 lvchange -qq --errorwhenfull y "$vg/pool0"
 # A guest of one boot sector: it writes to the second disk (INT 13h, extended write, 127 sectors at a time), on and on.
@@ -122,5 +135,7 @@ n create watch --disk "32M,vg=$vg" --memory 64M --nested off --nic none --vnc of
 rm -f "$scratch/called"
 PATH=$scratch/bin:$PATH n ls
 check "ls calls no lvm" not test -e "$scratch/called"
+check "doctor says that a machine needs lvm" matches "$(unshare --mount bash -c "mount --bind /dev/null '$real' && '$NUTSHELL_BIN' --root '$root' doctor")" \
+  "lvm +bad +not here, and watch has its disk on /dev/$vg/vm.default.watch.0"
 check "rm" n rm watch
 finish

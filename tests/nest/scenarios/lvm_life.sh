@@ -72,6 +72,19 @@ refuse 6 "removed by hand" n start ciab
 check "rm takes gone for done" n rm ciab
 check "nothing of it is left" equal "$(names)" pool0
 
+note "a machine whose volume somebody has mounted"
+check "create" n create held --disk "32M,vg=$vg" --memory 64M --nested off --nic none --vnc off
+lvchange -qq -ay -K "$vg/vm.default.held.0"
+mke2fs -q "/dev/$vg/vm.default.held.0"
+mkdir "$scratch/held"
+mount "/dev/$vg/vm.default.held.0" "$scratch/held"
+on_exit umount -q "$scratch/held"
+for more in "" --wipe; do refuse 4 "mounted.*--keep-volumes" n rm held $more; done
+refuse 4 "mounted" n set held --drop-disk 0
+check "it is still known" equal "$(state_of held)" defined
+umount "$scratch/held"
+check "rm" n rm held
+
 note "a stranger's volume, named by path"
 lvcreate -qq -y -n theirs -L 32M "$vg"
 lvchange -qq -an "$vg/theirs"
@@ -90,13 +103,22 @@ refuse 4 "no mark" n volume resize "/dev/$vg/theirs" +32M
 
 note "standalone volumes"
 check "made" n volume create data --size 32M --vg "$vg"
-check "inactive, marked" matches "$(tags_of data) $(lvs --noheadings -o lv_active "$vg/data" | xargs)" '^nutshell.volume=[0-9a-f-]{36} $'
+check "inactive, marked" matches "$(tags_of data) $(lvs --noheadings -o lv_active "$vg/data" | xargs)" '^nutshell.volume=[0-9a-f-]{36}/[0-9a-f]{4} $'
 refuse 4 "already" n volume create data --size 32M --vg "$vg"
 check "used by a machine" idle user --disk "path=/dev/$vg/data"
 check "active" is_active data
 refuse 4 "disk 0 of user" n volume rm data
 check "removed with it? no" n rm user --force
 check "it stays, inactive" not is_active data
+other() { local root=$scratch/other; n "$@"; }
+for verb in "rm $vg/data" "resize $vg/data +32M" "snapshot $vg/data s"; do
+  refuse 4 "belongs to another registry" other volume $verb
+done
+check "another registry does not list it" equal "$(other volume ls 2>/dev/null | grep -c data)" 0
+check "its machine may use it" other launch visitor --memory 64M --nested off --nic none --vnc off --disk "path=/dev/$vg/data"
+check "rm" other rm visitor --force
+rm "$root"/state/registry.db*
+check "a registry made anew" n recover
 check "volume rm" n volume rm data
 check "gone" equal "$(names)" "pool0 theirs"
 
@@ -105,6 +127,10 @@ check "launch" idle keeper --disk "32M,vg=$vg"
 uuid=$(uuid_of keeper)
 check "rm --keep-volumes" n rm keeper --force --keep-volumes
 check "the volume stays" equal "$(names)" "pool0 theirs vm.default.keeper.0"
+check "a machine that has it by path=" n create heir --disk "path=/dev/mapper/$vg-vm.default.keeper.0" --memory 64M --nested off --nic none --vnc off
+check "gc --volumes keeps that" matches "$(n gc --volumes)" "kept: .*keeper.0 is disk 0 of heir"
+check "still there" equal "$(names)" "pool0 theirs vm.default.keeper.0"
+check "rm" n rm heir
 check "gc keeps it" matches "$(n gc)" "kept:.*$uuid"
 check "still there" equal "$(names)" "pool0 theirs vm.default.keeper.0"
 check "gc --volumes deletes it" n gc --volumes
