@@ -63,7 +63,7 @@ compare() {
   for kind in link process file lease machine; do
     left="$(LC_ALL=C comm -13 <(grep "^$kind " <<<"$before" | LC_ALL=C sort) <(grep "^$kind " <<<"$after" | LC_ALL=C sort))"
     if [[ $kind == file ]]; then
-      stays='^file (state/registry\.db(-wal|-shm)?|cache/[^/]+|(state|run)/(networks/)?[^/]+\.lock)$'
+      stays='^file (state/registry\.(db(-wal|-shm)?|seed)|cache/[^/]+|(state|run)/(networks/)?[^/]+\.lock)$'
       own="$(grep -E "$stays" <<<"$left" | cut -d' ' -f2- | paste -sd' ' - || true)"
       left="$(grep -v -E "$stays" <<<"$left" || true)"
     fi
