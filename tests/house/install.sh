@@ -53,7 +53,7 @@ int main() {
   for (const nl::Link& link : nl::list_links(socket)) std::cout << link.name << "\n";
 }
 END
-  "$scratch/links/build/links" | grep -qx lo || die 'the program that lists links does not see lo'
+  "$scratch/links/build/links" | grep -x lo >/dev/null || die 'the program that lists links does not see lo'
   grep -q sqlite "$scratch/links/build/build.ninja" && die 'who asks for netlink alone is given SQLite, too'
   consumer leases store <<'END'
 #include <iostream>
