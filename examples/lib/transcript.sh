@@ -35,7 +35,7 @@ shell() {
 # snapshot: four lists, each line with its kind first. Links and processes are those of this network namespace (the
 # processes without this script's own group); files are those below NUTSHELL_ROOT; leases are the registry's.
 snapshot() {
-  ip -o link show 2>/dev/null | awk -F': ' '{ print "link", $2 }'
+  ip -o link show | awk -F': ' '{ print "link", $2 }'
   processes_here
   (cd "$NUTSHELL_ROOT" && find . -type f -o -type s -o -type l | LC_ALL=C sort | sed 's|^\./|file |')
   nutshell lease ls --json | jq -r '.leases[] | select(.foreign | not) | "lease \(.pool) \(.value) \(.cloud)/\(.machine)"'
@@ -63,7 +63,7 @@ compare() {
   for kind in link process file lease machine; do
     left="$(LC_ALL=C comm -13 <(grep "^$kind " <<<"$before" | LC_ALL=C sort) <(grep "^$kind " <<<"$after" | LC_ALL=C sort))"
     if [[ $kind == file ]]; then
-      stays='^file (state/registry\.(seed|db(-wal|-shm)?)|cache/[^/]+|(state|run)/(networks/)?[^/]+\.lock)$'
+      stays='^file (state/registry\.(db(-wal|-shm)?|seed)|cache/[^/]+|(state|run)/(networks/)?[^/]+\.lock)$'
       own="$(grep -E "$stays" <<<"$left" | cut -d' ' -f2- | paste -sd' ' - || true)"
       left="$(grep -v -E "$stays" <<<"$left" || true)"
     fi

@@ -7,9 +7,9 @@ lacking_here() {
   for tool in dmsetup lvm losetup nft ip jq socat busybox qemu-system-x86_64; do
     command -v "$tool" >/dev/null || { echo "$tool is missing here; install it"; return; }
   done
-  dmsetup targets 2>/dev/null | grep -q '^linear ' ||
+  dmsetup targets 2>/dev/null | grep '^linear ' >/dev/null ||
     { echo 'this host has no device-mapper (dmsetup finds no linear target): load the module dm_mod, or leave --here out'; return; }
-  dmsetup targets | grep -q '^thin-pool ' || modprobe -q dm_thin_pool
+  dmsetup targets | grep '^thin-pool ' >/dev/null || modprobe -q dm_thin_pool
   for try in 1 2 3; do  # a busy host may need more than one
     kvm=$("$bin" --root "$work/doctor" --json doctor 2>/dev/null | jq -r '.checks[] | select(.name == "kvm") | "\(.state) \(.detail)"')
     [[ $kvm != ok\ * ]] || return 0
