@@ -25,6 +25,7 @@ constexpr Option start_options[] = {boot_option, wait_option, timeout_option};
 constexpr Option rm_options[] = {{"force", "", "kill it first if it runs"},
                                  {"keep-volumes", "", "leave its disks where they are"},
                                  {"wipe", "", "zero its volumes first"}};
+constexpr std::span<const Option> no_options{};
 constexpr Option by_hand_options[] = {by_hand_option};
 constexpr Option wait_options[] = {{"timeout", "SECONDS", "how long to wait (default: 120)"}};
 constexpr Option log_options[] = {{"follow", "", "go on until the machine stops (also -f)"},
@@ -243,16 +244,8 @@ std::vector<Command> make_table() {
        run_doctor},
       {"gc", host, "put right what was cut short, and show the evidence", "", 0, 0, gc_options,
        "nutshell gc\nnutshell --dry-run gc\n", change, run_gc},
-      {"recover",
-       host,
-       "make the registry anew from what is on the disks and what runs",
-       "",
-       0,
-       0,
-       {},
-       "nutshell recover\n",
-       Access::none,
-       run_recover},
+      {"recover", host, "make the registry anew from what is on the disks and what runs", "", 0, 0,
+       no_options, "nutshell recover\n", Access::none, run_recover},
       {"version",
        host,
        "the version",
