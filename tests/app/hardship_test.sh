@@ -12,7 +12,7 @@ bare warm --nic none && n rm warm --force
 before=$(traces)
 interrupted=0
 for i in $(seq 1 40); do
-  timeout --preserve-status -s INT "0.$(printf '%03d' $((i * 4)))" "$nutshell_bin" --quiet --root "$root" launch hasty --memory 64M --nested off --accel tcg --vnc off --nic none --disk 1M >/dev/null 2>&1
+  interrupt_after "0.$(printf '%03d' $((i * 4)))" launch hasty --memory 64M --nested off --accel tcg --vnc off --nic none --disk 1M >/dev/null 2>&1
   code=$?
   if [[ $code -eq 130 ]]; then
     interrupted=$((interrupted + 1))
@@ -23,7 +23,7 @@ done
 check "some of 40 launches were interrupted ($interrupted)" test "$interrupted" -gt 3
 defined m --nic none
 spec=$(n show m --json | jq -cS 'del(.state_words)')
-for i in $(seq 1 15); do timeout --preserve-status -s INT "0.00$(printf '%02d' "$i")" "$nutshell_bin" --quiet --root "$root" set m --disk 1M >/dev/null 2>&1 && n set m --drop-disk 0; done
+for i in $(seq 1 15); do interrupt_after "0.00$(printf '%02d' "$i")" set m --disk 1M >/dev/null 2>&1 && n set m --drop-disk 0; done
 check "set interrupted at 15 instants left the spec as it was" equal "$(n show m --json | jq -cS 'del(.state_words)')" "$spec"
 check "and it starts" n start m
 n rm m --force
@@ -74,7 +74,7 @@ bare frozen --nic none
 pid=$(pid_of frozen)
 kill -STOP "$pid"
 began=$SECONDS
-timeout --preserve-status -s INT 2 "$nutshell_bin" --quiet --root "$root" stop frozen --timeout 60 2>"$scratch/stderr"
+interrupt_after 2 stop frozen --timeout 60 2>"$scratch/stderr"
 check "Ctrl-C is heard while it stands still" test "$? $((SECONDS - began < 15))" = "130 1"
 check "and says what may come" matches "$(cat "$scratch/stderr")" 'interrupted; frozen may still power off'
 check "stop --force ends it" timeout 100 "$nutshell_bin" --quiet --root "$root" stop frozen --force --timeout 1

@@ -58,6 +58,14 @@ quick() { local name=$1; shift; n launch "$name" --memory 256M --nested off --ac
 # The cheapest machine: QEMU with nothing to boot.
 idle() { local name=$1; shift; n launch "$name" --memory 64M --nested off --accel tcg --nic user "$@"; }
 
+# interrupt_after SECONDS COMMAND...: nutshell --quiet COMMAND, with Ctrl-C after so long; its exit code. timeout sends a SIGCONT
+# behind each signal, and a SIGCONT lets the leak checker's tracer wait for ever: so it is off here.
+interrupt_after() {
+  local seconds=$1
+  shift
+  ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0 timeout --preserve-status -s INT -k 100 "$seconds" "$nutshell_bin" --quiet --root "$root" "$@"
+}
+
 # type_to NAME TEXT: into the guest's serial line, as a console would. It stays connected until the guest must have read it.
 type_to() { { printf '%s\n' "$2"; sleep 0.5; } | socat -u - "UNIX-CONNECT:$root/run/$(uuid_of "$1" | cut -c1-8)/serial"; }
 
