@@ -1,0 +1,116 @@
+// The packet filters of a host as a value, whoever made them, and the one question that is asked of
+// them: who drops a packet that comes in here and goes out there. Pure.
+#pragma once
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace nutshell {
+
+/// What a condition of a rule looks at. `opaque` is what a listing does not show.
+enum class About {
+  iif,
+  oif,
+  port_in,  ///< of a bridge, as iptables' physdev sees it
+  port_out,
+  bridged,  ///< "yes" for a frame that a bridge forwards
+  source,
+  destination,
+  source_mac,
+  destination_mac,
+  family,  ///< "ipv4", "ipv6"
+  state,   ///< of the connection: "new", "established"
+  narrow,  ///< a protocol, a port, a rate: some packets have it
+  opaque
+};
+
+struct RuleCondition {
+  About about = About::opaque;
+  bool negated = false;
+  std::vector<std::string> values;  ///< any of them; names may end in '*', addresses in /N
+};
+
+enum class RuleVerdict { none, accept, drop, reject, jump, go_to, back };
+
+struct FilterRule {
+  std::vector<RuleCondition> conditions;
+  RuleVerdict verdict = RuleVerdict::none;
+  std::string target;                    ///< of jump and go_to
+  std::optional<std::uint64_t> packets;  ///< counted, where it counts
+  std::string comment;
+};
+
+struct FilterChain {
+  std::string family, table, name;  ///< family as nft says: ip, ip6, inet, bridge, netdev
+  std::string hook;                 ///< "forward"; empty: only jumped to
+  int priority = 0;
+  std::vector<std::string> devices;  ///< of a netdev chain
+  bool drops_by_policy = false;
+  std::optional<std::uint64_t> policy_packets;
+  bool legacy = false;    ///< of iptables-legacy, which nft does not show
+  bool iptables = false;  ///< made by iptables of either kind
+  std::vector<FilterRule> rules;
+};
+
+struct Ruleset {
+  std::vector<FilterChain> chains;
+  [[nodiscard]] const FilterChain* find(const FilterChain& beside, std::string_view name) const;
+  /// True when a rule has a condition that the listing does not show.
+  [[nodiscard]] bool has_opaque(std::string_view family) const;
+};
+
+/// From what `nft -j list ruleset` prints. Throws Failed when it cannot be read.
+Ruleset parse_nft_ruleset(std::string_view json);
+/// From what iptables-save -c prints for a family (ip, ip6). With `legacy`, added to the others;
+/// else in place of the tables of that family and name that iptables made through nft.
+void merge_iptables(Ruleset& ruleset, std::string_view text, const std::string& family,
+                    bool legacy);
+
+/// A packet at one hook: what is known of it.
+struct Crossing {
+  std::string family;  ///< ip, ip6, bridge, netdev
+  std::string hook;
+  std::map<About, std::string> known;
+  std::string device;  ///< of netdev
+};
+
+/// Who drops it.
+struct FilterHit {
+  const FilterChain* base = nullptr;   ///< hooked chain that the packet was in
+  const FilterChain* chain = nullptr;  ///< where the rule is
+  const FilterRule* rule = nullptr;    ///< nullptr: the base chain's policy
+  bool certain = false;  ///< every packet of that kind; else some of them, or it cannot be told
+};
+/// In the order in which the packet meets them. Of each base chain at most one certain hit, the
+/// last. Hits point into the ruleset.
+std::vector<FilterHit> find_drops(const Ruleset& ruleset, const Crossing& crossing);
+std::vector<FilterHit> find_drops(Ruleset&&, const Crossing&) = delete;
+
+/// "ip filter FORWARD, whose policy is drop", "inet firewalld filter_FORWARD, by a rule that
+/// rejects".
+std::string describe(const FilterHit& hit);
+/// What counted, where something does.
+std::optional<std::uint64_t> count_of(const FilterHit& hit);
+
+/// Whose filter a base chain is.
+enum class FilterOwner { docker, ufw, firewalld, unknown };
+FilterOwner owner_of(const Ruleset& ruleset, const FilterChain& base);
+/// "Docker's ", "ufw's ", "firewalld's "; "" for an unknown one.
+std::string possessive(FilterOwner owner);
+
+/// What is to be let through: frames that a bridge forwards, packets that are routed from and to
+/// it, or in the bridge family, those of some ports.
+struct Passage {
+  enum class Kind { bridged, routed, ports, device } kind = Kind::bridged;
+  std::string bridge;
+  std::string ports;  ///< a tap's name, or a pattern such as "nt12ab-*"
+};
+/// The one line for a shell that lets it through, in the form that the filter's owner keeps.
+/// `iptables`: the program is there.
+std::string cure_for(const Ruleset& ruleset, const FilterHit& hit, const Passage& passage,
+                     bool iptables);
+
+}  // namespace nutshell
