@@ -19,18 +19,22 @@ enum class About {
   bridged,  ///< "yes" for a frame that a bridge forwards
   source,
   destination,
+  destination_type,  ///< "local", "broadcast", "multicast", "unicast"
+  protocol,          ///< "tcp", "udp", "icmp"
+  port,              ///< where a TCP or UDP packet goes to
   source_mac,
   destination_mac,
   family,  ///< "ipv4", "ipv6"
   state,   ///< of the connection: "new", "established"
-  narrow,  ///< a protocol, a port, a rate: some packets have it
+  narrow,  ///< a flag, a rate: some packets have it
   opaque
 };
 
 struct RuleCondition {
   About about = About::opaque;
   bool negated = false;
-  std::vector<std::string> values;  ///< any of them; names may end in '*', addresses in /N
+  std::vector<std::string> values;  ///< any of them; names may end in '*', addresses in
+                                    ///< /N, ports may be N-M
 };
 
 enum class RuleVerdict { none, accept, drop, reject, jump, go_to, back };
@@ -102,9 +106,10 @@ FilterOwner owner_of(const Ruleset& ruleset, const FilterChain& base);
 std::string possessive(FilterOwner owner);
 
 /// What is to be let through: frames that a bridge forwards, packets that are routed from and to
-/// it, or in the bridge family, those of some ports.
+/// it, those between it and the host itself, in the bridge family those of some ports, and of a
+/// netdev chain all.
 struct Passage {
-  enum class Kind { bridged, routed, ports, device } kind = Kind::bridged;
+  enum class Kind { bridged, routed, host, ports, device } kind = Kind::bridged;
   std::string bridge;
   std::string ports;  ///< a tap's name, or a pattern such as "nt12ab-*"
 };

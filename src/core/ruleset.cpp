@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include "nutshell/values.hpp"
 
@@ -30,6 +31,18 @@ bool address_fits(const std::string& text, const std::string& known) {
   return text == known;
 }
 
+bool port_fits(const std::string& text, const std::string& known) {
+  const auto number = [](std::string_view digits, unsigned fallback) {
+    unsigned value = fallback;
+    std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    return value;
+  };
+  const std::size_t dash = text.find('-');
+  if (dash == std::string::npos) return text == known;
+  const unsigned port = number(known, 0);
+  return number(text.substr(0, dash), 0) <= port && port <= number(text.substr(dash + 1), 65535);
+}
+
 bool value_fits(About about, const std::string& value, const std::string& known) {
   switch (about) {
     case About::iif:
@@ -38,6 +51,7 @@ bool value_fits(About about, const std::string& value, const std::string& known)
     case About::port_out: return name_fits(value, known);
     case About::source:
     case About::destination: return address_fits(value, known);
+    case About::port: return port_fits(value, known);
     default: return value == known;
   }
 }

@@ -31,6 +31,9 @@ std::string by_iptables(const FilterChain& base, const std::string& chain, const
       fmt::format("{}{} -I {}", program, base.table == "filter" ? "" : " -t " + base.table, chain);
   if (passage.kind == Passage::Kind::bridged)
     return fmt::format("{0} -i {1} -o {1} -j ACCEPT", form, passage.bridge);
+  if (passage.kind == Passage::Kind::host)
+    return fmt::format("{} {} {} -j ACCEPT", form, base.hook == "output" ? "-o" : "-i",
+                       passage.bridge);
   return both(form, "-i", "-o", passage.bridge);
 }
 
@@ -43,6 +46,9 @@ std::string by_nft(const FilterChain& base, const Passage& passage) {
   switch (passage.kind) {
     case Passage::Kind::bridged:
       return fmt::format("{0} iifname {1} oifname {1} accept", form, passage.bridge);
+    case Passage::Kind::host:
+      return fmt::format("{} {} {} accept", form, base.hook == "output" ? "oifname" : "iifname",
+                         passage.bridge);
     case Passage::Kind::routed: return each_way(passage.bridge);
     case Passage::Kind::ports: return each_way(passage.ports);
     case Passage::Kind::device: return form + " accept";
@@ -58,11 +64,12 @@ FilterOwner owner_of(const Ruleset& ruleset, const FilterChain& base) {
   std::set<std::string> names;
   reach(ruleset, base, names);
   if (names.contains("DOCKER-USER")) return FilterOwner::docker;
-  if (names.contains("ufw-user-forward") || names.contains("ufw-before-forward") ||
-      names.contains("ufw6-user-forward") || names.contains("ufw6-before-forward"))
-    return FilterOwner::ufw;
   for (const std::string& name : names)
-    if (name.starts_with("FORWARD_direct") || name.starts_with("FWDI_") || name.starts_with("FWD_"))
+    if (name.starts_with("ufw-before-") || name.starts_with("ufw6-before-"))
+      return FilterOwner::ufw;
+  for (const std::string& name : names)
+    if (name.starts_with("FORWARD_direct") || name.starts_with("FWDI_") ||
+        name.starts_with("FWD_") || name.starts_with("INPUT_direct") || name.starts_with("IN_"))
       return FilterOwner::firewalld;
   return FilterOwner::unknown;
 }
@@ -80,8 +87,9 @@ std::string possessive(FilterOwner owner) {
 std::string cure_for(const Ruleset& ruleset, const FilterHit& hit, const Passage& passage,
                      bool iptables) {
   const FilterChain& base = *hit.base;
-  const bool forward = base.hook == "forward" && passage.kind != Passage::Kind::ports;
-  const FilterOwner owner = forward ? owner_of(ruleset, base) : FilterOwner::unknown;
+  const bool by_link =
+      passage.kind != Passage::Kind::ports && passage.kind != Passage::Kind::device;
+  const FilterOwner owner = by_link ? owner_of(ruleset, base) : FilterOwner::unknown;
   switch (owner) {
     case FilterOwner::docker:
       if (iptables || base.legacy) return by_iptables(base, "DOCKER-USER", passage);
@@ -89,6 +97,9 @@ std::string cure_for(const Ruleset& ruleset, const FilterHit& hit, const Passage
         return by_nft(*user, passage);
       break;
     case FilterOwner::ufw:
+      if (passage.kind == Passage::Kind::host)
+        return fmt::format("ufw allow {} on {}", base.hook == "output" ? "out" : "in",
+                           passage.bridge);
       if (passage.kind == Passage::Kind::bridged)
         return fmt::format("ufw route allow in on {0} out on {0}", passage.bridge);
       return fmt::format("ufw route allow in on {0} && ufw route allow out on {0}", passage.bridge);

@@ -59,23 +59,31 @@ std::string pattern(std::string name) {
 std::vector<std::string> listed(const std::string& text) {
   std::vector<std::string> values;
   std::istringstream stream(lower(text));
-  for (std::string each; std::getline(stream, each, ',');) values.push_back(each);
+  for (std::string each; std::getline(stream, each, ',');) {
+    std::replace(each.begin(), each.end(), ':', '-');  // a range of ports
+    values.push_back(each);
+  }
   return values;
 }
 
 struct Option {
   const char* word;
   About about;
+  bool list = false;
 };
 constexpr Option options[] = {
     {"-s", About::source},
     {"-d", About::destination},
     {"-i", About::iif},
     {"-o", About::oif},
+    {"-p", About::protocol, true},
+    {"--dport", About::port, true},
+    {"--dports", About::port, true},
+    {"--dst-type", About::destination_type, true},
     {"--physdev-in", About::port_in},
     {"--physdev-out", About::port_out},
-    {"--ctstate", About::state},
-    {"--state", About::state},
+    {"--ctstate", About::state, true},
+    {"--state", About::state, true},
 };
 
 /// Modules that say nothing without an option of theirs.
@@ -115,7 +123,7 @@ FilterRule rule_of(const Words& words, std::size_t at) {
       const std::string text = value();
       rule.conditions.push_back(
           {option->about, negated,
-           option->about == About::state ? listed(text) : std::vector<std::string>{pattern(text)}});
+           option->list ? listed(text) : std::vector<std::string>{pattern(text)}});
     } else if (word == "-m") {
       if (!asks_by_options(value())) rule.conditions.push_back({About::opaque, false, {}});
     } else if (word == "--comment") {

@@ -36,6 +36,7 @@ About subject(const Json& left) {
     if (key == "iifname" || key == "iif") return About::iif;
     if (key == "oifname" || key == "oif") return About::oif;
     if (key == "nfproto") return About::family;
+    if (key == "l4proto") return About::protocol;
     return key == "mark" ? About::opaque : About::narrow;
   }
   if (const Json* payload = inside(left, "payload")) {
@@ -44,7 +45,15 @@ About subject(const Json& left) {
     if (protocol == "ip" && field == "daddr") return About::destination;
     if (protocol == "ether" && field == "saddr") return About::source_mac;
     if (protocol == "ether" && field == "daddr") return About::destination_mac;
+    if (protocol == "ip" && field == "protocol") return About::protocol;
+    if (field == "dport") return About::port;
     return About::narrow;
+  }
+  if (const Json* fib = inside(left, "fib"); fib && fib->text("result") == "type") {
+    const Json* flags = fib->find("flags");
+    const Json only_destination = Json::array({"daddr"});
+    return flags && flags->dump() == only_destination.dump() ? About::destination_type
+                                                             : About::opaque;
   }
   if (const Json* ct = inside(left, "ct"))
     return ct->text("key") == "state" ? About::state : About::narrow;
@@ -61,6 +70,17 @@ bool add_values(const Scope& scope, const Json& right, std::vector<std::string>&
     }
     const Json* elements = scope.elements(text);
     return elements && add_values(scope, *elements, values);
+  }
+  if (right.is_integer()) {
+    values.push_back(std::to_string(right.as_integer()));
+    return true;
+  }
+  if (const Json* range = inside(right, "range"); range && range->is_array()) {
+    std::vector<std::string> ends;
+    for (const Json& each : range->as_array())
+      if (!add_values(scope, each, ends)) return false;
+    if (ends.size() == 2) values.push_back(ends[0] + "-" + ends[1]);
+    return ends.size() == 2;
   }
   if (right.is_array()) {
     for (const Json& each : right.as_array())
@@ -91,6 +111,15 @@ RuleCondition condition(const Scope& scope, const Json& match) {
   result.negated = op == "!=";
   if (!add_values(scope, *right, result.values)) return narrow();
   return result;
+}
+
+/// `tcp dport 22` says the protocol beside the port, though nft prints no condition for it.
+void add_protocol(const Json& match, FilterRule& rule) {
+  const Json* left = match.find("left");
+  const Json* payload = left ? inside(*left, "payload") : nullptr;
+  const std::string protocol = payload ? payload->text("protocol") : "";
+  if (protocol == "tcp" || protocol == "udp" || protocol == "sctp" || protocol == "icmp")
+    rule.conditions.push_back({About::protocol, false, {protocol}});
 }
 
 /// Sets the verdict that a statement is; false when it is none.
@@ -137,6 +166,7 @@ void add_rule(const Scope& scope, const Json& json, FilterChain& chain) {
   for (const Json& each : statements->as_array()) {
     if (!each.is_object()) continue;
     if (const Json* match = each.find("match")) {
+      add_protocol(*match, rule);
       rule.conditions.push_back(condition(scope, *match));
     } else if (const Json* counter = each.find("counter")) {
       if (counter->is_object())

@@ -170,6 +170,53 @@ TEST_CASE("iptables-legacy is a filter of its own beside nft's") {
         "iptables-legacy -I FORWARD -i br0 -o br0 -j ACCEPT");
 }
 
+TEST_CASE("what a machine asks of the host is looked at by protocol and port") {
+  Crossing dhcp{"ip",
+                "input",
+                {{About::iif, "nat0"},
+                 {About::protocol, "udp"},
+                 {About::port, "67"},
+                 {About::destination_type, "broadcast"},
+                 {About::state, "new"}},
+                ""};
+  const auto dropped = [&](const std::string& rules) {
+    Ruleset ruleset;
+    merge_iptables(ruleset,
+                   "*filter\n:INPUT DROP [0:0]\n:ufw-before-input - [0:0]\n:ufw-not-local - "
+                   "[0:0]\n-A INPUT -j ufw-before-input\n" +
+                       rules + "COMMIT\n",
+                   "ip", false);
+    const auto hits = find_drops(ruleset, dhcp);
+    return hits.empty() ? std::string()
+                        : cure_for(ruleset, hits.back(), {Passage::Kind::host, "nat0", ""}, true);
+  };
+  CHECK(dropped("") == "ufw allow in on nat0");
+  CHECK(dropped("-A ufw-before-input -p tcp --dport 67 -j ACCEPT\n") == "ufw allow in on nat0");
+  CHECK(dropped("-A ufw-before-input -p udp -m multiport --dports 53,67:68 -j ACCEPT\n").empty());
+  CHECK(dropped("-A ufw-before-input -j ufw-not-local\n"
+                "-A ufw-not-local -m addrtype --dst-type BROADCAST -j RETURN\n"
+                "-A ufw-not-local -j DROP\n"
+                "-A ufw-before-input -i nat0 -j ACCEPT\n")
+            .empty());
+}
+
+TEST_CASE("ports of nft: alone, in ranges, in sets") {
+  const auto hits = [](const std::string& port) {
+    const Ruleset ruleset = parse_nft_ruleset(nft(
+        R"({"chain":{"family":"ip","table":"filter","name":"in","hook":"input","prio":5,"policy":"drop"}})" +
+        rule(
+            "in",
+            R"({"match":{"op":"==","left":{"payload":{"protocol":"udp","field":"dport"}},"right":)" +
+                port + R"(}},{"accept":null})")));
+    return find_drops(ruleset, {"ip", "input", {{About::protocol, "udp"}, {About::port, "67"}}, ""})
+        .size();
+  };
+  CHECK(hits("67") == 0);
+  CHECK(hits("68") == 1);
+  CHECK(hits(R"({"range":[60,70]})") == 0);
+  CHECK(hits(R"({"set":[53,{"range":[67,68]}]})") == 0);
+}
+
 TEST_CASE("ufw and firewalld are told by their chains") {
   Ruleset ruleset;
   merge_iptables(ruleset,
