@@ -31,12 +31,13 @@ struct Config {
   std::optional<Bytes> memory;
   std::optional<Ipv4Net>
       network;  ///< the subnet of nutshell0, when the host's owner wants a certain one
+  bool isolate_clouds = true;    ///< machines of one cloud do not see those of another
   std::vector<PoolRange> pools;  ///< those of the file
   Origins origins;
 };
 
-/// Parses nutshell.toml: qemu, cpu, vg, thin, thin_limit, memory, network, and [[pool]] with name,
-/// kind, range
+/// Parses nutshell.toml: qemu, cpu, vg, thin, thin_limit, memory, network, isolate_clouds, and
+/// [[pool]] with name, kind, range
 /// ("low-high", one value, or a network a.b.c.d/n), exclude (a list of the same) and prefix (kind
 /// subnet). A network as a range of kind ipv4 leaves its first and last address out. Unknown keys
 /// are refused. Throws ConfigError with every mistake as FILE:LINE.

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "nutshell/guard.hpp"
 #include "nutshell/network.hpp"
 #include "nutshell/values.hpp"
 
@@ -28,6 +29,8 @@ struct Firewall {
   /// This registry lives on forwarding that was off before nutshell came, and puts it off again if
   /// it is the last to do so.
   bool forwards_ipv4 = false, forwards_ipv6 = false;
+  std::vector<GuestNic> guests;  ///< of the machines that run; not told by the comment
+  Groups groups;
   bool operator==(const Firewall&) const = default;
 };
 
@@ -46,7 +49,12 @@ bool has_mark(std::string_view comment, std::string_view mark);
 /// that handle where one is given. A handle is never used twice, so a table that somebody else made
 /// meanwhile under the same name makes the transaction fail, and nothing is lost.
 std::string render_firewall(const Firewall& firewall, std::optional<std::uint64_t> instead_of);
-/// One transaction that removes the table with that handle.
-std::string render_removal(std::uint64_t handle);
+/// The same for the table of the family bridge, which holds nothing of networks.
+std::string render_bridge_firewall(const Firewall& firewall, BridgeTracking tracking,
+                                   std::optional<std::uint64_t> instead_of);
+/// What the bridge table's comment is.
+std::string bridge_firewall_comment(const Firewall& firewall);
+/// One transaction that removes the table with that handle; `family` is inet or bridge.
+std::string render_removal(std::uint64_t handle, std::string_view family = "inet");
 
 }  // namespace nutshell

@@ -26,6 +26,7 @@ struct RunRecord {
   std::vector<std::string> taps;     ///< per NIC; empty text: none
   std::string accel;                 ///< what was chosen: "kvm" or "tcg"
   std::vector<std::string> volumes;  ///< "VG/LV" of what it activated, to be deactivated after it
+  std::string guests;  ///< guests_to_json() of its NICs as the firewall has them; empty: none
   bool operator==(const RunRecord&) const = default;
 };
 
@@ -77,6 +78,30 @@ struct NetworkRow {
   bool by_hand = false;  ///< made by `network create`: stays when its last machine is gone
 };
 
+/// One rule of a security group: what may come in.
+struct GroupRule {
+  std::string protocol = "all";  ///< tcp, udp, icmp or all
+  unsigned low = 0, high = 0;    ///< ports, both included; 0: every port
+  std::string from;              ///< "203.0.113.0/24"; empty: from anywhere
+  std::string from_group;        ///< machines of that group of the same cloud; empty: `from` says
+  auto operator<=>(const GroupRule&) const = default;
+};
+
+struct GroupRow {
+  std::string cloud, name, description;
+  std::vector<GroupRule> rules;  ///< sorted
+  bool operator==(const GroupRow&) const = default;
+};
+
+/// A public address that a cloud has, and the machine that it leads to.
+struct PublicAddress {
+  Ipv4 address;
+  std::string pool, cloud;
+  std::optional<Uuid> machine;
+  std::string since;  ///< UTC, ISO 8601
+  bool operator==(const PublicAddress&) const = default;
+};
+
 class Registry;
 
 /// One write transaction (BEGIN IMMEDIATE). Rolls back unless committed.
@@ -96,6 +121,12 @@ class Transaction {
   void add_network(const NetworkRow& row);
   void change_network(const NetworkRow& row);  ///< users replaced by row.users
   void remove_network(const std::string& name);
+  /// What the firewall has of a run that is on; nothing happens when there is none.
+  void change_guests(const Uuid& uuid, const std::string& guests);
+  void put_group(const GroupRow& row);  ///< adds it, or takes the place of the one of that name
+  void remove_group(const std::string& cloud, const std::string& name);
+  void put_address(const PublicAddress& row);  ///< as put_group()
+  void remove_address(Ipv4 address);
   /// Records the plan; its rows are begun()/done() later. Returns the journal id.
   std::int64_t journal(const Plan& plan, int owner_pid, std::uint64_t owner_start_time,
                        const std::string& boot_id);
@@ -143,6 +174,9 @@ class Registry {
   [[nodiscard]] std::vector<MachineRow> machines_named(const std::string& bare_name);
   [[nodiscard]] std::vector<NetworkRow> networks();
   [[nodiscard]] std::optional<NetworkRow> network(const std::string& name);
+  /// By cloud and name.
+  [[nodiscard]] std::vector<GroupRow> groups();
+  [[nodiscard]] std::vector<PublicAddress> addresses();
   [[nodiscard]] std::vector<Lease> leases();
   [[nodiscard]] std::vector<Lease> leases_of(const Uuid& uuid);
   /// 4 hex digits that this registry's tap names carry.

@@ -61,6 +61,21 @@ struct DiskSpec {
   [[nodiscard]] std::string lv() const { return path.substr(path.rfind('/') + 1); }
 };
 
+/// Addresses from `first` to `last`, both included.
+struct AddressRange {
+  Ipv4 first, last;
+  auto operator<=>(const AddressRange&) const = default;
+};
+
+/// A port of the host that leads to a port of the machine.
+struct PublishedPort {
+  std::optional<Ipv4> address;  ///< of the host; nullopt: all of them
+  std::uint16_t port = 0;       ///< of the host
+  std::uint16_t to = 0;         ///< of the machine
+  bool udp = false;
+  auto operator<=>(const PublishedPort&) const = default;
+};
+
 struct NicSpec {
   NicKind kind = NicKind::network;
   std::string bridge;   ///< kind bridge: the bridge. kind network: filled in at create (the
@@ -72,7 +87,14 @@ struct NicSpec {
                            ///< probed, not handed out)
   unsigned mtu = 0;        ///< bytes, told to the guest (virtio); 0: the bridge's
   unsigned queues = 1;     ///< pairs of them, 1..16 (virtio)
+  std::optional<bool> antispoof;   ///< nullopt: where its address is known
+  std::vector<AddressRange> also;  ///< addresses that it may use beside its own
+  std::uint64_t rate = 0;          ///< bits per second, each way; 0: no limit
   bool operator==(const NicSpec&) const = default;
+  /// It may send from its own MAC and addresses alone.
+  [[nodiscard]] bool is_guarded() const {
+    return kind != NicKind::user && antispoof.value_or(ip.has_value());
+  }
 };
 
 struct VncSpec {
@@ -106,6 +128,8 @@ struct MachineSpec {
   BootOrder boot = BootOrder::disk;
   std::string kernel, initrd, append;  ///< direct kernel boot
   std::vector<NicSpec> nics;
+  std::vector<std::string> groups;     ///< security groups of its cloud; none: not filtered
+  std::vector<PublishedPort> publish;  ///< led to its first managed NIC that is not isolated
   VncSpec vnc;
   std::string qemu;                    ///< the QEMU binary asked for; empty: the host's first
   std::vector<std::string> qemu_args;  ///< handed to QEMU as they are (after --)
@@ -169,6 +193,19 @@ DiskSpec parse_disk(std::string_view text, const std::string& where, Problems& p
 /// none of the three is named ("model=e1000"), the kind is network with an empty `network`: the
 /// default network of whoever asks. Mistakes go to `problems`.
 NicSpec parse_nic(std::string_view text, const std::string& where, Problems& problems);
+/// The value of --publish: "8443:8443", "192.0.2.1:5353:53/udp". Mistakes go to `problems`.
+PublishedPort parse_publish(std::string_view text, const std::string& where, Problems& problems);
+/// "8443:8443", "192.0.2.1:5353:53/udp".
+std::string to_string(const PublishedPort& port);
+/// The host's side of it, as its lease is written: "8443/tcp", "192.0.2.1:5353/udp".
+std::string outside_of(const PublishedPort& port);
+/// Addresses written "192.0.2.1", "192.0.2.1-192.0.2.9" or "192.0.2.0/28", a plus between two;
+/// nullopt when one is malformed or runs backwards.
+std::optional<std::vector<AddressRange>> parse_ranges(std::string_view text);
+std::string to_string(const std::vector<AddressRange>& ranges);
+/// Bits per second: "100M", "1500000" (suffixes K M G are powers of 1000); nullopt when it is less
+/// than 8K or more than 1000G.
+std::optional<std::uint64_t> parse_rate(std::string_view text);
 /// The value of --vnc: auto, a display number, unix or off. Mistakes go to `problems`.
 void parse_vnc(std::string_view text, const std::string& where, VncSpec& vnc, Problems& problems);
 

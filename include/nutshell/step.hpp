@@ -164,6 +164,16 @@ struct LeaveNetwork {
   std::string network;
   bool operator==(const LeaveNetwork&) const = default;
 };
+struct GuardMachine {
+  Uuid uuid;
+  std::string guests;  ///< its NICs as the firewall sees them, as JSON
+  bool operator==(const GuardMachine&) const = default;
+};  ///< its firewall rules, in one transaction; those that are there already are made anew
+struct UnguardMachine {
+  Uuid uuid;
+  std::string guests;
+  bool operator==(const UnguardMachine&) const = default;
+};  ///< takes them back; gone already is done
 struct StartQemu {
   Uuid uuid;
   unsigned boot = 1;
@@ -178,12 +188,13 @@ struct Continue {
   bool operator==(const Continue&) const = default;
 };  ///< `cont`; its undo is StopQemu's
 
-using Step = std::variant<HoldMachine, ForgetMachine, HoldRun, FreeRun, HoldSpec, RestoreSpec,
-                          Commit, TrimLeases, MakeDirectory, DropDirectory, MakeVolume, DropVolume,
-                          MakeLogicalVolume, DropLogicalVolume, ActivateVolume, DeactivateVolume,
-                          WipeVolume, SnapshotVolume, RestoreVolume, ResizeVolume, TellGuest,
-                          FillVolume, HoldGuest, LetGuest, CopyFile, MakeSecret, WriteFile,
-                          DropFile, EnsureNetwork, LeaveNetwork, StartQemu, StopQemu, Continue>;
+using Step =
+    std::variant<HoldMachine, ForgetMachine, HoldRun, FreeRun, HoldSpec, RestoreSpec, Commit,
+                 TrimLeases, MakeDirectory, DropDirectory, MakeVolume, DropVolume,
+                 MakeLogicalVolume, DropLogicalVolume, ActivateVolume, DeactivateVolume, WipeVolume,
+                 SnapshotVolume, RestoreVolume, ResizeVolume, TellGuest, FillVolume, HoldGuest,
+                 LetGuest, CopyFile, MakeSecret, WriteFile, DropFile, EnsureNetwork, LeaveNetwork,
+                 GuardMachine, UnguardMachine, StartQemu, StopQemu, Continue>;
 
 /// What undoes a completed step; nullopt for teardown steps, which are finished and never undone.
 std::optional<Step> inverse(const Step& step);

@@ -45,6 +45,13 @@ void read_defaults(TableReader& reader, Config& config) {
   }
 }
 
+void read_isolation(TableReader& reader, Config& config) {
+  const ConfigNode* node = reader.take_flag("isolate_clouds");
+  if (!node) return;
+  config.isolate_clouds = node->flag;
+  config.origins["isolate_clouds"] = reader.place(*node);
+}
+
 /// The subnet of nutshell0: one that a bridge can have, with room for the host and a machine.
 void read_network(TableReader& reader, Config& config) {
   const ConfigNode* node = reader.take_text("network");
@@ -112,6 +119,7 @@ Config parse_config(std::string_view text, const std::string& file) {
   config.file = file;
   read_defaults(reader, config);
   read_network(reader, config);
+  read_isolation(reader, config);
   read_pools(reader, file, config, problems);
   reader.refuse_the_rest();
   if (!problems.empty()) throw ConfigError(std::move(problems));

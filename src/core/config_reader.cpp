@@ -73,6 +73,13 @@ const ConfigNode* TableReader::take_integer(const std::string& key, std::int64_t
   return nullptr;
 }
 
+const ConfigNode* TableReader::take_flag(const std::string& key) {
+  const ConfigNode* node = take(key);
+  if (!node || node->kind == Kind::flag) return node;
+  complain(*node, key + " is " + name_of(node->kind) + " and should be true or false");
+  return nullptr;
+}
+
 std::vector<const ConfigNode*> TableReader::take_texts(const std::string& key) {
   std::vector<const ConfigNode*> texts;
   const ConfigNode* node = take(key);

@@ -43,6 +43,8 @@ class TableReader {
   const ConfigNode* take_text(const std::string& key);
   /// A whole number from `low` to `high`.
   const ConfigNode* take_integer(const std::string& key, std::int64_t low, std::int64_t high);
+  /// true or false.
+  const ConfigNode* take_flag(const std::string& key);
   /// The texts of a list; a list is asked for even where one text would do.
   std::vector<const ConfigNode*> take_texts(const std::string& key);
   /// The tables of [[key]].

@@ -42,7 +42,9 @@ bool is_isolated(const FirewallNetwork& network) { return network.mode == Networ
 std::string chain_to(const FirewallNetwork& network) {
   std::string rules = fmt::format("\t\tiifname \"{}\" accept\n", network.bridge);
   switch (network.mode) {
-    case NetworkMode::nat: rules += "\t\tct state established,related accept\n\t\tdrop\n"; break;
+    case NetworkMode::nat:
+      rules += "\t\tct state established,related accept\n\t\tct status dnat accept\n\t\tdrop\n";
+      break;
     case NetworkMode::routed: rules += "\t\taccept\n"; break;
     case NetworkMode::isolated: rules += "\t\tdrop\n"; break;
   }
@@ -77,16 +79,21 @@ std::string chain_input(const Networks& networks) {
       entries, services);
 }
 
-/// Out under the host's address of whichever link it is; what the host says to itself stays as it
-/// is.
+/// Out under the machine's public address, or the host's of whichever link it is; what the host
+/// says to itself stays as it is. What came back to its own network by a published port must be
+/// answered by the way it came.
 std::string chain_masquerade(const Networks& networks) {
   std::string rules;
   for (const FirewallNetwork& each : networks) {
+    if (is_isolated(each)) continue;
+    const std::string subnet = subnet_of(each);
+    const std::string beyond = fmt::format("oifname != {{ \"lo\", \"{}\" }}", each.bridge);
+    rules += fmt::format("\t\tip saddr {0} ip daddr {0} ct status dnat masquerade\n", subnet);
+    rules += fmt::format("\t\tip saddr {} {} snat ip to ip saddr map @private\n", subnet, beyond);
     if (each.mode != NetworkMode::nat) continue;
-    const std::string beyond =
-        fmt::format("oifname != {{ \"lo\", \"{}\" }} masquerade", each.bridge);
-    rules += fmt::format("\t\tip saddr {} {}\n", subnet_of(each), beyond);
-    if (!each.ipv6.empty()) rules += fmt::format("\t\tip6 saddr {} {}\n", each.ipv6, beyond);
+    rules += fmt::format("\t\tip saddr {} {} masquerade\n", subnet, beyond);
+    if (!each.ipv6.empty())
+      rules += fmt::format("\t\tip6 saddr {} {} masquerade\n", each.ipv6, beyond);
   }
   if (rules.empty()) return "";
   return "\n\tchain postrouting {\n\t\ttype nat hook postrouting priority srcnat; policy "
@@ -96,10 +103,11 @@ std::string chain_masquerade(const Networks& networks) {
 
 std::string chains(const Firewall& firewall) {
   const Networks networks = sorted(firewall.networks);
-  std::string text =
-      "\n\tchain forward {\n\t\ttype filter hook forward priority filter; policy accept;\n" +
-      dispatch(networks, "iifname", "from-", is_isolated) +
-      dispatch(networks, "oifname", "to-", [](const FirewallNetwork&) { return true; }) + "\t}\n";
+  std::string text = "\n" + render_guest_parts();
+  text += "\n\tchain forward {\n\t\ttype filter hook forward priority filter; policy accept;\n" +
+          dispatch(networks, "iifname", "from-", is_isolated) +
+          dispatch(networks, "oifname", "to-", [](const FirewallNetwork&) { return true; }) +
+          "\t}\n";
   for (const FirewallNetwork& each : networks) {
     if (is_isolated(each)) text += chain_from(each);
     text += chain_to(each);
@@ -135,13 +143,28 @@ bool has_mark(std::string_view comment, std::string_view mark) {
 std::string render_firewall(const Firewall& firewall, std::optional<std::uint64_t> instead_of) {
   // `create` makes the table alone, whatever stands in its braces (nft 1.0.6): the chains are
   // added.
-  return fmt::format("{}create table inet {} {{ comment \"{}\"; }}\ntable inet {} {{{}}}\n",
-                     instead_of ? render_removal(*instead_of) : "", firewall.table,
-                     firewall_comment(firewall), firewall.table, chains(firewall));
+  return fmt::format(
+      "{}create table inet {} {{ comment \"{}\"; }}\ntable inet {} {{{}}}\n{}",
+      instead_of ? render_removal(*instead_of) : "", firewall.table, firewall_comment(firewall),
+      firewall.table, chains(firewall),
+      render_guests({"", firewall.table, BridgeTracking::no}, firewall.guests, firewall.groups));
 }
 
-std::string render_removal(std::uint64_t handle) {
-  return fmt::format("delete table inet handle {}\n", handle);
+std::string bridge_firewall_comment(const Firewall& firewall) {
+  return fmt::format("{} {:016x}", firewall.mark, digest(render_bridge_base("")));
+}
+
+std::string render_bridge_firewall(const Firewall& firewall, BridgeTracking tracking,
+                                   std::optional<std::uint64_t> instead_of) {
+  return fmt::format(
+      "{}create table bridge {} {{ comment \"{}\"; }}\n{}{}",
+      instead_of ? render_removal(*instead_of, "bridge") : "", firewall.table,
+      bridge_firewall_comment(firewall), render_bridge_base(firewall.table),
+      render_guests({firewall.table, "", tracking}, firewall.guests, firewall.groups));
+}
+
+std::string render_removal(std::uint64_t handle, std::string_view family) {
+  return fmt::format("delete table {} handle {}\n", family, handle);
 }
 
 }  // namespace nutshell

@@ -39,24 +39,34 @@ std::vector<Step> steps_to_create(const MachineSpec& spec, const Paths& paths,
   return steps;
 }
 
+RunParts parts_of(const std::optional<RunRecord>& run) {
+  if (!run) return {};
+  return {run->volumes, run->guests};
+}
+
 std::vector<Step> steps_to_start(const MachineSpec& spec, const Paths& paths, unsigned boot,
                                  const std::vector<EnsureNetwork>& networks,
-                                 const VolumeWords& volumes) {
+                                 const RunParts& parts) {
   std::vector<Step> steps;
   steps.push_back(HoldRun{spec.uuid});
   steps.push_back(MakeDirectory{paths.run_dir(spec.uuid)});
-  for (const std::string& word : volumes) steps.push_back(with_volume<ActivateVolume>(word));
+  for (const std::string& word : parts.volumes) steps.push_back(with_volume<ActivateVolume>(word));
   for (const EnsureNetwork& network : networks) steps.push_back(network);
   steps.push_back(StartQemu{spec.uuid, boot});
+  // Its taps are there, and its guest stands still: no frame goes by before the rules.
+  if (!parts.guests.empty()) steps.push_back(GuardMachine{spec.uuid, parts.guests});
   steps.push_back(Continue{spec.uuid});
   return steps;
 }
 
 std::vector<Step> steps_to_collect(const MachineSpec& spec, const Paths& paths,
-                                   const std::string& end, const VolumeWords& volumes) {
+                                   const std::string& end, const RunParts& parts) {
   std::vector<Step> steps{DropDirectory{paths.run_dir(spec.uuid)}};
+  // Before the run's leases are given back: nobody else has its taps, ports and addresses yet.
+  if (!parts.guests.empty()) steps.push_back(UnguardMachine{spec.uuid, parts.guests});
   // While the run is in the registry, its volumes are known to be active.
-  for (const std::string& word : volumes) steps.push_back(with_volume<DeactivateVolume>(word));
+  for (const std::string& word : parts.volumes)
+    steps.push_back(with_volume<DeactivateVolume>(word));
   steps.push_back(FreeRun{spec.uuid, end});
   // After the run is over in the registry: of several that end at once, the last one then sees that
   // it is the last.
@@ -69,9 +79,9 @@ std::vector<Step> steps_to_collect(const MachineSpec& spec, const Paths& paths,
 }
 
 std::vector<Step> steps_to_kill(const MachineSpec& spec, const Paths& paths, const std::string& end,
-                                const VolumeWords& volumes) {
+                                const RunParts& parts) {
   std::vector<Step> steps{StopQemu{spec.uuid}};
-  append(steps, steps_to_collect(spec, paths, end, volumes));
+  append(steps, steps_to_collect(spec, paths, end, parts));
   return steps;
 }
 

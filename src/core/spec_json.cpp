@@ -116,6 +116,9 @@ Json nic_to_json(const NicSpec& nic) {
                             {"ip", nic.ip ? Json(to_string(*nic.ip)) : Json()}});
   if (nic.mtu) json.append("mtu", nic.mtu);
   if (nic.queues > 1) json.append("queues", nic.queues);
+  if (nic.antispoof) json.append("antispoof", *nic.antispoof);
+  if (!nic.also.empty()) json.append("also", to_string(nic.also));
+  if (nic.rate) json.append("rate", nic.rate);
   return json;
 }
 
@@ -132,6 +135,13 @@ NicSpec nic_from_json(const Json& json) {
   // Written only where they are asked for.
   if (json.find("mtu")) nic.mtu = number<unsigned>(json, "mtu");
   if (json.find("queues")) nic.queues = number<unsigned>(json, "queues");
+  if (json.find("antispoof")) nic.antispoof = flag(json, "antispoof");
+  if (json.find("rate")) nic.rate = number<std::uint64_t>(json, "rate");
+  if (json.find("also")) {
+    const auto ranges = parse_ranges(text(json, "also"));
+    if (!ranges) damaged("also", "it is malformed");
+    nic.also = *ranges;
+  }
   return nic;
 }
 
@@ -155,36 +165,60 @@ VncSpec vnc_from_json(const Json& json) {
 
 }  // namespace
 
+namespace {
+
+// Written only where they are asked for.
+void put_firewall(Json& json, const MachineSpec& spec) {
+  if (!spec.groups.empty()) json.append("groups", texts_to_json(spec.groups));
+  Json published = Json::array();
+  for (const PublishedPort& port : spec.publish) published.push(to_string(port));
+  if (!spec.publish.empty()) json.append("publish", published);
+}
+
+void read_firewall(const Json& json, MachineSpec& spec) {
+  if (json.find("groups"))
+    for (const Json& group : items(json, "groups")) spec.groups.push_back(group.as_string());
+  if (!json.find("publish")) return;
+  Problems problems;
+  for (const Json& port : items(json, "publish"))
+    spec.publish.push_back(parse_publish(port.as_string(), "publish", problems));
+  if (!problems.empty()) damaged("publish", problems.front().what);
+}
+
+}  // namespace
+
 Json to_json(const MachineSpec& spec) {
   Json disks = Json::array(), nics = Json::array(), origins = Json::object();
   for (const DiskSpec& disk : spec.disks) disks.push(disk_to_json(disk));
   for (const NicSpec& nic : spec.nics) nics.push(nic_to_json(nic));
   for (const auto& [field, origin] : spec.origins) origins.append(field, origin);
-  return Json::object({{"uuid", spec.uuid.text},
-                       {"cloud", spec.name.cloud},
-                       {"name", spec.name.name},
-                       {"cpus", spec.cpus},
-                       {"memory", spec.memory},
-                       {"cpu", spec.cpu},
-                       {"machine", spec.machine},
-                       {"nested", to_string(spec.nested)},
-                       {"accel", to_string(spec.accel)},
-                       {"firmware", to_string(spec.firmware)},
-                       {"firmware_vars", spec.firmware_vars},
-                       {"disks", disks},
-                       {"cdrom", spec.cdrom},
-                       {"cdrom_drive", spec.cdrom_drive},
-                       {"boot", to_string(spec.boot)},
-                       {"kernel", spec.kernel},
-                       {"initrd", spec.initrd},
-                       {"append", spec.append},
-                       {"nics", nics},
-                       {"vnc", vnc_to_json(spec.vnc)},
-                       {"qemu", spec.qemu},
-                       {"qemu_args", texts_to_json(spec.qemu_args)},
-                       {"vsock_cid", or_null(spec.vsock_cid)},
-                       {"run_as_uid", or_null(spec.run_as_uid)},
-                       {"origins", origins}});
+  Json json = Json::object({{"uuid", spec.uuid.text},
+                            {"cloud", spec.name.cloud},
+                            {"name", spec.name.name},
+                            {"cpus", spec.cpus},
+                            {"memory", spec.memory},
+                            {"cpu", spec.cpu},
+                            {"machine", spec.machine},
+                            {"nested", to_string(spec.nested)},
+                            {"accel", to_string(spec.accel)},
+                            {"firmware", to_string(spec.firmware)},
+                            {"firmware_vars", spec.firmware_vars},
+                            {"disks", disks},
+                            {"cdrom", spec.cdrom},
+                            {"cdrom_drive", spec.cdrom_drive},
+                            {"boot", to_string(spec.boot)},
+                            {"kernel", spec.kernel},
+                            {"initrd", spec.initrd},
+                            {"append", spec.append},
+                            {"nics", nics},
+                            {"vnc", vnc_to_json(spec.vnc)},
+                            {"qemu", spec.qemu},
+                            {"qemu_args", texts_to_json(spec.qemu_args)},
+                            {"vsock_cid", or_null(spec.vsock_cid)},
+                            {"run_as_uid", or_null(spec.run_as_uid)},
+                            {"origins", origins}});
+  put_firewall(json, spec);
+  return json;
 }
 
 MachineSpec spec_from_json(const Json& json) {
@@ -217,6 +251,7 @@ MachineSpec spec_from_json(const Json& json) {
   spec.run_as_uid = maybe_number<unsigned>(json, "run_as_uid");
   for (const auto& [field, origin] : json.at("origins").as_object())
     spec.origins[field] = origin.as_string();
+  read_firewall(json, spec);
   return spec;
 }
 

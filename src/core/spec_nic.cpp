@@ -11,8 +11,8 @@ namespace nutshell {
 namespace {
 
 const std::vector<std::string>& nic_keys() {
-  static const std::vector<std::string> keys{"bridge", "network", "user", "model",
-                                             "mac",    "ip",      "mtu",  "queues"};
+  static const std::vector<std::string> keys{"bridge", "network", "user",      "model", "mac", "ip",
+                                             "mtu",    "queues",  "antispoof", "also",  "rate"};
   return keys;
 }
 
@@ -126,6 +126,7 @@ NicSpec parse_nic(std::string_view text, const std::string& where, Problems& pro
   take_mac(list, nic);
   take_ip(list, nic);
   take_virtio(list, nic);
+  take_guard(list, nic);
   list.refuse_the_rest(nic_keys());
   return nic;
 }

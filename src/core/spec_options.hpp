@@ -55,4 +55,7 @@ class OptionList {
   std::vector<Item> items_;
 };
 
+/// antispoof=, also= and rate= of a NIC.
+void take_guard(OptionList& list, NicSpec& nic);
+
 }  // namespace nutshell

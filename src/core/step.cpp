@@ -34,6 +34,7 @@ struct InverseOf {
   Undo operator()(const MakeSecret& step) const { return DropFile{step.path}; }
   Undo operator()(const WriteFile& step) const { return DropFile{step.path}; }
   Undo operator()(const EnsureNetwork& step) const { return LeaveNetwork{step.user, step.network}; }
+  Undo operator()(const GuardMachine& step) const { return UnguardMachine{step.uuid, step.guests}; }
   Undo operator()(const StartQemu& step) const { return StopQemu{step.uuid}; }
   // A machine that runs is undone by the undo of its start, which comes right after in reverse.
   Undo operator()(const Continue&) const { return std::nullopt; }
@@ -56,6 +57,7 @@ struct InverseOf {
   Undo operator()(const DropVolume&) const { return std::nullopt; }
   Undo operator()(const DropFile&) const { return std::nullopt; }
   Undo operator()(const LeaveNetwork&) const { return std::nullopt; }
+  Undo operator()(const UnguardMachine&) const { return std::nullopt; }
   Undo operator()(const StopQemu&) const { return std::nullopt; }
 };
 
@@ -164,6 +166,12 @@ struct Words {
     return fmt::format("leave network {}, and remove it if nobody else uses it",
                        printable(step.network));
   }
+  std::string operator()(const GuardMachine&) const {
+    return "put its firewall rules into nftables";
+  }
+  std::string operator()(const UnguardMachine&) const {
+    return "take its firewall rules out of nftables";
+  }
   std::string operator()(const StartQemu& step) const {
     return fmt::format("start QEMU, paused, and verify it (boot {})", step.boot);
   }
@@ -202,6 +210,8 @@ struct Kind {
   std::string operator()(const DropFile&) const { return "drop_file"; }
   std::string operator()(const EnsureNetwork&) const { return "ensure_network"; }
   std::string operator()(const LeaveNetwork&) const { return "leave_network"; }
+  std::string operator()(const GuardMachine&) const { return "guard_machine"; }
+  std::string operator()(const UnguardMachine&) const { return "unguard_machine"; }
   std::string operator()(const StartQemu&) const { return "start_qemu"; }
   std::string operator()(const StopQemu&) const { return "stop_qemu"; }
   std::string operator()(const Continue&) const { return "continue"; }

@@ -140,6 +140,14 @@ struct Members {
     put_uuid(step.uuid);
     json.append("boot", step.boot);
   }
+  void operator()(const GuardMachine& step) const {
+    put_uuid(step.uuid);
+    json.append("guests", step.guests);
+  }
+  void operator()(const UnguardMachine& step) const {
+    put_uuid(step.uuid);
+    json.append("guests", step.guests);
+  }
   void operator()(const StopQemu& step) const { put_uuid(step.uuid); }
   void operator()(const Continue& step) const { put_uuid(step.uuid); }
 };
@@ -254,6 +262,8 @@ Step step_from_json(const Json& json) {
   if (kind == "drop_file") return DropFile{path(json)};
   if (kind == "ensure_network") return ensure_network(json);
   if (kind == "leave_network") return LeaveNetwork{uuid(json, "user"), text(json, "network")};
+  if (kind == "guard_machine") return GuardMachine{uuid(json), text(json, "guests")};
+  if (kind == "unguard_machine") return UnguardMachine{uuid(json), text(json, "guests")};
   if (kind == "start_qemu") return start_qemu(json);
   if (kind == "stop_qemu") return StopQemu{uuid(json)};
   if (kind == "continue") return Continue{uuid(json)};

@@ -46,6 +46,8 @@ std::vector<Step> all_steps() {
       EnsureNetwork{uuid, "nutshell0", "nutshell0", *parse_ipv4_net("10.75.0.1/24"),
                     *parse_mac("52:54:00:00:00:01"), NetworkMode::routed},
       LeaveNetwork{uuid, "nutshell0"},
+      GuardMachine{uuid, "[]"},
+      UnguardMachine{uuid, "[]"},
       StartQemu{uuid, 3},
       StopQemu{uuid},
       Continue{uuid}};
@@ -72,6 +74,7 @@ TEST_CASE("what undoes what") {
   CHECK(inverse(HoldMachine{uuid, "ciab"}) == Step(ForgetMachine{uuid, "ciab"}));
   CHECK(inverse(HoldRun{uuid}) == Step(FreeRun{uuid, ""}));
   CHECK(inverse(HoldSpec{uuid, "{}"}) == Step(RestoreSpec{uuid, "{}"}));
+  CHECK(inverse(GuardMachine{uuid, "[]"}) == Step(UnguardMachine{uuid, "[]"}));
   CHECK(inverse(MakeSecret{"/p", ""}) == Step(DropFile{"/p"}));
   CHECK(inverse(MakeDirectory{"/d"}) == Step(DropDirectory{"/d"}));
   CHECK(inverse(MakeVolume{"/v", 1, DiskFormat::raw, {}}) == Step(DropVolume{"/v"}));

@@ -131,7 +131,7 @@ inline std::string plan(const MachineSpec& spec) {
   VolumeWords volumes;
   for (const DiskSpec& disk : spec.disks)
     if (disk.on_lvm()) volumes.push_back(disk.vg + "/" + disk.lv());
-  for (Step& step : steps_to_start(spec, where, 1, networks, volumes))
+  for (Step& step : steps_to_start(spec, where, 1, networks, {volumes, ""}))
     steps.push_back(std::move(step));
   for (const Step& step : steps) text += kind(step) + ": " + describe(step) + "\n";
   return text;

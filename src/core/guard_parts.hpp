@@ -1,0 +1,77 @@
+// What the two files about machines' rules share: one table, and the names of what machines share
+// in it.
+#pragma once
+#include <fmt/format.h>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "nutshell/guard.hpp"
+
+namespace nutshell {
+
+enum class Family { bridge, inet };
+
+/// Commands for one table, as text.
+class TableScript {
+ public:
+  TableScript(Family family, std::string table)
+      : family_(family),
+        place_(fmt::format("{} {}", family == Family::bridge ? "bridge" : "inet", table)) {}
+
+  [[nodiscard]] Family family() const { return family_; }
+  void add_set(const std::string& name, std::string_view type) {
+    text_ += fmt::format("add set {} {} {{ type {}; }}\n", place_, name, type);
+  }
+  /// The chain, there or not, without rules.
+  void renew_chain(const std::string& name) {
+    text_ += fmt::format("add chain {0} {1}\nflush chain {0} {1}\n", place_, name);
+  }
+  void add_rule(const std::string& chain, std::string_view rule) {
+    text_ += fmt::format("add rule {} {} {}\n", place_, chain, rule);
+  }
+  /// `value` of a map is led by a colon.
+  void add_element(const std::string& set, const std::string& key, const std::string& mark,
+                   const std::string& value = "") {
+    text_ +=
+        fmt::format("add element {} {} {{ {} comment \"{}\"{} }}\n", place_, set, key, mark, value);
+  }
+  void drop_element(const std::string& set, const std::string& key) {
+    text_ += fmt::format("delete element {} {} {{ {} }}\n", place_, set, key);
+  }
+  void flush_chain(const std::string& name) {
+    text_ += fmt::format("flush chain {} {}\n", place_, name);
+  }
+  void drop_chain(const std::string& name) {
+    text_ += fmt::format("delete chain {} {}\n", place_, name);
+  }
+  void drop_set(const std::string& name) {
+    text_ += fmt::format("delete set {} {}\n", place_, name);
+  }
+  [[nodiscard]] const std::string& text() const { return text_; }
+
+ private:
+  Family family_;
+  std::string place_, text_;
+};
+
+/// Chain and set of a cloud; chain of a group, and the sets of its machines' addresses; chain of
+/// machines that are in just these groups.
+std::string cloud_chain(const std::string& cloud);
+std::string group_chain(const std::string& cloud, const std::string& group);
+std::string group_set6(const std::string& cloud, const std::string& group);
+std::string filter_chain(const GuestNic& nic);
+
+/// Sets, chains and rules of the groups that this NIC is in, and its place in their sets.
+void put_groups(TableScript& script, const GuestNic& nic, const Groups& groups,
+                BridgeTracking tracking);
+/// Sets and chain of one group with its rules.
+void put_group_rules(TableScript& script, const GroupRow& group);
+/// Names of chains and sets that exist because of this NIC's groups.
+void name_group_parts(const GuestNic& nic, const Groups& groups, std::vector<std::string>& chains,
+                      std::vector<std::string>& sets);
+/// The IPv6 addresses that a NIC has in packets that are routed.
+std::vector<std::string> routed_ipv6(const GuestNic& nic);
+
+}  // namespace nutshell
