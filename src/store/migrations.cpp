@@ -29,9 +29,25 @@ const char* const networks_sql =
     "ALTER TABLE network ADD COLUMN ipv6 TEXT NOT NULL DEFAULT '';"
     "ALTER TABLE network ADD COLUMN dns INTEGER NOT NULL DEFAULT 1;"
     "ALTER TABLE network ADD COLUMN by_hand INTEGER NOT NULL DEFAULT 0;";
-constexpr std::array migrations{Migration{1, "2026-11-20", &schema_sql},
-                                Migration{2, "2026-11-20", &volumes_of_a_run},
-                                Migration{3, "2026-11-20", &networks_sql}};
+/// What the firewall has of a run; security groups; public addresses and where they lead.
+const char* const firewall_sql =
+    "ALTER TABLE run ADD COLUMN guests TEXT NOT NULL DEFAULT '';"
+    "CREATE TABLE firewall_group ("
+    "  cloud TEXT NOT NULL, name TEXT NOT NULL, description TEXT NOT NULL,"
+    "  PRIMARY KEY (cloud, name)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE firewall_rule ("
+    "  cloud TEXT NOT NULL, name TEXT NOT NULL, protocol TEXT NOT NULL, low INTEGER NOT NULL,"
+    "  high INTEGER NOT NULL, source TEXT NOT NULL, source_group TEXT NOT NULL,"
+    "  PRIMARY KEY (cloud, name, protocol, low, high, source, source_group),"
+    "  FOREIGN KEY (cloud, name) REFERENCES firewall_group (cloud, name) ON DELETE CASCADE"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE TABLE public_address ("
+    "  address INTEGER PRIMARY KEY, pool TEXT NOT NULL, cloud TEXT NOT NULL,"
+    "  machine TEXT REFERENCES machine (uuid) ON DELETE SET NULL, since TEXT NOT NULL) STRICT;"
+    "CREATE INDEX public_address_machine ON public_address (machine);";
+constexpr std::array migrations{
+    Migration{1, "2026-11-20", &schema_sql}, Migration{2, "2026-11-20", &volumes_of_a_run},
+    Migration{3, "2026-11-20", &networks_sql}, Migration{4, "2026-11-20", &firewall_sql}};
 constexpr std::int64_t application_id = 0x6e757473;  // "nuts"
 
 std::int64_t number_of(Connection& db, const char* pragma) {

@@ -41,6 +41,7 @@ std::vector<Pool> fixed_pools() {
     return pool;
   };
   return {fixed("tap", PoolKind::tap, 1, 0xffffffff), fixed("volume", PoolKind::names, 0, 0),
+          fixed("port", PoolKind::names, 0, 0),
           fixed("ipv4:bridge", PoolKind::ipv4, 0, 0xffffffff)};
 }
 
@@ -170,9 +171,7 @@ void PoolBook::drop(const Pool& pool, const std::string& what_next) {
 namespace {
 /// Values that other registries on this host or wire may hand out, too: each registry begins at a
 /// place of its own, so that they seldom meet.
-bool starts_anywhere(PoolKind kind) {
-  return kind == PoolKind::mac || kind == PoolKind::uid;
-}
+bool starts_anywhere(PoolKind kind) { return kind == PoolKind::mac || kind == PoolKind::uid; }
 }  // namespace
 
 void PoolBook::follow(const std::vector<PoolRange>& config, std::uint64_t random) {

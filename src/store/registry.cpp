@@ -13,9 +13,10 @@ namespace nutshell {
 using store::Statement;
 
 namespace {
-#define NUTSHELL_RUN                                                                         \
-  "run.boot_id, run.pid, run.start_time, run.boot, run.since, run.display, run.vnc_listen, " \
-  "run.taps, run.accel, run.volumes FROM machine LEFT JOIN run ON run.machine = machine.uuid "
+#define NUTSHELL_RUN                                                                          \
+  "run.boot_id, run.pid, run.start_time, run.boot, run.since, run.display, run.vnc_listen, "  \
+  "run.taps, run.accel, run.volumes, run.guests FROM machine LEFT JOIN run ON run.machine = " \
+  "machine.uuid "
 #define NUTSHELL_MACHINE                                                            \
   "SELECT machine.uuid, machine.cloud, machine.name, machine.spec, machine.boots, " \
   "machine.last_end, machine.cpus, machine.memory, machine.created, "               \

@@ -29,7 +29,7 @@ constexpr const char* user_drop = "DELETE FROM network_user WHERE machine = ?1";
 constexpr const char* run_find = "SELECT 1 FROM run WHERE machine = ?1";
 constexpr const char* run_add =
     "INSERT INTO run (machine, boot_id, pid, start_time, boot, since, display, vnc_listen, taps, "
-    "accel, volumes) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+    "accel, volumes, guests) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
 constexpr const char* run_drop = "DELETE FROM run WHERE machine = ?1";
 constexpr const char* network_clash =
     "SELECT name FROM network WHERE name = ?1 OR bridge = ?2 LIMIT 1";
@@ -70,6 +70,7 @@ std::optional<RunRecord> read_run(const Statement& row, int first) {
     end = std::min(volumes.find(' ', at), volumes.size());
     run.volumes.push_back(volumes.substr(at, end - at));
   }
+  run.guests = row.text(first + 10);
   return run;
 }
 
@@ -79,7 +80,7 @@ void write_run(Connection& db, const Uuid& machine, const RunRecord& run) {
   std::string volumes;  // no name of LVM's has a space
   for (const std::string& volume : run.volumes) volumes += (volumes.empty() ? "" : " ") + volume;
   db.run(run_add, machine.text, run.boot_id, run.pid, static_cast<std::int64_t>(run.start_time),
-         run.boot, run.since, run.display, run.vnc_listen, taps, run.accel, volumes);
+         run.boot, run.since, run.display, run.vnc_listen, taps, run.accel, volumes, run.guests);
 }
 }  // namespace store
 
