@@ -163,4 +163,27 @@ std::vector<ArpAnswer> probe_addresses(Socket& socket, const LinkRef& link,
   return answers;
 }
 
+void announce_address(Socket& socket, const LinkRef& link, std::uint32_t address) {
+  constexpr const char* operation = "announce an address";
+  const auto found = find_link(socket, link);
+  if (!found) throw Error(link_subject(socket, link), operation, ENODEV);
+  if (!found->mac || !found->up) return;
+  const PacketSocket packets;
+  if (packets.fd() < 0) throw Error("link " + found->name, operation, errno);
+  const sockaddr_ll everyone = destination(found->index, Mac{0xff, 0xff, 0xff, 0xff, 0xff, 0xff});
+  const ArpPacket packet{htons(ARPHRD_ETHER),
+                         htons(ETH_P_IP),
+                         6,
+                         4,
+                         htons(ARPOP_REQUEST),
+                         *found->mac,
+                         to_wire(address),
+                         {},
+                         to_wire(address)};
+  if (::sendto(packets.fd(), &packet, sizeof packet, 0,
+               reinterpret_cast<const sockaddr*>(&everyone), sizeof everyone) < 0 &&
+      errno != ENETDOWN && errno != ENOBUFS && errno != EAGAIN)
+    throw Error("link " + found->name, operation, errno);
+}
+
 }  // namespace nl

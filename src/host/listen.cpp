@@ -87,6 +87,23 @@ std::string port_holder(std::uint16_t port) {
   return "";
 }
 
+std::string port_taken_by(const std::string& address, std::uint16_t port, bool udp) {
+  const Address wanted = make_address(address.empty() ? "0.0.0.0" : address, port);
+  const Fd socket(::socket(AF_INET, (udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0));
+  if (!socket) throw SystemError(errno, fmt::format("port {}: cannot be tried", port));
+  const int on = 1;
+  if (!udp) setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (bind(socket.get(), reinterpret_cast<const sockaddr*>(&wanted.storage), wanted.length) == 0)
+    return udp || listen(socket.get(), 1) == 0 ? "" : "another process";
+  if (errno == EADDRNOTAVAIL)
+    throw ConfigError("--publish", fmt::format("{} is no address of this host; `ip address` shows "
+                                               "those it has",
+                                               address));
+  if (errno != EADDRINUSE) throw SystemError(errno, fmt::format("port {}: cannot be tried", port));
+  const std::string holder = udp ? "" : port_holder(port);
+  return holder.empty() ? "another process" : holder;
+}
+
 Fd listen_unix(const std::string& path) {
   Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_un address{};

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "nl/address.hpp"
+#include "nl/arp.hpp"
 #include "nl/bridge.hpp"
 #include "nl/error.hpp"
 #include "nl/link.hpp"
@@ -138,6 +139,35 @@ std::string ipv6_holder(const std::string& prefix, const std::string& mark) {
         return fmt::format("route {} by {}", route.destination.text(), link->second.name);
     }
     return "";
+  });
+}
+
+namespace {
+nl::Address whole(Ipv4 address) {
+  nl::Address made;
+  made.ip = nl::Ip::v4(address.value);
+  made.prefix = 32;
+  return made;
+}
+}  // namespace
+
+void hold_address(const std::string& link, Ipv4 address) {
+  told([&] {
+    nl::Socket socket;
+    nl::replace_address(socket, link, whole(address));
+    nl::announce_address(socket, link, address.value);
+  });
+}
+
+void let_address(const std::string& link, Ipv4 address) {
+  told([&] {
+    nl::Socket socket;
+    if (!nl::find_link(socket, link)) return;
+    try {
+      nl::remove_address(socket, link, whole(address));
+    } catch (const nl::Error& error) {
+      if (error.code() != EADDRNOTAVAIL) throw;
+    }
   });
 }
 

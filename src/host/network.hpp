@@ -26,6 +26,11 @@ void drop_bridge(const BridgeWish& wish);
 /// Who has the prefix or a part of it on this host already, in words ("route fd00::/56 by eth0");
 /// empty: nobody. Links with that alias are ours, and do not count.
 std::string ipv6_holder(const std::string& prefix, const std::string& mark);
+/// Puts a public address on a link as a /32, there already or not, and announces it, so that
+/// neighbours learn at once who has it. Throws Failed when the kernel refuses.
+void hold_address(const std::string& link, Ipv4 address);
+/// Takes it away; gone already, or the link, is done.
+void let_address(const std::string& link, Ipv4 address);
 /// Makes the host forget which addresses a MAC had, so that it is not taken for a stranger's when
 /// its machine is gone. Links that are gone, and what cannot be removed, are no error.
 void forget_neighbours(Mac mac);

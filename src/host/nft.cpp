@@ -41,8 +41,8 @@ NftTable parse_table(const std::string& listing) {
   return table;
 }
 
-std::optional<NftTable> find_table(const std::string& name) {
-  const Tool tool = nft({"-a", "-t", "list", "table", "inet", name});
+std::optional<NftTable> find_table(const std::string& name, const std::string& family) {
+  const Tool tool = nft({"-a", "-t", "list", "table", family, name});
   const ToolResult result = run(tool);
   if (result.status == 0) return parse_table(result.output);
   if (result.stderr_tail.find("No such file or directory") != std::string::npos)
@@ -57,6 +57,21 @@ std::vector<std::string> list_tables() {
   std::string table, family, name;
   while (lines >> table >> family >> name) names.push_back(name);
   return names;
+}
+
+std::string list_table(const std::string& name, const std::string& family) {
+  const Tool tool = nft({"list", "table", family, name});
+  ToolResult result = run(tool);
+  if (result.status == 0) return std::move(result.output);
+  if (result.stderr_tail.find("No such file or directory") != std::string::npos) return "";
+  throw CommandFailed(tool.argv, "exited with " + std::to_string(result.status),
+                      result.stderr_tail);
+}
+
+bool bridges_track_connections() {
+  return run(nft({"-c", "-f", "-"},
+                 "table bridge nutshell-asks { chain c { ct state established accept; }; }\n"))
+             .status == 0;
 }
 
 void apply_rules(const std::string& transaction) { (void)output_of(nft({"-f", "-"}, transaction)); }

@@ -26,4 +26,9 @@ std::vector<ArpAnswer> probe_addresses(
     Socket& socket, const LinkRef& link, const std::vector<std::uint32_t>& addresses,
     std::chrono::milliseconds timeout = std::chrono::milliseconds(200));
 
+/// Tells everybody on `link` that this host has `address` (host byte order) now: one gratuitous ARP
+/// request (RFC 5227, 3). A link that is down, or without a MAC, has nobody to tell. Needs
+/// CAP_NET_RAW. Throws nl::Error: ENODEV, EPERM.
+void announce_address(Socket& socket, const LinkRef& link, std::uint32_t address);
+
 }  // namespace nl
