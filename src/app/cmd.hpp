@@ -8,6 +8,11 @@
 
 namespace nutshell {
 
+Exit run_address_allocate(const Parsed& args, House& house);
+Exit run_address_associate(const Parsed& args, House& house);
+Exit run_address_disassociate(const Parsed& args, House& house);
+Exit run_address_ls(const Parsed& args, House& house);
+Exit run_address_release(const Parsed& args, House& house);
 Exit run_bridge_adopt(const Parsed& args, House& house);
 Exit run_bridge_confirm(const Parsed& args, House& house);
 Exit run_bridge_create(const Parsed& args, House& house);
@@ -24,6 +29,11 @@ Exit run_create(const Parsed& args, House& house);
 Exit run_doctor(const Parsed& args, House& house);
 Exit run_explain(const Parsed& args, House& house);
 Exit run_gc(const Parsed& args, House& house);
+Exit run_group_authorize(const Parsed& args, House& house);
+Exit run_group_create(const Parsed& args, House& house);
+Exit run_group_ls(const Parsed& args, House& house);
+Exit run_group_revoke(const Parsed& args, House& house);
+Exit run_group_rm(const Parsed& args, House& house);
 Exit run_kill(const Parsed& args, House& house);
 Exit run_launch(const Parsed& args, House& house);
 Exit run_lease_ls(const Parsed& args, House& house);
@@ -63,6 +73,8 @@ Exit run_who(const Parsed& args, House& house);
 
 /// The rows of the command table about volumes.
 std::vector<Command> volume_commands();
+/// The rows on groups and public addresses.
+std::vector<Command> firewall_commands();
 /// The rows on bridges.
 std::vector<Command> bridge_commands();
 

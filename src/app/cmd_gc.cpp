@@ -3,10 +3,30 @@
 #include <fmt/format.h>
 
 #include "app/cmd.hpp"
+#include "app/guard.hpp"
 #include "app/leftovers.hpp"
 #include "app/settle.hpp"
+#include "host/tool.hpp"
 
 namespace nutshell {
+namespace {
+
+/// Names of machines whose rules somebody took away; they are put in again, but in a dry run.
+std::vector<std::string> put_back_rules(House& house, std::vector<std::string>& failed) {
+  if (!house.root || !host::find_program("nft")) return {};
+  try {
+    std::vector<std::string> names = unguarded_machines(house);
+    if (!names.empty() && !house.dry()) restore_guests(house);
+    return names;
+  } catch (const Interrupted&) {
+    throw;
+  } catch (const Error& error) {
+    failed.push_back(fmt::format("firewall rules: {}", error.what()));
+    return {};
+  }
+}
+
+}  // namespace
 
 Exit run_gc(const Parsed& args, House& house) {
   const std::vector<Leftover> before =
@@ -19,6 +39,12 @@ Exit run_gc(const Parsed& args, House& house) {
     text += words + "\n";
   }
   std::vector<std::string> failed = settled.leftovers;
+  for (const std::string& name : put_back_rules(house, failed)) {
+    const std::string thing = "the firewall rules of " + name;
+    done.push(
+        Json::object({{"thing", thing}, {"evidence", "it runs, and nft does not show them"}}));
+    text += fmt::format("{} {}\n", house.dry() ? "would put back" : "put back", thing);
+  }
   for (const Leftover& leftover : house.dry() ? before : find_leftovers(house)) {
     const Json item = Json::object({{"thing", leftover.thing}, {"evidence", leftover.evidence}});
     if (leftover.kind == Leftover::Kind::unknown_machine ||

@@ -3,6 +3,7 @@
 
 #include "app/cmd.hpp"
 #include "app/complete.hpp"
+#include "app/guard.hpp"
 #include "app/lvm_access.hpp"
 #include "app/machine_options.hpp"
 #include "app/machine_state.hpp"
@@ -88,7 +89,8 @@ Exit run_launch(const Parsed& args, House& house) {
   live.unmeasured = volumes.unmeasured;
   Plan plan = plan_of("launch", spec.uuid, OnFailure::undo,
                       steps_to_create(spec, house.paths, machine.facts.ovmf_vars));
-  for (Step& step : steps_to_start(spec, house.paths, 1, reservation.networks, volumes.words))
+  for (Step& step :
+       steps_to_start(spec, house.paths, 1, reservation.networks, parts_of(reservation.run)))
     plan.steps.push_back(std::move(step));
   for (const std::string& warning : machine.warnings) house.reporter.warn(warning);
   for (const std::string& warning : decision.warnings) house.reporter.warn(warning);
@@ -112,6 +114,7 @@ Exit run_launch(const Parsed& args, House& house) {
 Exit run_create(const Parsed& args, House& house) {
   NewMachine machine = describe_machine(args, house);
   MachineSpec& spec = machine.spec;
+  check_guard(house, spec);
   make_room(house, spec.name);
   probe_wanted_addresses(house, spec, machine.facts);
   Transaction transaction = house.registry().begin();

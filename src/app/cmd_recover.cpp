@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "app/cmd.hpp"
+#include "app/guard.hpp"
 #include "app/lvm_access.hpp"
 #include "app/machine_state.hpp"
 #include "app/network.hpp"
@@ -66,6 +67,7 @@ RunRecord read_run(House& house, const MachineSpec& spec, int pid, const Facts& 
     for (const LinkFact& link : facts.links)
       if (link.alias == tap_mark(spec.name, static_cast<unsigned>(i))) run.taps.back() = link.name;
   }
+  run.guests = guests_to_json(guests_of(house, spec, run.taps));
   try {
     run.volumes = volumes_of_run(house, spec, Disks::there).words;
   } catch (const Error&) {  // what is surely its own

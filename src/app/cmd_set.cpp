@@ -6,6 +6,7 @@
 #include "app/change.hpp"
 #include "app/cmd.hpp"
 #include "app/complete.hpp"
+#include "app/guard.hpp"
 #include "app/lvm_access.hpp"
 #include "app/machine_options.hpp"
 #include "app/machine_state.hpp"
@@ -56,6 +57,19 @@ void drop_indexed(Change& change, const Parsed& args, Problems& problems) {
   }
 }
 
+void drop_firewall_words(MachineSpec& spec, const Parsed& args, Problems& problems) {
+  for (const std::string& group : args.values("drop-group"))
+    if (std::erase(spec.groups, group) == 0)
+      problems.push_back(
+          {"--drop-group", fmt::format("the machine is not in a group {}", printable(group))});
+  for (const std::string& text : args.values("drop-publish")) {
+    const PublishedPort port = parse_publish(text, "--drop-publish", problems);
+    if (port.port && std::erase(spec.publish, port) == 0)
+      problems.push_back(
+          {"--drop-publish", fmt::format("the machine does not publish {}", to_string(port))});
+  }
+}
+
 // The name of a new volume must be free although disks before it may be gone.
 void name_new_volumes(const House& house, const MachineSpec& before, MachineSpec& after) {
   const std::string stem = house.paths.machine(after.uuid) + "/disk";
@@ -87,6 +101,7 @@ Exit run_set(const Parsed& args, House& house) {
   Change change{row.spec, {}, args.has("boot")};
   Problems problems;
   drop_indexed(change, args, problems);
+  drop_firewall_words(change.after, args, problems);
   if (problems.empty()) apply_options(change.after, args, problems);
   if (!problems.empty()) throw ConfigError(problems);
   std::vector<std::string> warnings;
@@ -102,6 +117,7 @@ Exit run_set(const Parsed& args, House& house) {
                                to_string(row.name),
                                args.has("drop-disk") ? "a disk" : "a NIC with its leases"));
   check_droppable(house, row.spec, change.removed, running, "");
+  check_guard(house, change.after);
   change_machine(house, row, std::move(change), facts);
   if (!house.dry())
     house.reporter.done(

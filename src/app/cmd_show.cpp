@@ -1,5 +1,6 @@
 // show: all that is known of one machine, for a person or as JSON.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "app/cmd.hpp"
 #include "app/machine_json.hpp"
@@ -24,6 +25,8 @@ std::string describe_nic(const NicSpec& nic, const std::string& tap) {
                : fmt::format("  bridge {}", nic.bridge);
   if (nic.ip) words += "  " + to_string(*nic.ip);
   if (!tap.empty()) words += "  tap " + tap;
+  if (nic.rate) words += fmt::format("  at most {} bit/s", nic.rate);
+  if (!nic.is_guarded()) words += "  not held to its addresses";
   return words;
 }
 
@@ -61,6 +64,10 @@ std::string text_of(House& house, const MachineRow& row, const Seen& seen) {
   for (std::size_t i = 0; i < spec.nics.size(); ++i)
     line(fmt::format("nic {}", i),
          describe_nic(spec.nics[i], row.run && i < row.run->taps.size() ? row.run->taps[i] : ""));
+  if (!spec.groups.empty()) line("groups", fmt::format("{}", fmt::join(spec.groups, ", ")));
+  for (const PublishedPort& port : spec.publish) line("publish", to_string(port));
+  for (const PublicAddress& address : house.registry().addresses())
+    if (address.machine == row.uuid) line("public", to_string(address.address));
   const std::string vnc = vnc_words(house, row.uuid, spec.vnc.mode, row.run);
   line("vnc",
        vnc.empty()

@@ -53,8 +53,11 @@ const std::vector<Option>& launch_options() {
 }
 const std::vector<Option>& set_options() {
   static const auto all = joined(
-      machine_options(), {{"drop-disk", "N", "take disk N away; a volume of ours is deleted"},
-                          {"drop-nic", "N", "take NIC N away"}});
+      machine_options(),
+      {{"drop-disk", "N", "take disk N away; a volume of ours is deleted"},
+       {"drop-nic", "N", "take NIC N away"},
+       {"drop-group", "GROUP", "leave a security group; may be repeated", true},
+       {"drop-publish", "PORTS", "a published port, as it was given; may be repeated", true}});
   return all;
 }
 
@@ -276,7 +279,7 @@ std::span<const Command> commands() {
     std::vector<Command> all = make_table();
     for (const auto& [before, rows] :
          {std::pair{"pool ls", network_commands()}, std::pair{"doctor", volume_commands()},
-          std::pair{"doctor", bridge_commands()}})
+          std::pair{"pool ls", firewall_commands()}, std::pair{"doctor", bridge_commands()}})
       all.insert(std::find_if(all.begin(), all.end(),
                               [name = before](const Command& each) { return each.name == name; }),
                  rows.begin(), rows.end());

@@ -9,6 +9,7 @@
 
 #include <cerrno>
 
+#include "app/guard.hpp"
 #include "app/network.hpp"
 #include "app/secret.hpp"
 #include "host/fd.hpp"
@@ -217,8 +218,9 @@ void complete_spec(House& house, const Facts& facts, MachineSpec& spec, Problems
   if (problems.empty()) check_files(spec);
 }
 
-void check_before_start(const House&, const Facts& facts, const MachineSpec& spec) {
+void check_before_start(House& house, const Facts& facts, const MachineSpec& spec) {
   check_files(spec);
+  check_guard(house, spec);
   for (const NicSpec& nic : spec.nics) {
     if (nic.kind != NicKind::bridge) continue;
     const LinkFact* link = facts.link(nic.bridge);

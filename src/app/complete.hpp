@@ -16,8 +16,8 @@ namespace nutshell {
 void complete_spec(House& house, const Facts& facts, MachineSpec& spec, Problems& problems,
                    std::vector<std::string>& warnings);
 /// What only a look at the host shows before a start: files that must be readable, disks in use,
-/// bridges. Throws the first fault.
-void check_before_start(const House& house, const Facts& facts, const MachineSpec& spec);
+/// bridges, groups. Throws the first fault.
+void check_before_start(House& house, const Facts& facts, const MachineSpec& spec);
 /// Throws NotFound, ConfigError or SystemError when `path` is no readable file; `where` names the
 /// option.
 void check_iso(const std::string& path, const std::string& where);

@@ -1,18 +1,17 @@
-// What was changed on the host beside links is noted before it is changed, with the boot and the
-// network namespace in which that is true: after a restart of the host there is nothing to take
-// back, and the note says so by itself. The table carries our mark; the note only says where to
-// look, and what forwarding was before us.
+// The host is made to agree with the networks that are up: one table, made anew as a whole with
+// what the machines have in it, and forwarding, whose state before us is noted before it is
+// changed.
 #include "app/firewall.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <filesystem>
 
+#include "app/firewall_note.hpp"
+#include "app/guard.hpp"
 #include "app/start.hpp"
 #include "host/files.hpp"
-#include "host/lock.hpp"
 #include "host/nft.hpp"
 #include "host/observe.hpp"
 #include "host/sysctl.hpp"
@@ -24,114 +23,41 @@ namespace nutshell {
 namespace {
 
 using Settings = std::vector<host::Setting>;
+using Note = FirewallNote;
 
-constexpr auto lock_patience = std::chrono::seconds(60);
 constexpr int most_tries = 5;  // each fails only because somebody made a table at that moment
 constexpr const char* usual_table = "nutshell";
 
-struct Note {
-  std::string table;  ///< empty: we have none
-  Settings ipv4, ipv6;
-  [[nodiscard]] bool empty() const { return table.empty() && ipv4.empty() && ipv6.empty(); }
-};
-
-std::string folder(const House& house) { return house.paths.state + "/networks"; }
-// No network's name begins like this, so neither is a network's note or lock.
-std::string note_file(const House& house) { return folder(house) + "/_host.note"; }
-
-Json json_of(const Settings& settings) {
-  Json list = Json::array();
-  for (const host::Setting& each : settings)
-    list.push(Json::object({{"path", each.path}, {"before", each.before}, {"after", each.after}}));
-  return list;
-}
-
-Settings settings_of(const Json& list) {
-  Settings settings;
-  for (const Json& each : list.as_array())
-    settings.push_back({each.text("path"), each.text("before"), each.text("after")});
-  return settings;
-}
-
-Note read_note(const House& house) {
-  const auto text = host::read_file(note_file(house));
-  if (!text) return {};
-  const Json json = Json::parse(*text);
-  if (json.text("boot_id") != house.boot_id ||
-      json.text("network_namespace") != host::network_namespace())
-    return {};
-  return {json.text("table"), settings_of(json.at("ipv4")), settings_of(json.at("ipv6"))};
-}
-
-void write_note(const House& house, const Note& note) {
-  if (note.empty()) return host::drop_file(note_file(house));
-  host::write_file(note_file(house), Json::object({{"boot_id", house.boot_id},
-                                                   {"network_namespace", host::network_namespace()},
-                                                   {"table", note.table},
-                                                   {"ipv4", json_of(note.ipv4)},
-                                                   {"ipv6", json_of(note.ipv6)}})
-                                             .dump(true) +
-                                         "\n");
-}
-
-std::string own_mark(House& house) { return firewall_mark(house.registry().tag()); }
-
-/// The names that a table of ours may have: the second one where a stranger has the first.
-std::vector<std::string> names(House& house) {
-  return {usual_table, fmt::format("{}-{}", usual_table, house.registry().tag())};
-}
-
-struct Place {
-  std::string name;
-  std::optional<host::NftTable> ours;  ///< what is there, to be replaced
-};
-
-/// Where our table is, or is to be. One that is there counts, whatever the note says.
-Place find_place(House& house) {
-  std::optional<std::string> free;
-  for (const std::string& name : names(house)) {
-    const auto table = host::find_table(name);
-    if (table && has_mark(table->comment, own_mark(house))) return {name, table};
-    if (!table && !free) free = name;
-  }
-  if (free) return {*free, std::nullopt};
-  throw Conflict(
-      fmt::format("nftables has tables {} and {} that are not nutshell's; rename one of them",
-                  names(house).front(), names(house).back()));
-}
-
 /// One try; throws CommandFailed when the table is no longer what was seen.
-void put_table(House& house, Note& note, const Firewall& wanted) {
+void put_table(House& house, Note& note, const Firewall& wanted, const Uuid& leaving) {
   Firewall firewall = wanted;
-  const Place place = find_place(house);
+  const TablePlace place = find_table_place(house, "inet");
   firewall.table = place.name;
   if (note.table != place.name) {
     note.table = place.name;
-    write_note(house, note);
+    write_firewall_note(house, note);
   }
   if (place.ours && place.ours->comment == firewall_comment(firewall)) return;
+  firewall.guests = guests_up(house, leaving);
+  firewall.groups = groups_of(house.registry().groups());
   host::apply_rules(
       render_firewall(firewall, place.ours ? std::optional(place.ours->handle) : std::nullopt));
 }
 
 void drop_table(House& house, Note& note) {
   if (note.table.empty()) return;
-  const auto table = host::find_table(note.table);
-  if (table && has_mark(table->comment, own_mark(house)))
-    host::apply_rules(render_removal(table->handle));
+  drop_own_table(house, "inet", note.table);
   note.table.clear();
-  write_note(house, note);
+  write_firewall_note(house, note);
 }
 
-void follow_table(House& house, Note& note, const Firewall& firewall) {
+void follow_table(House& house, Note& note, const Firewall& firewall, const Uuid& leaving) {
   for (int i = 1;; ++i) {
     try {
-      return firewall.networks.empty() ? drop_table(house, note) : put_table(house, note, firewall);
+      return firewall.networks.empty() ? drop_table(house, note)
+                                       : put_table(house, note, firewall, leaving);
     } catch (const CommandFailed& error) {
-      const std::string what = error.what();
-      const bool met_another = what.find("File exists") != std::string::npos ||
-                               what.find("No such file") != std::string::npos;
-      if (i == most_tries || !met_another) throw;
+      if (i == most_tries || !met_another(error)) throw;
     }
   }
 }
@@ -191,7 +117,7 @@ void note_forwarding(House& house, Note& note, const Family& family) {
         "{} forwarding was off on this host; it is on while a network needs it", family.name));
   else if (another_forwards(house, family.word))
     settings = {{family.setting, "0", "1"}};
-  if (!settings.empty()) write_note(house, note);
+  if (!settings.empty()) write_firewall_note(house, note);
 }
 
 void stop_forwarding(House& house, Note& note, const Family& family) {
@@ -199,7 +125,7 @@ void stop_forwarding(House& house, Note& note, const Family& family) {
   if (settings.empty()) return;
   if (!another_forwards(house, family.word)) host::restore_settings(settings);
   settings.clear();
-  write_note(house, note);
+  write_firewall_note(house, note);
 }
 
 bool leads_out(const NetworkRow& row) { return row.mode != NetworkMode::isolated; }
@@ -207,11 +133,9 @@ bool leads_out_by_ipv6(const NetworkRow& row) { return leads_out(row) && !row.ip
 
 }  // namespace
 
-void follow_networks(House& house, const std::vector<NetworkRow>& up) {
-  host::make_directories(folder(house));
-  const host::Lock lock = host::Lock::exclusive(folder(house) + "/_host.lock", lock_patience,
-                                                "the firewall of the networks");
-  Note note = read_note(house);
+void follow_networks(House& house, const std::vector<NetworkRow>& up, const Uuid& leaving) {
+  const host::Lock lock = lock_firewall(house);
+  Note note = read_firewall_note(house);
   Firewall firewall;
   firewall.mark = own_mark(house);
   for (const NetworkRow& row : up)
@@ -224,7 +148,7 @@ void follow_networks(House& house, const std::vector<NetworkRow>& up) {
     firewall.*family.forwards = wanted[i] && !(note.*family.noted).empty();
   }
   // From here it is known what will have to be put back.
-  follow_table(house, note, firewall);
+  follow_table(house, note, firewall, leaving);
   // From here the rules stand, so nothing is forwarded that they would refuse.
   for (std::size_t i = 0; i < std::size(families); ++i) {
     if (wanted[i])
@@ -232,26 +156,30 @@ void follow_networks(House& house, const std::vector<NetworkRow>& up) {
     else
       stop_forwarding(house, note, families[i]);
   }
-  if (note.empty()) host::drop_file(note_file(house));  // one of an earlier boot goes, too
+  if (note.empty()) write_firewall_note(house, note);  // one of an earlier boot goes, too
 }
 
-bool has_firewall(House& house) { return !read_note(house).empty(); }
+bool has_firewall(House& house) {
+  const Note note = read_firewall_note(house);
+  return !note.table.empty() || !note.ipv4.empty() || !note.ipv6.empty();
+}
 
 void drop_firewall(House& house) {
-  for (const std::string& name : our_tables(house))
-    if (const auto table = host::find_table(name);
-        table && has_mark(table->comment, own_mark(house)))
-      host::apply_rules(render_removal(table->handle));
+  const bool none = guests_up(house).empty();
+  for (const OurTable& table : our_tables(house))
+    if (none || table.family == "inet") drop_own_table(house, table.family, table.name);
   follow_networks(house, {});
+  if (none) forget_guests(house);
 }
 
-std::vector<std::string> our_tables(House& house) {
-  std::vector<std::string> found;
+std::vector<OurTable> our_tables(House& house) {
+  std::vector<OurTable> found;
   if (!house.root || !host::find_program("nft")) return found;
-  for (const std::string& name : names(house)) {
-    const auto table = host::find_table(name);
-    if (table && has_mark(table->comment, own_mark(house))) found.push_back(name);
-  }
+  for (const char* family : {"inet", "bridge"})
+    for (const std::string& name : table_names(house)) {
+      const auto table = host::find_table(name, family);
+      if (table && has_mark(table->comment, own_mark(house))) found.push_back({family, name});
+    }
   return found;
 }
 

@@ -12,13 +12,17 @@ namespace nutshell {
 /// table in one transaction, forwarding on where one of them needs it (which is said), both taken
 /// back when none does. Throws Failed when nft is not installed, CommandFailed when it fails: then
 /// what was there stands.
-void follow_networks(House& house, const std::vector<NetworkRow>& up);
+/// `leaving` is a machine whose rules are taken back at this moment.
+void follow_networks(House& house, const std::vector<NetworkRow>& up, const Uuid& leaving = {});
 /// True when the host has something that follow_networks() would take back if no network were up.
 bool has_firewall(House& house);
 /// Takes back all of it, tables that the note does not name included. No network may be up.
 void drop_firewall(House& house);
-/// The names of tables that carry this registry's mark, found on the host, whatever the note says.
+struct OurTable {
+  std::string family, name;
+};
+/// The tables that carry this registry's mark, found on the host, whatever the note says.
 /// Empty where nft is not installed.
-std::vector<std::string> our_tables(House& house);
+std::vector<OurTable> our_tables(House& house);
 
 }  // namespace nutshell

@@ -28,7 +28,7 @@ std::string help_text() {
   std::string_view group;
   for (const Command& command : commands()) {
     if (command.group != group) text += fmt::format("\n{}\n", group = command.group);
-    text += fmt::format("  {:<16} {}\n", command.name, command.summary);
+    text += fmt::format("  {:<20} {}\n", command.name, command.summary);
   }
   text += "\nOptions, before or after the command\n";
   add_options(text, global_options());

@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "app/firewall.hpp"
+#include "app/guard.hpp"
 #include "app/lvm_access.hpp"
 #include "app/machine_state.hpp"
 #include "app/settle.hpp"
@@ -177,11 +178,14 @@ bool any_in_use(House& house) {
 
 void find_firewall(House& house, std::vector<Leftover>& found) {
   if (any_in_use(house)) return;
-  for (const std::string& table : our_tables(house))
-    found.push_back({Kind::firewall, "the nftables table inet " + table,
-                     fmt::format("its mark is nutshell:{}, and no machine runs on any network",
+  for (const OurTable& table : our_tables(house)) {
+    if (table.family == "bridge" && !guests_up(house).empty()) continue;
+    found.push_back({Kind::firewall,
+                     fmt::format("the nftables table {} {}", table.family, table.name),
+                     fmt::format("its mark is nutshell:{}, and no machine runs that it is for",
                                  house.registry().tag()),
-                     table});
+                     table.name});
+  }
   if (found.empty() && has_firewall(house))
     found.push_back({Kind::firewall, "the host's forwarding",
                      "it is on because of a network, and no machine runs on any", ""});

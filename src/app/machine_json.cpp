@@ -22,7 +22,10 @@ Json nics_json(const MachineSpec& spec, const std::optional<RunRecord>& run) {
                             {"tap", text_or_null(tap)},
                             {"ip", nic.ip ? Json(to_string(*nic.ip)) : Json()},
                             {"mtu", nic.mtu ? Json(nic.mtu) : Json()},
-                            {"queues", nic.queues}}));
+                            {"queues", nic.queues},
+                            {"antispoof", nic.is_guarded()},
+                            {"also", nic.also.empty() ? Json() : Json(to_string(nic.also))},
+                            {"rate", nic.rate ? Json(nic.rate) : Json()}}));
   }
   return nics;
 }
@@ -99,6 +102,12 @@ Json machine_details(House& house, const MachineRow& row, const Seen& seen) {
   json.set("folder", house.paths.machine(row.uuid));
   json.set("log", boot ? Json(house.paths.qemu_log(row.uuid, boot)) : Json());
   json.set("serial_log", boot ? Json(house.paths.serial_log(row.uuid, boot)) : Json());
+  Json groups = Json::array(), publish = Json::array(), publics = Json::array();
+  for (const std::string& group : row.spec.groups) groups.push(group);
+  for (const PublishedPort& port : row.spec.publish) publish.push(to_string(port));
+  for (const PublicAddress& address : house.registry().addresses())
+    if (address.machine == row.uuid) publics.push(to_string(address.address));
+  json.set("groups", groups).set("publish", publish).set("public_addresses", publics);
   Json leases = Json::array();
   for (const Lease& lease : house.registry().leases_of(row.uuid))
     leases.push(

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "app/house.hpp"
@@ -29,7 +30,12 @@ constexpr Option options[] = {
     {"initrd", "FILE", "its initial RAM disk"},
     {"append", "TEXT", "its command line"},
     {"nic", "SPEC",
-     "bridge=BR, network=NAME, user or none, with model= mac= ip= mtu= queues=; may be repeated",
+     "bridge=BR, network=NAME, user or none, with model= mac= ip= mtu= queues= antispoof= also= "
+     "rate=; may be repeated",
+     true},
+    {"group", "GROUP", "a security group of its cloud; may be repeated", true},
+    {"publish", "PORTS",
+     "[ADDRESS:]PORT:PORT[/udp]: a port of the host that leads to one of its; may be repeated",
      true},
     {"vnc", "auto|N|unix|off", "the screen: a display, a socket, or none (default: auto)"},
     {"vnc-listen", "ADDRESS",
@@ -78,6 +84,21 @@ void add_nics(MachineSpec& spec, const Parsed& args, Problems& problems) {
     }
     spec.origins[fmt::format("nic.{}", spec.nics.size())] = "option --nic";
     spec.nics.push_back(parse_nic(text, "--nic", problems));
+  }
+}
+
+void add_firewall(MachineSpec& spec, const Parsed& args, Problems& problems) {
+  for (const std::string& group : args.values("group")) {
+    if (const std::string fault = name_fault(group); !fault.empty())
+      problems.push_back(
+          {"--group", fmt::format("'{}' can be no group's name: {}", printable(group), fault)});
+    else if (std::find(spec.groups.begin(), spec.groups.end(), group) == spec.groups.end())
+      spec.groups.push_back(group);
+  }
+  for (const std::string& text : args.values("publish")) {
+    const PublishedPort port = parse_publish(text, "--publish", problems);
+    if (std::find(spec.publish.begin(), spec.publish.end(), port) == spec.publish.end())
+      spec.publish.push_back(port);
   }
 }
 
@@ -144,6 +165,7 @@ void apply_options(MachineSpec& spec, const Parsed& args, Problems& problems) {
   if (const auto text = args.value("qemu")) spec.qemu = *text;
   add_disks(spec, args, problems);
   add_nics(spec, args, problems);
+  add_firewall(spec, args, problems);
   set_vnc(spec, args, problems);
   if (!args.rest.empty()) {
     spec.qemu_args = args.rest;

@@ -55,6 +55,8 @@ void remove_unused_networks(House& house, Transaction& transaction);
 void ensure_network(House& house, const EnsureNetwork& step);
 /// Takes them down when no other machine runs on it; tells dnsmasq who is left otherwise.
 void leave_network(House& house, const LeaveNetwork& step);
+/// Makes rules and forwarding agree with the networks that are up.
+void refresh_networks(House& house);
 /// Tells the dnsmasq of each of these networks, where one runs, which machines there are now.
 void tell_networks(House& house, const std::vector<std::string>& networks);
 /// Starts the dnsmasq of each network on which a machine runs and none serves: it has died. A

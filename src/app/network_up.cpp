@@ -159,8 +159,10 @@ void leave_network(House& house, const LeaveNetwork& step) {
   const bool ours = link && (link->alias == mark_of_network(house, step.network) ||
                              (link->alias.empty() && link->mac == row->bridge_mac));
   if (ours) host::drop_bridge(bridge_of(house, *row));
-  follow_networks(house, up);
+  follow_networks(house, up, step.user);
 }
+
+void refresh_networks(House& house) { follow_networks(house, networks_up(house, Uuid{})); }
 
 void tell_networks(House& house, const std::vector<std::string>& networks) {
   for (const std::string& name : networks) {

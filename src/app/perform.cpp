@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "app/change.hpp"
+#include "app/guard.hpp"
 #include "app/network.hpp"
 #include "app/secret.hpp"
 #include "host/files.hpp"
@@ -117,6 +118,9 @@ void Performer::perform(const WriteFile& step) { host::write_file(step.path, ste
 void Performer::perform(const DropFile& step) { host::drop_file(step.path); }
 void Performer::perform(const EnsureNetwork& step) { ensure_network(house_, step); }
 void Performer::perform(const LeaveNetwork& step) { leave_network(house_, step); }
+
+void Performer::perform(const GuardMachine& step) { guard_machine(house_, step); }
+void Performer::perform(const UnguardMachine& step) { unguard_machine(house_, step); }
 
 void Performer::perform(const StartQemu& step) {
   if (!live_) throw Failed("a start cannot be repeated from the journal; run `nutshell start`");

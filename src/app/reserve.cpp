@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <set>
 
+#include "app/guard.hpp"
 #include "app/lost.hpp"
 #include "app/network.hpp"
 #include "host/listen.hpp"
@@ -214,6 +215,8 @@ RunReservation reserve_run(House& house, Transaction& transaction, const Machine
         reservation.networks.end())
       reservation.networks.push_back(ensure);
   }
+  reserve_ports(transaction, spec, facts);
+  run.guests = guests_to_json(guests_of(house, spec, run.taps));
   reserve_display(house, transaction, spec, facts, reservation);
   return reservation;
 }

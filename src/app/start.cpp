@@ -234,9 +234,9 @@ void start_machine(House& house, const MachineRow& given, const std::optional<Bo
   RunReservation reservation =
       reserve_run(house, transaction, spec, row->boots + 1, facts, decision.kvm);
   reservation.run.volumes = volumes.words;
-  const Plan plan = plan_of(
-      "start", spec.uuid, OnFailure::undo,
-      steps_to_start(spec, house.paths, row->boots + 1, reservation.networks, volumes.words));
+  const Plan plan = plan_of("start", spec.uuid, OnFailure::undo,
+                            steps_to_start(spec, house.paths, row->boots + 1, reservation.networks,
+                                           parts_of(reservation.run)));
   LiveStart live = prepare_start(house, spec, decision, facts, reservation);
   live.unmeasured = volumes.unmeasured;
   if (house.dry()) return report_dry_run(house, plan.steps, live.start.line);

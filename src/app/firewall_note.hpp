@@ -1,0 +1,61 @@
+// What nutshell has changed on the host for packets, beside links: which tables are ours, what
+// forwarding was before, which addresses stand on whose link. Noted before it is changed, with the
+// boot and the network namespace in which that is true.
+#pragma once
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "app/house.hpp"
+#include "host/lock.hpp"
+#include "host/nft.hpp"
+#include "host/sysctl.hpp"
+
+namespace nutshell {
+
+/// A public address that was put on a link of the host's.
+struct HeldAddress {
+  std::string address, link;
+  bool operator==(const HeldAddress&) const = default;
+};
+
+struct FirewallNote {
+  std::string table;         ///< of the family inet; empty: we have none
+  std::string bridge_table;  ///< of the family bridge
+  std::string bridge_made;   ///< the comment that it was made with
+  std::vector<host::Setting> ipv4, ipv6;
+  std::vector<HeldAddress> addresses;
+  [[nodiscard]] bool empty() const {
+    return table.empty() && bridge_table.empty() && ipv4.empty() && ipv6.empty() &&
+           addresses.empty();
+  }
+};
+
+/// The folder with the notes of networks and firewall.
+std::string networks_folder(const House& house);
+/// The lock under which tables, forwarding and their note change.
+host::Lock lock_firewall(const House& house);
+/// Empty when it was written before the host was restarted, or in another network namespace.
+FirewallNote read_firewall_note(const House& house);
+/// An empty one removes the file.
+void write_firewall_note(const House& house, const FirewallNote& note);
+
+std::string own_mark(House& house);
+/// The names that a table of ours may have: the second one where a stranger has the first.
+std::vector<std::string> table_names(House& house);
+
+struct TablePlace {
+  std::string name;
+  std::optional<host::NftTable> ours;  ///< what is there, to be replaced
+};
+/// Where our table of a family is, or is to be. One that is there counts, whatever the note says.
+/// Throws Conflict when strangers have both names.
+TablePlace find_table_place(House& house, const std::string& family);
+/// Removes the table of that name if it is ours.
+void drop_own_table(House& house, const std::string& family, const std::string& name);
+
+/// True when nft refused because something it was to add to is not there, or there already:
+/// somebody has changed the tables since we looked.
+bool met_another(const Error& error);
+
+}  // namespace nutshell

@@ -1,0 +1,73 @@
+// Each address is noted before it is put on a link, and only what is noted is ever taken away: the
+// host's own addresses are none of ours.
+#include "app/public_address.hpp"
+
+#include <algorithm>
+
+#include "app/firewall_note.hpp"
+#include "app/start.hpp"
+#include "host/network.hpp"
+#include "host/observe.hpp"
+
+namespace nutshell {
+namespace {
+
+std::vector<Ipv4> publics_of(const std::vector<GuestNic>& nics) {
+  std::vector<Ipv4> all;
+  for (const GuestNic& nic : nics) all.insert(all.end(), nic.publics.begin(), nic.publics.end());
+  return all;
+}
+
+/// The link that has the address's subnet; empty: none. `held` is true when the host has the very
+/// address.
+std::string link_for(const Facts& facts, Ipv4 address, bool& held) {
+  std::string name;
+  unsigned longest = 0;
+  for (const AddressFact& fact : facts.addresses) {
+    held = held || fact.net.address == address;
+    if (fact.net.prefix >= 32 || fact.net.prefix < longest || !fact.net.contains(address)) continue;
+    for (const LinkFact& link : facts.links)
+      if (link.index == fact.link) name = link.name;
+    longest = fact.net.prefix;
+  }
+  return name;
+}
+
+}  // namespace
+
+void take_addresses(House& house, const std::vector<GuestNic>& nics) {
+  const std::vector<Ipv4> addresses = publics_of(nics);
+  if (addresses.empty()) return;
+  const host::Lock lock = lock_firewall(house);
+  FirewallNote note = read_firewall_note(house);
+  const Facts facts = observe_parts(house, host::part::links | host::part::addresses);
+  for (const Ipv4 address : addresses) {
+    bool held = false;
+    const std::string link = link_for(facts, address, held);
+    if (link.empty() || held) continue;
+    const HeldAddress one{to_string(address), link};
+    if (std::find(note.addresses.begin(), note.addresses.end(), one) == note.addresses.end()) {
+      note.addresses.push_back(one);
+      write_firewall_note(house, note);
+    }
+    host::hold_address(link, address);
+  }
+}
+
+void give_addresses(House& house, const std::vector<GuestNic>& nics) {
+  const std::vector<Ipv4> addresses = publics_of(nics);
+  if (addresses.empty()) return;
+  const host::Lock lock = lock_firewall(house);
+  FirewallNote note = read_firewall_note(house);
+  for (const Ipv4 address : addresses) {
+    const auto noted =
+        std::find_if(note.addresses.begin(), note.addresses.end(),
+                     [&](const HeldAddress& one) { return one.address == to_string(address); });
+    if (noted == note.addresses.end()) continue;
+    host::let_address(noted->link, address);
+    note.addresses.erase(noted);
+    write_firewall_note(house, note);
+  }
+}
+
+}  // namespace nutshell
