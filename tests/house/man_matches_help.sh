@@ -11,8 +11,8 @@ nutshell=${NUTSHELL_BUILD_DIR:-$source_dir/build/release}/src/app/nutshell
 # Both sides as sorted lines: "command: NAME" and "option: COMMAND --OPTION"; COMMAND is * for the global options.
 from_help() {
   local command
-  { # Names of commands have 16 columns in --help.
-    "$nutshell" --help | sed -n '/^Options/,$d; s/^  \([a-z].\{15\}\).*/\1/p' | sed 's/ *$//' | while read -r command; do
+  { # Names of commands have 20 columns in --help.
+    "$nutshell" --help | sed -n '/^Options/,$d; s/^  \([a-z].\{19\}\).*/\1/p' | sed 's/ *$//' | while read -r command; do
       echo "command: $command"
       # shellcheck disable=SC2086  # `lease ls` is two words
       "$nutshell" $command --help | sed -n "/^Examples/,\$d; s/^  \(--[a-z0-9-]*\).*/option: $command \1/p"

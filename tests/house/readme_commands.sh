@@ -27,7 +27,7 @@ nutshell() { "$binary" --root "$root" "$@"; }
 lines_of_markdown() { awk '/^```/ { inside = !inside; next } inside' "$1" | sed -nE 's/^([$#] )?(sudo )?(nutshell .*)/\3/p'; }
 lines_of_man() { sed -n '/^\.Sh EXAMPLES/,$s/^\.Dl \(nutshell .*\)/\1/p' "$1" | sed 's/\\(dq/"/g; s/\\(aq/'"'"'/g'; }
 lines_of_help() { # of every command
-  "$binary" --help | sed -n '/^Options/,$d; s/^  \([a-z].\{15\}\).*/\1/p' | while read -r command; do
+  "$binary" --help | sed -n '/^Options/,$d; s/^  \([a-z].\{19\}\).*/\1/p' | while read -r command; do
     # shellcheck disable=SC2086  # `lease ls` is two words
     "$binary" $command --help | sed -n '/^Examples/,$s/^  \(nutshell .*\)/\1/p'
   done
@@ -87,10 +87,25 @@ try() {
       nutshell --quiet create web --accel tcg --disk 1M,file=on --nic none >/dev/null
       [[ $name == create ]] || nutshell --quiet volume create data --size 1M --file >/dev/null
       ;;
+    group)
+      for name in web db; do
+        [[ ${words[2]} == create && ${words[3]} == "$name" ]] || nutshell --quiet group create "$name" >/dev/null
+      done
+      [[ ${words[2]} != revoke ]] || nutshell --quiet group authorize "${words[@]:3}" >/dev/null
+      ;;
+    address)
+      printf '[[pool]]\nname = "public"\nkind = "ipv4"\nrange = "203.0.113.0/28"\n' >"$scratch/nutshell.toml"
+      words=("${words[0]}" --config "$scratch/nutshell.toml" "${words[@]:1}")
+      case $name in
+        associate) nutshell --quiet create "${words[6]}" --accel tcg --nic network=nutshell0 >/dev/null ;;&
+        associate | disassociate | release) nutshell --quiet --config "$scratch/nutshell.toml" address allocate --cloud shop "${words[5]}" >/dev/null ;;
+      esac
+      ;;
     network) [[ $name != rm ]] || nutshell --quiet network create "${words[3]}" ;;
     lease) [[ $name != release ]] || nutshell --quiet lease reserve "${words[3]}" "${words[4]}" ;;
     *)
       [[ $name != -* ]] || name=${words[3]:-}
+      [[ " ${words[*]} " != *" --group "* && " ${words[*]} " != *" --drop-group "* ]] || nutshell --quiet group create web >/dev/null
       [[ -z $name ]] || nutshell --quiet create "$name" --accel tcg --disk 1M --cdrom demo.iso --nic network=nutshell0 --nic bridge=br0 >/dev/null
       ;;
   esac
