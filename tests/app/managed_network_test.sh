@@ -38,7 +38,7 @@ dnsmasq --no-daemon --port=0 --interface=nutshell7 --bind-interfaces --except-in
 stranger=$!
 servers+=("$stranger")
 world() { ip -o link 2>/dev/null | awk -F': ' '{print "link", $2}' | grep -v '^link nt'; nft -j list ruleset; cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv6/conf/{all,uplink}/{forwarding,accept_ra}; ip -o addr show dev uplink scope global; }
-strangers() { nft -j list ruleset | jq -c '[.nftables[] | select((.table // .chain // .rule // {}) | (.table // .name) == "nutshell" and .family == "inet" | not)]'; }
+strangers() { nft -j list ruleset | jq -c '[.nftables[] | select((.table // .chain // .rule // .set // .map // {}) | (.table // .name) == "nutshell" and (.family | IN("inet", "bridge")) | not)]'; }
 before=$(world)
 theirs=$(strangers)
 
@@ -66,7 +66,7 @@ said=$(nutshell launch na --cloud shop --memory 256M --nested off --accel tcg --
   --wait 'serial=nutshell-guest: eth0 [0-9.]+/' --timeout 90 2>&1)
 check "the first machine says that forwarding was off" matches "$said" 'IPv4 forwarding was off'
 check "a guest of the second NAT network" boot nb --cloud shop --nic network=lab
-check "a routed guest" boot ro --nic network=dmz
+check "a routed guest" boot ro --cloud shop --nic network=dmz
 check "an isolated guest" boot qa --nic network=quiet
 check "and another one" boot qb --nic network=quiet
 na=$(ip_of na) nb=$(ip_of nb) ro=$(ip_of ro) qb=$(ip_of qb)
