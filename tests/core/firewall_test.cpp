@@ -22,7 +22,10 @@ const FirewallNetwork isolated =
     network("quiet", NetworkMode::isolated, "10.75.2.1/24", "fd00:75:2::/64");
 
 Firewall of(std::vector<FirewallNetwork> networks) {
-  return {"nutshell", firewall_mark("ab12"), std::move(networks)};
+  Firewall made;
+  made.mark = firewall_mark("ab12");
+  made.networks = std::move(networks);
+  return made;
 }
 
 void compare(const std::string& name, const Firewall& firewall,

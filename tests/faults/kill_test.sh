@@ -14,7 +14,8 @@ export ASAN_OPTIONS=${ASAN_OPTIONS:-}:verify_asan_link_order=0
 
 # A machine that has some of everything that costs a step.
 printf 'seekrit8\n' >"$scratch/password"
-everything=(m --memory 64M --nested off --accel tcg --nic network=nutshell0 --nic user --disk 16M --disk 16M,format=qcow2
+n group create web
+everything=(m --group web --publish 18080:80 --memory 64M --nested off --accel tcg --nic network=nutshell0,rate=100M --nic user --disk 16M --disk 16M,format=qcow2
   --vnc-password-file "$scratch/password")
 
 # All that may be left, with the numbers that differ from run to run taken out.
@@ -29,7 +30,7 @@ snapshot() {
     find "$root" \( -path "$root/cache" -o -path '*/registry.*' \) -prune -o -printf 'file %y %P\n' | sort
     n gc --dry-run --json | jq -c '.removed, .kept'
     nft -a list tables | sed 's/ # handle.*//'
-    nft list table inet nutshell 2>/dev/null | grep -v comment
+    nft list ruleset 2>/dev/null | grep -v '^	comment' | sed -E 's/packets [0-9]+ bytes [0-9]+//; s/nt[0-9a-f]{4}-[0-9a-f]+/TAP/g; s/(52:54:00|::|fe80|0x50)[0-9a-f:]+/MAC/g'
     sysctl net.ipv4.ip_forward
     if [[ $(state_of m) == running ]]; then say "qmp $(n qmp m query-status | jq -r .status)"; fi
   } 2>&1 | sed -E 's/[0-9a-f]{8}-[0-9a-f-]{27}/UUID/g; s,( run/)[0-9a-f]{8},\1ID,; s/nt[0-9a-f]{4}-[0-9a-f]+/TAP/'

@@ -20,9 +20,11 @@ std::string ruleset() {
 }
 
 Firewall one_network() {
-  return {"nutshell",
-          firewall_mark("ab12"),
-          {{"nutshell0", "nutshell0", NetworkMode::nat, *parse_ipv4_net("10.75.0.1/24"), ""}}};
+  Firewall made;
+  made.mark = firewall_mark("ab12");
+  made.networks = {
+      {"nutshell0", "nutshell0", NetworkMode::nat, *parse_ipv4_net("10.75.0.1/24"), ""}};
+  return made;
 }
 
 constexpr const char* stranger =
