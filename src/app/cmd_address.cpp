@@ -134,6 +134,9 @@ Exit run_address_allocate(const Parsed& args, House& house) {
   const Facts facts = observe_parts(
       house, host::part::links | host::part::addresses | host::part::routes | host::part::macs);
   Transaction transaction = house.registry().begin();
+  for (const PublicAddress& row : house.registry().addresses())
+    if (wanted && row.address == *wanted)
+      throw Conflict(fmt::format("{} is the cloud {}'s already", to_string(*wanted), row.cloud));
   const Want want{pool, 0, Lifetime::machine,
                   wanted ? std::optional(to_string(*wanted)) : std::nullopt};
   const Taken taken = transaction.allocator().take(holder_of(cloud), {want}, facts);

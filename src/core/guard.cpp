@@ -4,6 +4,8 @@
 // elements: so the thousandth machine costs what the tenth does.
 #include "nutshell/guard.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "core/guard_parts.hpp"
@@ -26,6 +28,19 @@ std::uint64_t burst_of(std::uint64_t bytes) { return std::max<std::uint64_t>(byt
 struct Element {
   std::string set, key, value;
 };
+
+/// The machine's side of its published ports, once each: two ports of the host may lead to one.
+std::vector<Element> published_elements(const GuestNic& nic) {
+  std::vector<Element> all;
+  if (!nic.routed || !nic.ip) return all;
+  for (const PublishedPort& port : nic.publish) {
+    const std::string key =
+        fmt::format("{} . {} . {}", to_string(*nic.ip), port.udp ? "udp" : "tcp", port.to);
+    if (std::none_of(all.begin(), all.end(), [&](const Element& one) { return one.key == key; }))
+      all.push_back({"published_to", key, ""});
+  }
+  return all;
+}
 
 /// All elements of a NIC in the table of the bridges.
 std::vector<Element> bridge_elements(const GuestNic& nic) {
@@ -53,6 +68,8 @@ std::vector<Element> bridge_elements(const GuestNic& nic) {
     all.push_back({"clouds", tap, " : jump " + cloud_chain(nic.cloud)});
   }
   if (!nic.groups.empty()) all.push_back({"groups", tap, " : goto " + filter_chain(nic)});
+  for (Element& open : published_elements(nic)) all.push_back(std::move(open));
+  if (nic.ip && !nic.publics.empty()) all.push_back({"reachable", to_string(*nic.ip), ""});
   return all;
 }
 
@@ -79,13 +96,12 @@ std::vector<Element> inet_elements(const GuestNic& nic) {
       all.push_back({"published_at", to_string(*port.address) + " . " + at, to});
     else
       all.push_back({"published", at, to});
-    const Element open{"published_to", fmt::format("{} . {} . {}", ip, protocol, port.to), ""};
-    // Two ports of the host may lead to one.
-    if (std::none_of(all.begin(), all.end(),
-                     [&](const Element& e) { return e.set == open.set && e.key == open.key; }))
-      all.push_back(open);
   }
-  for (const Ipv4 address : nic.publics) all.push_back({"public", to_string(address), " : " + ip});
+  for (Element& open : published_elements(nic)) all.push_back(std::move(open));
+  for (const Ipv4 address : nic.publics) {
+    all.push_back({"public", to_string(address), " : " + ip});
+    all.push_back({"publics", to_string(address), ""});
+  }
   if (!nic.publics.empty()) all.push_back({"private", ip, " : " + to_string(nic.publics.front())});
   return all;
 }
@@ -122,6 +138,10 @@ void put_cloud(TableScript& script, const std::string& cloud) {
   script.renew_chain(name);
   if (bridge) {
     script.add_rule(name, fmt::format("oifname @{} return", name));
+    script.add_rule(name, "ip daddr . meta l4proto . th dport @published_to return");
+    script.add_rule(name, "ip saddr . meta l4proto . th sport @published_to return");
+    script.add_rule(name, "ip daddr @reachable return");
+    script.add_rule(name, "ip saddr @reachable return");
     script.add_rule(name, "oifname @taps " + dropped);
     return;
   }

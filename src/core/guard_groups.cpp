@@ -2,6 +2,8 @@
 // each machine that is in the group follows at once. Established is what answers the machine: a
 // connection that came in must be allowed with each packet, and so ends with the rule that allowed
 // it.
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "core/guard_parts.hpp"
@@ -37,7 +39,9 @@ std::vector<std::string> answers(Family family, BridgeTracking tracking) {
       "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-advert } accept";
   if (family == Family::inet)
     return {"ct direction reply ct state established accept", "ct state related accept",
-            "ct status dnat ip daddr . meta l4proto . th dport @published_to accept", neighbours};
+            "ct status dnat ct original ip daddr != @publics ip daddr . meta l4proto . th dport "
+            "@published_to accept",
+            neighbours};
   // A DHCP server's answer is to a request that had no address; no machine of ours may send one.
   const std::string dhcp = "udp sport . udp dport { 67 . 68, 547 . 546 } accept";
   if (tracking == BridgeTracking::yes)

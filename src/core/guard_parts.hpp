@@ -1,10 +1,7 @@
 // What the two files about machines' rules share: one table, and the names of what machines share
 // in it.
 #pragma once
-#include <fmt/format.h>
-
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "nutshell/guard.hpp"
@@ -16,42 +13,37 @@ enum class Family { bridge, inet };
 /// Commands for one table, as text.
 class TableScript {
  public:
-  TableScript(Family family, std::string table)
-      : family_(family),
-        place_(fmt::format("{} {}", family == Family::bridge ? "bridge" : "inet", table)) {}
+  TableScript(Family family, const std::string& table)
+      : family_(family), place_((family == Family::bridge ? "bridge " : "inet ") + table + " ") {}
 
   [[nodiscard]] Family family() const { return family_; }
-  void add_set(const std::string& name, std::string_view type) {
-    text_ += fmt::format("add set {} {} {{ type {}; }}\n", place_, name, type);
+  void add_set(const std::string& name, const std::string& type) {
+    add("add set ", name + " { type " + type + "; }");
   }
   /// The chain, there or not, without rules.
   void renew_chain(const std::string& name) {
-    text_ += fmt::format("add chain {0} {1}\nflush chain {0} {1}\n", place_, name);
+    add("add chain ", name);
+    flush_chain(name);
   }
-  void add_rule(const std::string& chain, std::string_view rule) {
-    text_ += fmt::format("add rule {} {} {}\n", place_, chain, rule);
+  void add_rule(const std::string& chain, const std::string& rule) {
+    add("add rule ", chain + " " + rule);
   }
   /// `value` of a map is led by a colon.
   void add_element(const std::string& set, const std::string& key, const std::string& mark,
                    const std::string& value = "") {
-    text_ +=
-        fmt::format("add element {} {} {{ {} comment \"{}\"{} }}\n", place_, set, key, mark, value);
+    add("add element ", set + " { " + key + " comment \"" + mark + "\"" + value + " }");
   }
   void drop_element(const std::string& set, const std::string& key) {
-    text_ += fmt::format("delete element {} {} {{ {} }}\n", place_, set, key);
+    add("delete element ", set + " { " + key + " }");
   }
-  void flush_chain(const std::string& name) {
-    text_ += fmt::format("flush chain {} {}\n", place_, name);
-  }
-  void drop_chain(const std::string& name) {
-    text_ += fmt::format("delete chain {} {}\n", place_, name);
-  }
-  void drop_set(const std::string& name) {
-    text_ += fmt::format("delete set {} {}\n", place_, name);
-  }
+  void flush_chain(const std::string& name) { add("flush chain ", name); }
+  void drop_chain(const std::string& name) { add("delete chain ", name); }
+  void drop_set(const std::string& name) { add("delete set ", name); }
   [[nodiscard]] const std::string& text() const { return text_; }
 
  private:
+  void add(const char* verb, const std::string& what) { text_ += verb + place_ + what + "\n"; }
+
   Family family_;
   std::string place_, text_;
 };

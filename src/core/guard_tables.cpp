@@ -15,6 +15,10 @@ constexpr const char* bridge_base =
     "\tset hosts6 { type ifname . ipv6_addr; }\n"
     "\tset targets6 { typeof iifname . @th,128,64; }\n"
     "\tset taps { type ifname; }\n"
+    // Ports that are published, and machines with a public address: with br_netfilter, what comes
+    // to them from their own bridge goes on from port to port.
+    "\tset published_to { type ipv4_addr . inet_proto . inet_service; }\n"
+    "\tset reachable { type ipv4_addr; }\n"
     "\tset forged { type ifname; size 65535; flags dynamic; }\n"
     "\tmap limits_from { type ifname : verdict; }\n"
     "\tmap limits_to { type ifname : verdict; }\n"
@@ -83,6 +87,7 @@ constexpr const char* inet_parts =
     "\tset guests { type ipv4_addr; }\n"
     "\tset guests6 { type ipv6_addr; }\n"
     "\tset published_to { type ipv4_addr . inet_proto . inet_service; }\n"
+    "\tset publics { type ipv4_addr; }\n"
     "\tmap clouds { type ipv4_addr : verdict; }\n"
     "\tmap clouds6 { type ipv6_addr : verdict; }\n"
     "\tmap groups { type ipv4_addr : verdict; }\n"
