@@ -75,7 +75,7 @@ TEST_CASE("what only one family has is in that family alone") {
   CHECK(render_guests({"", "nutshell", BridgeTracking::yes}, {bridged}, {}).empty());
   const std::string text = render_guests({"nutshell", "", BridgeTracking::yes}, guests(), groups());
   CHECK(text.find(" inet ") == std::string::npos);
-  CHECK(text.find("published") == std::string::npos);
+  CHECK(text.find("private") == std::string::npos);
 }
 
 TEST_CASE("without connection tracking on bridges TCP is told by its flags") {
