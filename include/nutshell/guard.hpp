@@ -63,10 +63,14 @@ struct GuardTables {
 /// Commands that put the rules of these NICs into the tables; what is there already may be there.
 std::string render_guests(const GuardTables& tables, const std::vector<GuestNic>& nics,
                           const Groups& groups);
+/// What several machines share (a cloud's chain, a group's): dropped with the last, or kept because
+/// somebody whom we do not know may need it.
+enum class Shared { drop, keep };
 /// Commands that take them out again, there or not. Of what several share, what none of `rest`
-/// needs goes, too.
+/// needs goes, too, if it may.
 std::string render_guests_removal(const GuardTables& tables, const std::vector<GuestNic>& nics,
-                                  const std::vector<GuestNic>& rest, const Groups& groups);
+                                  const std::vector<GuestNic>& rest, const Groups& groups,
+                                  Shared shared = Shared::drop);
 /// Commands that make a group's rules anew, where `guests` has one that is in it.
 std::string render_group(const GuardTables& tables, const GroupRow& group,
                          const std::vector<GuestNic>& guests);

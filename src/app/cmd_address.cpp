@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "app/cmd.hpp"
+#include "app/firewall_kept.hpp"
 #include "app/guard.hpp"
 #include "app/machine_state.hpp"
 #include "app/public_address.hpp"
@@ -97,6 +98,7 @@ void commit(House& house, Transaction& transaction, const PublicAddress& before,
   transaction.put_address(after);
   if (change) transaction.change_guests(change->machine, guests_to_json(change->after));
   transaction.commit();
+  keep_firewall(house);
   if (!change) return;
   try {
     give_addresses(house, change->before);
@@ -107,6 +109,7 @@ void commit(House& house, Transaction& transaction, const PublicAddress& before,
     back.put_address(before);
     back.change_guests(change->machine, guests_to_json(change->before));
     back.commit();
+    keep_firewall(house);
     take_addresses(house, change->before);
     throw;
   }
@@ -149,6 +152,7 @@ Exit run_address_allocate(const Parsed& args, House& house) {
   }
   transaction.put_address({parse_ipv4(value).value(), pool, cloud, std::nullopt, now_utc()});
   transaction.commit();
+  keep_firewall(house);
   house.reporter.answer(Json::object({{"address", value}, {"cloud", cloud}, {"pool", pool}}),
                         fmt::format("{} is {}'s\n", value, cloud));
   return Exit::done;
@@ -223,6 +227,7 @@ Exit run_address_release(const Parsed& args, House& house) {
     transaction.allocator().release_value(address.pool, value);
     transaction.remove_address(address.address);
     transaction.commit();
+    keep_firewall(house);
   }
   house.reporter.done(fmt::format("{} {} given back", value, house.dry() ? "would be" : "is"));
   return Exit::done;

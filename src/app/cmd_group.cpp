@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "app/cmd.hpp"
+#include "app/firewall_kept.hpp"
 #include "app/guard.hpp"
 #include "app/settle.hpp"
 
@@ -138,6 +139,7 @@ void change_group(House& house, Transaction& transaction, const GroupRow& before
     back.commit();
     throw;
   }
+  keep_firewall(house);
 }
 
 void require_root(const House& house) {
@@ -184,6 +186,7 @@ Exit run_group_create(const Parsed& args, House& house) {
   }
   transaction.put_group(group);
   transaction.commit();
+  keep_firewall(house);
   house.reporter.done(fmt::format("{} lets nobody in; `nutshell group authorize` opens it",
                                   words_of_group(group.cloud, group.name)));
   return Exit::done;
@@ -247,6 +250,7 @@ Exit run_group_rm(const Parsed& args, House& house) {
   if (!house.dry()) {
     transaction.remove_group(cloud, group.name);
     transaction.commit();
+    keep_firewall(house);
   }
   house.reporter.done(fmt::format("{} {} removed", who, house.dry() ? "would be" : "is"));
   return Exit::done;

@@ -7,7 +7,7 @@
 #include <filesystem>
 
 #include "app/cmd.hpp"
-#include "app/guard.hpp"
+#include "app/firewall_kept.hpp"
 #include "app/lvm_access.hpp"
 #include "app/machine_state.hpp"
 #include "app/network.hpp"
@@ -67,7 +67,6 @@ RunRecord read_run(House& house, const MachineSpec& spec, int pid, const Facts& 
     for (const LinkFact& link : facts.links)
       if (link.alias == tap_mark(spec.name, static_cast<unsigned>(i))) run.taps.back() = link.name;
   }
-  run.guests = guests_to_json(guests_of(house, spec, run.taps));
   try {
     run.volumes = volumes_of_run(house, spec, Disks::there).words;
   } catch (const Error&) {  // what is surely its own
@@ -133,6 +132,10 @@ std::vector<Want> wants_again(const Found& found) {
     wants.push_back({"cid", 0, Lifetime::machine, std::to_string(*found.spec.vsock_cid)});
   if (found.spec.run_as_uid)
     wants.push_back({"uid", 0, Lifetime::machine, std::to_string(*found.spec.run_as_uid)});
+  if (found.run)
+    for (std::size_t i = 0; i < found.spec.publish.size(); ++i)
+      wants.push_back(
+          {"port", static_cast<int>(i), Lifetime::run, outside_of(found.spec.publish[i])});
   if (found.run && found.run->display)
     wants.push_back({"vnc", 0, Lifetime::run, fmt::format(":{}", *found.run->display)});
   return wants;
@@ -196,6 +199,26 @@ void recover_networks(House& house, std::string& text, std::vector<std::string>&
   }
 }
 
+/// Groups before the machines that are in them, addresses after those that they lead to.
+void recover_parts(House& house, std::string& text, std::vector<std::string>& failed,
+                   const std::string& what, std::vector<std::string> (*put_back)(House&)) {
+  try {
+    for (const std::string& name : put_back(house))
+      text += fmt::format("{}{} {}\n", house.dry() ? "would find again: " : "found again: ", what,
+                          name);
+  } catch (const Interrupted&) {
+    throw;
+  } catch (const Error& error) {
+    failed.push_back(fmt::format("{}: {}", what, error.what()));
+  }
+}
+
+/// Rules of machines that run, as the registry knows them now.
+std::vector<std::string> put_rules_in(House& house) {
+  if (!house.dry()) recover_guests(house);
+  return {};
+}
+
 }  // namespace
 
 Exit run_recover(const Parsed&, House& house) {
@@ -205,6 +228,7 @@ Exit run_recover(const Parsed&, House& house) {
   std::vector<std::string> failed;
   Json list = Json::array();
   recover_networks(house, text, failed);
+  recover_parts(house, text, failed, "security group", recover_groups);
   for (const Found& found : find_machines(house, facts, failed)) {
     const std::string who = to_string(found.spec.name);
     try {
@@ -221,6 +245,8 @@ Exit run_recover(const Parsed&, House& house) {
       failed.push_back(fmt::format("{}: {}", who, error.what()));
     }
   }
+  recover_parts(house, text, failed, "public address", recover_addresses);
+  recover_parts(house, text, failed, "firewall rules", put_rules_in);
   if (text.empty()) text = "the registry knows every machine that has its spec beside its disks\n";
   house.reporter.answer(Json::object({{"recovered", list}}), text);
   if (failed.empty()) return Exit::done;

@@ -151,12 +151,15 @@ void unguard_machine(House& house, const UnguardMachine& step) {
     write_firewall_note(house, note);
   }
   if (tables.bridge.empty() && tables.inet.empty()) return;
+  const Groups groups = groups_of(house.registry().groups());
   try {
-    host::apply_rules(
-        render_guests_removal(tables, nics, rest, groups_of(house.registry().groups())));
+    host::apply_rules(render_guests_removal(tables, nics, rest, groups));
   } catch (const CommandFailed& error) {
     // Somebody has taken the table away, and these rules with it.
-    if (!met_another(error)) throw;
+    if (met_another(error)) return;
+    // A machine that the registry has lost still needs what they shared.
+    if (std::string(error.what()).find("resource busy") == std::string::npos) throw;
+    host::apply_rules(render_guests_removal(tables, nics, rest, groups, Shared::keep));
   }
 }
 

@@ -86,7 +86,8 @@ std::vector<GuestNic> guests_of(House& house, const MachineSpec& spec,
   const bool isolates = house.config.isolate_clouds && has_nft();
   for (std::size_t i = 0; i < spec.nics.size(); ++i) {
     const NicSpec& from = spec.nics[i];
-    if (i >= taps.size() || taps[i].empty() || !from.mac || from.kind == NicKind::user) continue;
+    const bool on_tap = from.kind == NicKind::bridge || from.kind == NicKind::network;
+    if (i >= taps.size() || taps[i].empty() || !from.mac || !on_tap) continue;
     GuestNic nic;
     nic.tap = taps[i];
     nic.mark = tap_mark(spec.name, static_cast<unsigned>(i));
@@ -149,8 +150,7 @@ void check_guard(House& house, const MachineSpec& spec) {
                                       to_string(spec.publish[j]), to_string(spec.publish[i])));
 }
 
-void reserve_ports(Transaction& transaction, const MachineSpec& spec,
-                   const Facts& facts) {
+void reserve_ports(Transaction& transaction, const MachineSpec& spec, const Facts& facts) {
   if (spec.publish.empty()) return;
   const std::string who = to_string(spec.name);
   for (const Lease& lease : transaction.allocator().leases()) {

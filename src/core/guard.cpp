@@ -202,7 +202,7 @@ std::vector<std::string> without(const std::vector<std::string>& all,
 }
 
 void take_out(TableScript& script, const std::vector<GuestNic>& nics,
-              const std::vector<GuestNic>& rest, const Groups& groups) {
+              const std::vector<GuestNic>& rest, const Groups& groups, Shared shared) {
   const bool bridge = script.family() == Family::bridge;
   for (const GuestNic& nic : nics) {
     if (!bridge && (!nic.routed || !nic.ip)) continue;
@@ -221,8 +221,14 @@ void take_out(TableScript& script, const std::vector<GuestNic>& nics,
       script.drop_element("forged", quote(nic.tap));
     }
   }
-  const Parts all = parts_of(script.family(), nics, groups);
+  Parts all = parts_of(script.family(), nics, groups);
   const Parts kept = parts_of(script.family(), rest, groups);
+  if (shared == Shared::keep) {
+    all.sets.clear();
+    std::erase_if(all.chains, [](const std::string& chain) {
+      return chain.find('_') != std::string::npos;  // a tap's own have none
+    });
+  }
   const auto chains = without(all.chains, kept.chains);
   for (const std::string& chain : chains) script.flush_chain(chain);
   for (const std::string& chain : chains) script.drop_chain(chain);
@@ -258,11 +264,12 @@ std::string render_guests(const GuardTables& tables, const std::vector<GuestNic>
 }
 
 std::string render_guests_removal(const GuardTables& tables, const std::vector<GuestNic>& nics,
-                                  const std::vector<GuestNic>& rest, const Groups& groups) {
+                                  const std::vector<GuestNic>& rest, const Groups& groups,
+                                  Shared shared) {
   return scripts(tables, [&](TableScript& script) {
     // First they are there, so that each can be taken away by name.
     for (const GuestNic& nic : nics) put(script, nic, groups, tables.tracking);
-    take_out(script, nics, rest, groups);
+    take_out(script, nics, rest, groups, shared);
   });
 }
 

@@ -144,7 +144,13 @@ n kill web
 check "after kill it is gone" nobody matches "$(ip -o addr show dev uplink)" '192.0.2.20/'
 check "and the port" nobody from_desk 192.0.2.1 8080
 check "and its lease" equal "$(n lease ls --json | jq -c '[.leases[] | select(.pool == "port")]')" '[]'
-n start web >/dev/null
+n start web --wait "$up" --timeout 90 >/dev/null
+serve web
+rm "$root"/state/registry.db*
+check "the registry was lost: groups and addresses come back" matches "$(n recover | xargs)" 'group shop/back.*group shop/front.*public address 192.0.2.20.*198.51.100.1'
+check "and lead to the machine that runs" from_desk 192.0.2.20 82
+check "whose group still holds the rest" nobody from_desk 192.0.2.20 81
+check "and whose port is its own" matches "$(n lease ls --pool port)" '8080/tcp.*web'
 n rm web --force
 check "after rm it leads nowhere" equal "$(json address ls | jq -c '[.addresses[] | [.address, .machine]]')" '[["192.0.2.20",null],["198.51.100.1",null]]'
 check "nothing of it is left" equal "$(nft list ruleset | grep -c shop/web)" 0

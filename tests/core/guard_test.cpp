@@ -94,6 +94,18 @@ TEST_CASE("what a machine shares goes with the last that needs it") {
   CHECK(last.find("delete set inet nutshell group_shop_db\n") != std::string::npos);
 }
 
+TEST_CASE("what is shared can be kept, and the tap's own goes nevertheless") {
+  const auto all = guests();
+  const std::string text =
+      render_guests_removal(tables, {all[1], all[2]}, {}, groups(), Shared::keep);
+  for (const char* kept : {"delete chain bridge nutshell group_", "delete set",
+                           "delete chain bridge nutshell cloud_", "delete chain inet"})
+    CHECK(text.find(kept) == std::string::npos);
+  for (const char* own : {"delete chain bridge nutshell from-ntab12-2\n",
+                          "delete chain bridge nutshell also-ntab12-3\n"})
+    CHECK(text.find(own) != std::string::npos);
+}
+
 TEST_CASE("a group that nobody runs in has no rules") {
   CHECK(render_group(tables, {"lab", "web", "", {}}, guests()).empty());
 }

@@ -1,0 +1,114 @@
+// One file for all of them, written whole after each change: they are few, and change seldom.
+#include "app/firewall_kept.hpp"
+
+#include <algorithm>
+
+#include "app/guard.hpp"
+#include "host/files.hpp"
+#include "host/tool.hpp"
+#include "nutshell/error.hpp"
+
+namespace nutshell {
+namespace {
+
+std::string file_of(const House& house) { return house.paths.state + "/firewall.json"; }
+
+Json json_of(const GroupRow& group) {
+  Json rules = Json::array();
+  for (const GroupRule& rule : group.rules)
+    rules.push(Json::object({{"protocol", rule.protocol},
+                             {"low", rule.low},
+                             {"high", rule.high},
+                             {"from", rule.from},
+                             {"from_group", rule.from_group}}));
+  return Json::object({{"cloud", group.cloud},
+                       {"name", group.name},
+                       {"description", group.description},
+                       {"rules", rules}});
+}
+
+GroupRow group_of(const Json& json) {
+  GroupRow group{json.text("cloud"), json.text("name"), json.text("description"), {}};
+  for (const Json& rule : json.at("rules").as_array())
+    group.rules.push_back({rule.text("protocol"), static_cast<unsigned>(rule.integer("low")),
+                           static_cast<unsigned>(rule.integer("high")), rule.text("from"),
+                           rule.text("from_group")});
+  return group;
+}
+
+std::vector<Json> kept(const House& house, const char* what) {
+  const auto text = host::read_file(file_of(house));
+  const auto json = text ? Json::try_parse(*text) : std::nullopt;
+  const Json* list = json ? json->find(what) : nullptr;
+  return list && list->is_array() ? list->as_array() : std::vector<Json>{};
+}
+
+}  // namespace
+
+void keep_firewall(House& house) {
+  Json groups = Json::array(), addresses = Json::array();
+  for (const GroupRow& group : house.registry().groups()) groups.push(json_of(group));
+  for (const PublicAddress& one : house.registry().addresses())
+    addresses.push(Json::object({{"address", to_string(one.address)},
+                                 {"pool", one.pool},
+                                 {"cloud", one.cloud},
+                                 {"machine", one.machine ? one.machine->text : ""},
+                                 {"since", one.since}}));
+  host::write_file(file_of(house),
+                   Json::object({{"groups", groups}, {"addresses", addresses}}).dump(true) + "\n");
+}
+
+std::vector<std::string> recover_groups(House& house) {
+  std::vector<std::string> names;
+  const Groups known = groups_of(house.registry().groups());
+  for (const Json& json : kept(house, "groups")) {
+    const GroupRow group = group_of(json);
+    if (known.contains({group.cloud, group.name})) continue;
+    names.push_back(to_string(MachineName{group.cloud, group.name}));
+    if (house.dry()) continue;
+    Transaction transaction = house.registry().begin();
+    transaction.put_group(group);
+    transaction.commit();
+  }
+  return names;
+}
+
+std::vector<std::string> recover_addresses(House& house) {
+  std::vector<std::string> names;
+  const auto known = house.registry().addresses();
+  for (const Json& json : kept(house, "addresses")) {
+    const auto address = parse_ipv4(json.text("address"));
+    if (!address || std::any_of(known.begin(), known.end(),
+                                [&](const PublicAddress& one) { return one.address == *address; }))
+      continue;
+    names.push_back(to_string(*address));
+    if (house.dry()) continue;
+    PublicAddress row{*address, json.text("pool"), json.text("cloud"), std::nullopt,
+                      json.text("since")};
+    const Uuid machine{json.text("machine")};
+    if (house.registry().machine(machine)) row.machine = machine;
+    Transaction transaction = house.registry().begin();
+    const Want want{row.pool, 0, Lifetime::machine, to_string(*address)};
+    // Nothing is foreign here: what the host shows is this very address.
+    transaction.allocator().take(Uuid{"cloud:" + row.cloud}, {want}, Facts{});
+    transaction.put_address(row);
+    transaction.commit();
+  }
+  return names;
+}
+
+void recover_guests(House& house) {
+  bool any = false;
+  for (const MachineRow& row : house.registry().machines()) {
+    if (!row.run) continue;
+    const std::string guests = guests_to_json(guests_of(house, row.spec, row.run->taps));
+    any = any || !guests.empty();
+    if (guests == row.run->guests) continue;
+    Transaction transaction = house.registry().begin();
+    transaction.change_guests(row.uuid, guests);
+    transaction.commit();
+  }
+  if (any && house.root && host::find_program("nft")) restore_guests(house);
+}
+
+}  // namespace nutshell

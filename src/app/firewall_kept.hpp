@@ -1,0 +1,20 @@
+// Groups and public addresses beside the registry, so that `recover` finds them again.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "app/house.hpp"
+
+namespace nutshell {
+
+/// Writes down the groups and public addresses that the registry has.
+void keep_firewall(House& house);
+/// Puts back the groups that the registry has lost; gives their names. Nothing is changed in a dry
+/// run.
+std::vector<std::string> recover_groups(House& house);
+/// The same for public addresses, which lead again to the machines that are there.
+std::vector<std::string> recover_addresses(House& house);
+/// What the firewall is to have of each machine that runs, found out anew, and put in.
+void recover_guests(House& house);
+
+}  // namespace nutshell
