@@ -23,6 +23,20 @@ Tool nft(std::vector<std::string> words, std::string input = "") {
           .environment = {}};
 }
 
+/// The line of a transaction that nft could not read, from "/dev/stdin:LINE:..: Error: syntax
+/// error"; empty when its complaint is another.
+std::string unknown_line(const std::string& transaction, const std::string& complaint) {
+  constexpr std::string_view place = "/dev/stdin:";
+  const auto at = complaint.find(place);
+  if (at == std::string::npos || complaint.find("syntax error") == std::string::npos) return "";
+  const unsigned long number = std::strtoul(complaint.c_str() + at + place.size(), nullptr, 10);
+  std::istringstream lines(transaction);
+  std::string line;
+  for (unsigned long i = 0; i < number && std::getline(lines, line); ++i) {}
+  line.erase(0, line.find_first_not_of('\t'));
+  return line;
+}
+
 }  // namespace
 
 NftTable parse_table(const std::string& listing) {
@@ -74,6 +88,14 @@ bool bridges_track_connections() {
              .status == 0;
 }
 
-void apply_rules(const std::string& transaction) { (void)output_of(nft({"-f", "-"}, transaction)); }
+void apply_rules(const std::string& transaction) {
+  const Tool tool = nft({"-f", "-"}, transaction);
+  const ToolResult result = run(tool);
+  if (result.status == 0) return;
+  if (const std::string line = unknown_line(transaction, result.stderr_tail); !line.empty())
+    throw Failed("this nft is too old for `" + line + "`; install nftables 1.0.6 or newer");
+  throw CommandFailed(tool.argv, "exited with " + std::to_string(result.status),
+                      result.stderr_tail);
+}
 
 }  // namespace nutshell::host

@@ -101,7 +101,7 @@ rules=$(nft list ruleset)
 fake fails 'echo "netlink: Error: cache initialization failed" >&2; exit 1'
 fake hangs 'exec sleep 1000'
 fake refuses 'case "$*" in *-f*) cat >/dev/null; echo "/dev/stdin:1:1-2: Error: Could not process rule: Operation not supported" >&2; exit 1;; esac; exec '"$real"' "$@"'
-fake old 'case "$*" in *-f*) if grep -q "typeof"; then echo "/dev/stdin:5:22-27: Error: syntax error, unexpected string" >&2; exit 1; fi;; esac; exec '"$real"' "$@"'
+fake old 'case "$*" in *-f*) input=$(cat); line=$(grep -n typeof <<<"$input" | head -n 1 | cut -d: -f1); if [[ -n $line ]]; then echo "/dev/stdin:$line:22-27: Error: syntax error, unexpected string" >&2; exit 1; fi; exec '"$real"' "$@" <<<"$input";; esac; exec '"$real"' "$@"'
 for how in fails refuses; do
   PATH=$scratch/$how:$plain_path
   bad 1 'nft' launch x "${machine[@]}" --publish 8081:80
@@ -109,6 +109,14 @@ for how in fails refuses; do
   bad 1 'nft' group authorize web --protocol tcp --port 80
   PATH=$plain_path
 done
+PATH=$scratch/old:$plain_path
+ip link set br0 up
+n kill runs
+bad 1 'nft is too old for `set targets6 . typeof' launch x "${machine[@]}" --nic bridge=br0,ip=10.9.0.7
+PATH=$plain_path
+n start runs >/dev/null
+before=$(traces)
+rules=$(nft list ruleset)
 start=$SECONDS
 PATH=$scratch/hangs:$plain_path
 wrong 1 'nft .*did not end|nft.*time' group authorize web --protocol tcp --port 80

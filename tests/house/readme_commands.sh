@@ -80,6 +80,10 @@ try() {
   [[ ${words[1]:-} == --dry-run ]] && words=("${words[0]}" "${words[@]:2}")
   command=${words[1]:-}
   name=${words[2]:-}
+  local i
+  for ((i = 1; i < ${#words[@]}; i++)); do
+    [[ ${words[i]} != --group ]] || nutshell --quiet group create "${words[i + 1]}" >/dev/null
+  done
   case $command in
     launch | create | ls | pool | bridge | doctor | gc | recover | version | completion | who) ;;
     volume)
@@ -105,7 +109,6 @@ try() {
     lease) [[ $name != release ]] || nutshell --quiet lease reserve "${words[3]}" "${words[4]}" ;;
     *)
       [[ $name != -* ]] || name=${words[3]:-}
-      [[ " ${words[*]} " != *" --group "* && " ${words[*]} " != *" --drop-group "* ]] || nutshell --quiet group create web >/dev/null
       [[ -z $name ]] || nutshell --quiet create "$name" --accel tcg --disk 1M --cdrom demo.iso --nic network=nutshell0 --nic bridge=br0 >/dev/null
       ;;
   esac
