@@ -110,8 +110,8 @@ for how in fails refuses; do
   PATH=$plain_path
 done
 PATH=$scratch/old:$plain_path
-ip link set br0 up
 n kill runs
+before=$(traces)
 bad 1 'nft is too old for `set targets6 . typeof' launch x "${machine[@]}" --nic bridge=br0,ip=10.9.0.7
 PATH=$plain_path
 n start runs >/dev/null
