@@ -59,15 +59,25 @@ struct FilterChain {
   std::vector<FilterRule> rules;
 };
 
+/// An element of a set that counts for itself.
+struct CountedElement {
+  std::string family, table, set, value;
+  std::uint64_t packets = 0;
+};
+
 struct Ruleset {
   std::vector<FilterChain> chains;
+  std::vector<CountedElement> counted;
   [[nodiscard]] const FilterChain* find(const FilterChain& beside, std::string_view name) const;
-  /// True when a rule has a condition that the listing does not show.
-  [[nodiscard]] bool has_opaque(std::string_view family) const;
+  /// True when iptables made chains of that family through nft.
+  [[nodiscard]] bool has_iptables(std::string_view family) const;
 };
 
 /// From what `nft -j list ruleset` prints. Throws Failed when it cannot be read.
 Ruleset parse_nft_ruleset(std::string_view json);
+/// Of netdev chains, the devices, which nft 1.0 leaves out of its JSON: from what `nft list chains
+/// netdev` prints.
+void add_devices(Ruleset& ruleset, std::string_view listing);
 /// From what iptables-save -c prints for a family (ip, ip6). With `legacy`, added to the others;
 /// else in place of the tables of that family and name that iptables made through nft.
 void merge_iptables(Ruleset& ruleset, std::string_view text, const std::string& family,

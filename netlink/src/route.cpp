@@ -182,6 +182,29 @@ std::vector<Route> list_routes(Socket& socket, const RouteFilter& filter) {
   return all;
 }
 
+RouteAnswer look_up_route(Socket& socket, const RouteQuestion& question) {
+  Message message(RTM_GETROUTE, 0);
+  auto& header = message.header<rtmsg>();
+  header.rtm_family = static_cast<std::uint8_t>(question.destination.family);
+  header.rtm_dst_len = static_cast<std::uint8_t>(question.destination.size() * 8);
+  header.rtm_flags = RTM_F_LOOKUP_TABLE;
+  message.ip(RTA_DST, question.destination);
+  if (!question.source.empty()) {
+    header.rtm_src_len = static_cast<std::uint8_t>(question.source.size() * 8);
+    message.ip(RTA_SRC, question.source);
+  }
+  if (question.incoming) message.value(RTA_IIF, question.incoming);
+  RouteAnswer result;
+  result.error = socket.wire()
+                     .exchange(message,
+                               [&](nlmsghdr* part) {
+                                 if (part->nlmsg_type == RTM_NEWROUTE)
+                                   result.route = parse_route(part);
+                               })
+                     .error;
+  return result;
+}
+
 void add_route(Socket& socket, const Route& route) {
   send(socket, route, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, "add");
 }

@@ -54,6 +54,7 @@ Exit run_resume(const Parsed& args, House& house);
 Exit run_rm(const Parsed& args, House& house);
 Exit run_screenshot(const Parsed& args, House& house);
 Exit run_set(const Parsed& args, House& house);
+Exit run_setup(const Parsed& args, House& house);
 Exit run_show(const Parsed& args, House& house);
 Exit run_start(const Parsed& args, House& house);
 Exit run_stop(const Parsed& args, House& house);
@@ -75,6 +76,8 @@ Exit run_who(const Parsed& args, House& house);
 std::vector<Command> volume_commands();
 /// The rows on groups and public addresses.
 std::vector<Command> firewall_commands();
+/// The rows on whose things are, the way of packets, and the host.
+std::vector<Command> sight_commands();
 /// The rows on bridges.
 std::vector<Command> bridge_commands();
 

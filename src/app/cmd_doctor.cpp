@@ -7,8 +7,10 @@
 
 #include "app/bridge_checks.hpp"
 #include "app/cmd.hpp"
+#include "app/guard.hpp"
 #include "app/leftovers.hpp"
 #include "app/lvm_access.hpp"
+#include "app/path_look.hpp"
 #include "app/start.hpp"
 #include "host/fd.hpp"
 #include "host/observe.hpp"
@@ -24,6 +26,7 @@ struct Check {
   std::string name;
   Verdict verdict;
   std::string detail;
+  std::string cure = {};  ///< one line for a shell; empty: none
 };
 
 const char* words(Verdict verdict) {
@@ -33,6 +36,10 @@ const char* words(Verdict verdict) {
     case Verdict::bad: return "bad";
   }
   return "";
+}
+
+std::string as_root(const Facts& facts, const std::string& command) {
+  return facts.root ? command : "sudo " + command;
 }
 
 Check check_qemu(const Facts& facts) {
@@ -55,10 +62,8 @@ Check check_nested(const Facts& facts) {
             facts.cpu_vendor == CpuVendor::intel ? "kvm_intel gives vmx to guests"
                                                  : "kvm_amd gives svm to guests"};
   const std::string module = facts.cpu_vendor == CpuVendor::intel ? "kvm_intel" : "kvm_amd";
-  return {"nested", Verdict::note,
-          fmt::format("off in the host's module; put `options {} nested=1` in "
-                      "/etc/modprobe.d/kvm.conf and reload {}",
-                      module, module)};
+  return {"nested", Verdict::note, fmt::format("off in the host's module {}", module),
+          as_root(facts, "nutshell setup")};
 }
 
 Check check_tun(const Facts& facts) {
@@ -72,19 +77,29 @@ Check check_tun(const Facts& facts) {
                       std::strerror(errno))};
 }
 
+/// What lets ordinary users onto a bridge, and why they are not.
 Check check_helper(const Facts& facts) {
-  if (facts.root) return {"bridge helper", Verdict::good, "not needed by root"};
-  if (facts.bridge_helper.empty())
-    return {"bridge helper", Verdict::note,
-            "not here or not setuid; ordinary users have user-mode networking alone"};
-  if (facts.helper_bridges.empty())
-    return {"bridge helper", Verdict::note,
-            fmt::format("{} allows no bridge; root may write `allow br0` to /etc/qemu/bridge.conf",
-                        facts.bridge_helper)};
-  std::string bridges;
-  for (const std::string& bridge : facts.helper_bridges)
-    bridges += (bridges.empty() ? "" : ", ") + bridge;
-  return {"bridge helper", Verdict::good, "allows " + bridges};
+  std::string bridge = "BRIDGE";
+  for (const LinkFact& link : facts.links)
+    if (link.kind == "bridge" && !is_mark(link.alias)) bridge = link.name;
+  Check check{"bridge helper", Verdict::note, "", ""};
+  if (facts.bridge_helper.empty()) {
+    check.detail = "not here or not setuid; ordinary users have user-mode networking alone";
+  } else if (facts.helper_bridges.empty()) {
+    check.detail = fmt::format("{} allows no bridge to {}", facts.bridge_helper,
+                               facts.root ? "everybody" : "you");
+  } else {
+    std::string bridges;
+    for (const std::string& each : facts.helper_bridges)
+      bridges += (bridges.empty() ? "" : ", ") + each;
+    return {"bridge helper", Verdict::good, "allows " + bridges};
+  }
+  if (facts.root) {
+    check.verdict = Verdict::good;
+    check.detail = "not needed by root; " + check.detail;
+  }
+  check.cure = as_root(facts, "nutshell setup --bridge " + bridge);
+  return check;
 }
 
 Check check_identity(const Facts& facts) {
@@ -175,6 +190,13 @@ std::vector<Check> all_checks(House& house, const Facts& facts) {
                     fmt::format("{} free of {}", format_size_roughly(facts.memory_available),
                                 format_size_roughly(facts.memory_total))});
   check_volume_groups(house, checks);
+  if (house.root && host::find_program("nft"))
+    for (const std::string& machine : unguarded_machines(house))
+      checks.push_back({"rules", Verdict::bad,
+                        fmt::format("those of {}, which runs, were taken out of nftables", machine),
+                        "nutshell gc"});
+  for (const WayTrouble& each : way_troubles(house))
+    checks.push_back({each.name, each.bad ? Verdict::bad : Verdict::note, each.words, each.cure});
   for (const BridgeTrouble& each : bridge_troubles(house))
     checks.push_back(
         {"bridge " + each.bridge, each.bad ? Verdict::bad : Verdict::note, each.words});
@@ -197,9 +219,14 @@ Exit run_doctor(const Parsed&, House& house) {
   Table table{{"CHECK", "STATE", "DETAIL"}, {}};
   bool bad = false;
   for (const Check& check : all_checks(house, facts)) {
-    list.push(Json::object(
-        {{"name", check.name}, {"state", words(check.verdict)}, {"detail", check.detail}}));
-    table.rows.push_back({check.name, words(check.verdict), check.detail});
+    list.push(Json::object({{"name", check.name},
+                            {"state", words(check.verdict)},
+                            {"detail", check.detail},
+                            {"cure", check.cure.empty() ? Json() : Json(check.cure)}}));
+    table.rows.push_back({check.name, words(check.verdict),
+                          check.cure.empty()
+                              ? check.detail
+                              : fmt::format("{}; cured by `{}`", check.detail, check.cure)});
     bad = bad || check.verdict == Verdict::bad;
   }
   house.reporter.answer(Json::object({{"checks", list}}), table);

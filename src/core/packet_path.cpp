@@ -20,6 +20,7 @@ std::string why_absent(const PathDevice& device) {
   switch (device.role) {
     case PathRole::bridge: return "does not exist; make it again, and restart the machine";
     case PathRole::tap: return "does not exist; `nutshell restart` gives the machine a new one";
+    case PathRole::outer:
     case PathRole::uplink: return "does not exist";
   }
   return "";
@@ -27,6 +28,7 @@ std::string why_absent(const PathDevice& device) {
 
 std::string why_no_carrier(const PathDevice& device) {
   switch (device.role) {
+    case PathRole::outer:
     case PathRole::uplink:
       return "has no carrier; look at its cable, or at the device at its other end";
     case PathRole::bridge: return "has no carrier; none of its ports has one";
@@ -37,7 +39,7 @@ std::string why_no_carrier(const PathDevice& device) {
 
 std::optional<PathBreak> find_absent(const HostPath& path) {
   for (const PathDevice& device : path.devices)
-    if (!device.present) return PathBreak{device.name, why_absent(device)};
+    if (!device.present) return PathBreak{device.name, why_absent(device), ""};
   return std::nullopt;
 }
 
@@ -45,28 +47,31 @@ std::optional<PathBreak> find_down(const HostPath& path) {
   for (const PathDevice& device : path.devices)
     if (!device.up)
       return PathBreak{device.name,
-                       fmt::format("is down; `ip link set {} up` sets it up", device.name)};
+                       fmt::format("is down; `ip link set {} up` sets it up", device.name),
+                       fmt::format("ip link set {} up", device.name)};
   return std::nullopt;
 }
 
 std::optional<PathBreak> find_unplugged(const HostPath& path, const PathDevice& bridge) {
   for (const PathDevice& device : path.devices)
-    if (device.role != PathRole::bridge && device.master != bridge.name)
+    if ((device.role == PathRole::tap || device.role == PathRole::uplink) &&
+        device.master != bridge.name)
       return PathBreak{device.name,
                        fmt::format("is {}; `ip link set {} master {}` plugs it in",
                                    device.master.empty() ? "no port of " + bridge.name
                                                          : fmt::format("a port of {}, not of {}",
                                                                        device.master, bridge.name),
-                                   device.name, bridge.name)};
+                                   device.name, bridge.name),
+                       fmt::format("ip link set {} master {}", device.name, bridge.name)};
   return std::nullopt;
 }
 
 std::optional<PathBreak> find_dead(const HostPath& path) {
   for (const PathDevice& device : path.devices)
     if (!device.carrier && device.role != PathRole::bridge)
-      return PathBreak{device.name, why_no_carrier(device)};
+      return PathBreak{device.name, why_no_carrier(device), ""};
   for (const PathDevice& device : path.devices)
-    if (!device.carrier) return PathBreak{device.name, why_no_carrier(device)};
+    if (!device.carrier) return PathBreak{device.name, why_no_carrier(device), ""};
   return std::nullopt;
 }
 
@@ -77,7 +82,8 @@ std::optional<PathBreak> find_blocked(const HostPath& path) {
           device.name,
           fmt::format("is {}, by the spanning tree of its bridge; wait, or look at `bridge "
                       "link show dev {}`",
-                      device.port_state, device.name)};
+                      device.port_state, device.name),
+          ""};
   return std::nullopt;
 }
 
@@ -109,6 +115,7 @@ HostPath with_what_matters(const HostPath& path, const PathDevice& bridge) {
 
 std::string to_string(PathRole role) {
   switch (role) {
+    case PathRole::outer: return "outer";
     case PathRole::uplink: return "uplink";
     case PathRole::bridge: return "bridge";
     case PathRole::tap: return "tap";
@@ -129,11 +136,14 @@ std::optional<PathBreak> find_break(const HostPath& whole) {
         bridge->name,
         fmt::format("has no uplink: no port of it leads out of this host; `ip link set "
                     "DEVICE master {}` plugs one in",
-                    bridge->name)};
+                    bridge->name),
+        ""};
   if (!path.has_tap)
-    return PathBreak{"tap", "is not there: the machine does not run; `nutshell start` starts it"};
+    return PathBreak{"tap", "is not there: the machine does not run; `nutshell start` starts it",
+                     ""};
   if (auto found = find_dead(path)) return found;
-  return find_blocked(path);
+  if (auto found = find_blocked(path)) return found;
+  return find_hidden_break(path);
 }
 
 }  // namespace nutshell

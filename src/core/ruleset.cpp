@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <sstream>
 
 #include "nutshell/values.hpp"
 
@@ -145,14 +146,35 @@ const FilterChain* Ruleset::find(const FilterChain& beside, std::string_view nam
   return nullptr;
 }
 
-bool Ruleset::has_opaque(std::string_view family) const {
-  const auto is_opaque = [](const RuleCondition& each) { return each.about == About::opaque; };
-  for (const FilterChain& chain : chains)
-    for (const FilterRule& rule : chain.rules)
-      if (chain.family == family &&
-          std::any_of(rule.conditions.begin(), rule.conditions.end(), is_opaque))
-        return true;
-  return false;
+bool Ruleset::has_iptables(std::string_view family) const {
+  return std::any_of(chains.begin(), chains.end(), [&](const FilterChain& chain) {
+    return chain.family == family && chain.iptables;
+  });
+}
+
+void add_devices(Ruleset& ruleset, std::string_view listing) {
+  std::istringstream lines{std::string(listing)};
+  std::string table, chain;
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    std::string first, second, third;
+    words >> first >> second >> third;
+    if (first == "table") table = third;
+    if (first == "chain") chain = second;
+    const std::size_t from = line.find(" device"), to = line.find(" priority ");
+    if (first != "type" || from == std::string::npos || to == std::string::npos) continue;
+    // `device "em1"`, or `devices = { em1, em2 }`.
+    std::string names = line.substr(from + 7, to - from - 7);
+    std::replace_if(
+        names.begin(), names.end(),
+        [](char c) { return c == '"' || c == ',' || c == '{' || c == '}' || c == '='; }, ' ');
+    std::istringstream each(names);
+    for (FilterChain& known : ruleset.chains)
+      if (known.family == "netdev" && known.table == table && known.name == chain &&
+          known.devices.empty())
+        for (std::string name; each >> name;)
+          if (name != "s") known.devices.push_back(name);
+  }
 }
 
 std::vector<FilterHit> find_drops(const Ruleset& ruleset, const Crossing& crossing) {

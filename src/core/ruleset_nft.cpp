@@ -204,6 +204,20 @@ FilterChain chain_of(const Json& json) {
   return chain;
 }
 
+void add_counted(const Json& set, Ruleset& ruleset) {
+  const Json* list = set.find("elem");
+  if (!list || !list->is_array()) return;
+  for (const Json& each : list->as_array()) {
+    const Json* elem = inside(each, "elem");
+    const Json* counter = elem ? inside(*elem, "counter") : nullptr;
+    const Json* value = elem ? inside(*elem, "val") : nullptr;
+    if (counter && value && value->is_string())
+      ruleset.counted.push_back({set.text("family"), set.text("table"), set.text("name"),
+                                 value->as_string(),
+                                 static_cast<std::uint64_t>(counter->integer("packets"))});
+  }
+}
+
 }  // namespace
 
 Ruleset parse_nft_ruleset(std::string_view text) {
@@ -222,6 +236,7 @@ Ruleset parse_nft_ruleset(std::string_view text) {
       if (const Json* item = each.find(kind))
         if (const Json* elements = item->find("elem"))
           named[key(*item, item->text("name"))] = elements;
+    if (const Json* set = each.find("set")) add_counted(*set, ruleset);
     if (const Json* chain = each.find("chain")) {
       places[key(*chain, chain->text("name"))] = ruleset.chains.size();
       ruleset.chains.push_back(chain_of(*chain));

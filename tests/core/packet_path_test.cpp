@@ -100,3 +100,90 @@ TEST_CASE("what is gone, what is blocked, what does not run") {
   path.devices.clear();
   CHECK(broken_at(path).empty());
 }
+
+namespace {
+
+PathFilter filter(bool certain, bool ours = false) {
+  PathFilter each;
+  each.where = "ip filter FORWARD, whose policy is drop";
+  each.owner = "Docker's ";
+  each.in = each.out = true;
+  each.certain = certain;
+  each.ours = ours;
+  each.cure = "iptables -I DOCKER-USER -i br0 -o br0 -j ACCEPT";
+  return each;
+}
+
+HostPath routed_path() {
+  HostPath path;
+  path.devices = {device(PathRole::outer, "eth0"), device(PathRole::bridge, "nat0"),
+                  device(PathRole::tap, "nt0")};
+  path.devices[0].master = "";
+  path.devices[2].master = "nat0";
+  path.route = PathRoute{};
+  path.route->forwarding = "net.ipv4.ip_forward";
+  return path;
+}
+
+}  // namespace
+
+TEST_CASE("a foreign filter is named with its cure, a perhaps is not") {
+  HostPath path = whole_path();
+  path.devices[1].filters = {filter(false)};
+  CHECK(broken_at(path).empty());
+  path.devices[1].filters.push_back(filter(true));
+  const auto found = find_break(path);
+  REQUIRE(found);
+  CHECK(found->device == "br0");
+  CHECK(found->cure == "iptables -I DOCKER-USER -i br0 -o br0 -j ACCEPT");
+  CHECK(found->why.find("Docker's ip filter FORWARD") != std::string::npos);
+}
+
+TEST_CASE("a filter of ours breaks only while it counts") {
+  HostPath path = whole_path();
+  path.devices[2].filters = {filter(true, true)};
+  path.devices[2].filters[0].packets = 12;
+  CHECK(broken_at(path).empty());
+  path.devices[2].filters[0].rising = 3;
+  CHECK(broken_at(path) == "nt0");
+}
+
+TEST_CASE("a link that is down is named before any filter") {
+  HostPath path = whole_path();
+  path.devices[1].filters = {filter(true)};
+  path.devices[0].up = path.devices[0].carrier = false;
+  CHECK(broken_at(path) == "em1");
+}
+
+TEST_CASE("frames that are too large for one end are told, unless it was asked for") {
+  HostPath path = whole_path();
+  path.devices[0].mtu = path.devices[1].mtu = 1400;
+  path.devices[2].mtu = 1500;
+  CHECK(broken_at(path) == "em1");
+  CHECK(find_break(path)->cure == "ip link set em1 mtu 1500");
+  path.devices[0].mtu = 9000;
+  CHECK(broken_at(path) == "nt0");
+  path.told_mtu = 1500;
+  CHECK(broken_at(path).empty());
+}
+
+TEST_CASE(
+    "a routed path is broken where the host does not forward, has no route, or drops answers") {
+  HostPath path = routed_path();
+  CHECK(broken_at(path).empty());
+  path.route->strict = "eth1";
+  CHECK(broken_at(path) == "eth1");
+  CHECK(find_break(path)->cure == "sysctl -w net.ipv4.conf.eth1.rp_filter=2");
+  path.route->refused = true;
+  CHECK(find_break(path)->why.find("no route to the outside") != std::string::npos);
+  path.route->forwards = false;
+  CHECK(find_break(path)->cure == "sysctl -w net.ipv4.ip_forward=1");
+}
+
+TEST_CASE("who does not answer is named where it was asked") {
+  HostPath path = routed_path();
+  path.dead = DeadNeighbour{"eth0", "192.0.2.1", false};
+  CHECK(broken_at(path) == "eth0");
+  path.dead = DeadNeighbour{"nat0", "10.75.0.2", true};
+  CHECK(find_break(path)->why.find("the machine's address") != std::string::npos);
+}

@@ -143,7 +143,7 @@ TEST_CASE("verdict maps and named sets are followed") {
 TEST_CASE("iptables-save shows what nft's JSON leaves out") {
   Ruleset ruleset = parse_nft_ruleset(nft(
       docker + rule("DOCKER-USER", R"({"xt":{"type":"match","name":"physdev"}},{"accept":null})")));
-  CHECK(ruleset.has_opaque("ip"));
+  CHECK(ruleset.has_iptables("ip"));
   merge_iptables(ruleset,
                  "*filter\n:FORWARD DROP [3:1]\n:DOCKER-USER - [0:0]\n"
                  "[5:50] -A FORWARD -j DOCKER-USER\n"
@@ -241,6 +241,19 @@ TEST_CASE("the bridge family sees ports") {
         "nft insert rule bridge lan fwd iifname '\"nt12ab-*\"' accept && nft insert rule bridge "
         "lan fwd oifname '\"nt12ab-*\"' accept");
   CHECK(find_drops(ruleset, bridged()).empty());
+}
+
+TEST_CASE("devices of netdev chains come from the text") {
+  Ruleset ruleset = parse_nft_ruleset(nft(
+      R"({"chain":{"family":"netdev","table":"lab","name":"in","hook":"ingress","prio":0,"policy":"drop"}},
+{"chain":{"family":"netdev","table":"lab","name":"two","hook":"ingress","prio":5,"policy":"drop"}})"));
+  add_devices(ruleset,
+              "table netdev lab {\n\tchain in {\n\t\ttype filter hook ingress device \"em1\" "
+              "priority filter; policy drop;\n\t}\n\tchain two {\n\t\ttype filter hook ingress "
+              "devices = { em2, em3 } priority filter + 5; policy drop;\n\t}\n}\n");
+  CHECK(ruleset.chains[0].devices == std::vector<std::string>{"em1"});
+  CHECK(ruleset.chains[1].devices == std::vector<std::string>{"em2", "em3"});
+  CHECK(find_drops(ruleset, {"netdev", "ingress", {}, "em1"}).size() == 1);
 }
 
 TEST_CASE("what is no listing is refused") {

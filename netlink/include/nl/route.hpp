@@ -68,6 +68,23 @@ struct RouteFilter {
 /// Every route of every table, cached clones left out; filtered here.
 std::vector<Route> list_routes(Socket& socket, const RouteFilter& filter = {});
 
+/// A packet that the kernel is asked about: to where, from whom, and by which link it came in (0:
+/// this host sends it).
+struct RouteQuestion {
+  Ip destination{};
+  Ip source{};
+  int incoming = 0;
+};
+/// What the kernel would do with it: `error` 0 and the route, or the errno with which it refuses it
+/// (EHOSTUNREACH and ENETUNREACH: no route, or it does not forward; EINVAL and EXDEV: its source
+/// does not belong to that link, rp_filter).
+struct RouteAnswer {
+  int error = 0;
+  Route route{};
+};
+/// Sends nothing but the question.
+RouteAnswer look_up_route(Socket& socket, const RouteQuestion& question);
+
 /// Adds; EEXIST where the same destination, priority and table is there.
 void add_route(Socket& socket, const Route& route);
 /// Adds behind those with the same destination, priority and table; EEXIST where the very same is

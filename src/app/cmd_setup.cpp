@@ -1,0 +1,163 @@
+// setup: what an ordinary host lacks is written, each change shown first and recorded with its
+// inverse before it is made, so that --undo finds it whatever happened in between.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "app/cmd.hpp"
+#include "app/interrupt.hpp"
+#include "host/files.hpp"
+#include "host/lock.hpp"
+#include "host/setup.hpp"
+
+namespace nutshell {
+namespace {
+
+constexpr auto lock_patience = std::chrono::seconds(60);
+
+using Changes = std::vector<SetupChange>;
+
+std::string record_file(const House& house) { return house.paths.state + "/setup.json"; }
+
+Changes read_record(const House& house) {
+  Changes changes;
+  const auto text = host::read_file(record_file(house), 16 * mebi);
+  if (!text) return changes;
+  const Json json = Json::parse(*text);
+  for (const Json& each : json.at("changes").as_array())
+    changes.push_back(setup_change_from_json(each));
+  return changes;
+}
+
+void write_record(const House& house, const Changes& changes) {
+  if (changes.empty()) return host::drop_file(record_file(house));
+  Json list = Json::array();
+  for (const SetupChange& change : changes) list.push(to_json(change));
+  host::write_file(record_file(house), Json::object({{"changes", list}}).dump(true) + "\n");
+}
+
+Json change_json(const SetupChange& change) {
+  return Json::object({{"description", change.words},
+                       {"path", change.path.empty() ? Json() : Json(change.path)},
+                       {"name", change.name.empty() ? Json() : Json(change.name)}});
+}
+
+/// What a file gets that it had not, each line with a plus before it.
+std::string added_lines(const SetupChange& change) {
+  if (change.kind != SetupChange::Kind::file) return "";
+  const std::string before = change.before.value_or("");
+  std::string added =
+      change.after.starts_with(before) ? change.after.substr(before.size()) : change.after;
+  std::string text;
+  for (std::size_t at = 0; at < added.size();) {
+    const std::size_t end = std::min(added.find('\n', at), added.size());
+    if (end > at) text += "    + " + added.substr(at, end - at) + "\n";
+    at = end + 1;
+  }
+  return text;
+}
+
+void report(const House& house, const char* verb, const Changes& changes,
+            const std::vector<std::string>& remarks, const std::string& nothing) {
+  Json list = Json::array(), left = Json::array();
+  std::string text;
+  for (const SetupChange& change : changes) {
+    list.push(change_json(change));
+    text += fmt::format("{}{}\n{}", verb, change.words, added_lines(change));
+  }
+  for (const std::string& remark : remarks) {
+    left.push(remark);
+    text += remark + "\n";
+  }
+  house.reporter.answer(Json::object({{"changes", list}, {"remarks", left}}),
+                        text.empty() ? nothing + "\n" : text);
+}
+
+Exit undo(House& house) {
+  Changes changes = read_record(house);
+  if (house.dry()) {
+    report(house, "would take back: ", Changes(changes.rbegin(), changes.rend()), {},
+           "there is nothing to undo");
+    return Exit::done;
+  }
+  Changes taken;
+  std::vector<std::string> remarks;
+  // A module is loaded last: what it is loaded with has to be taken back before.
+  std::stable_partition(changes.begin(), changes.end(), [](const SetupChange& change) {
+    return change.kind == SetupChange::Kind::module;
+  });
+  while (!changes.empty()) {
+    check_interrupt();
+    if (const auto remark = host::take_back(changes.back())) remarks.push_back(*remark);
+    taken.push_back(changes.back());
+    changes.pop_back();
+    write_record(house, changes);
+  }
+  report(house, "taken back: ", taken, remarks, "there is nothing to undo");
+  return Exit::done;
+}
+
+SetupWish wish_of(const Parsed& args) {
+  SetupWish wish;
+  for (const std::string& bridge : args.values("bridge")) {
+    if (!is_interface_name(bridge))
+      throw UsageError(fmt::format("--bridge '{}' is no name of a bridge", printable(bridge)));
+    wish.bridges.push_back(bridge);
+  }
+  wish.user = args.value("user").value_or("");
+  if (wish.user.find_first_of("/ \n") != std::string::npos || wish.user.starts_with("."))
+    throw UsageError(fmt::format("--user '{}' is no name of a user", printable(wish.user)));
+  if (args.has("user") && wish.bridges.empty())
+    throw UsageError("--user says who may use a bridge; say which with --bridge");
+  return wish;
+}
+
+}  // namespace
+
+Exit run_setup(const Parsed& args, House& house) {
+  const SetupWish wish = wish_of(args);
+  if (args.has("undo") && !wish.bridges.empty())
+    throw UsageError("--undo takes back all that setup did; leave --bridge out");
+  if (!house.root && !house.dry())
+    throw Failed("setup changes this host, which root may do; run it with sudo");
+  std::optional<host::Lock> lock;
+  if (!house.dry()) {
+    host::make_directories(house.paths.state);
+    lock = host::Lock::exclusive(house.paths.state + "/setup.lock", lock_patience, "setup");
+  }
+  if (args.has("undo")) return undo(house);
+  const SetupPlan plan = plan_setup(wish, host::observe_setup(wish));
+  const std::string nothing = "this host has all that setup gives it";
+  if (house.dry()) {
+    report(house, "would ", plan.changes, plan.remarks, nothing);
+    return Exit::done;
+  }
+  Changes record = read_record(house);
+  for (const SetupChange& change : plan.changes) {
+    check_interrupt();
+    house.reporter.step(change.words);
+    record.push_back(change);
+    write_record(house, record);
+    try {
+      host::make_change(change);
+    } catch (const Interrupted&) {
+      throw;
+    } catch (const Error& error) {
+      // What is half done is taken back with the rest; an account that could not be made may be
+      // somebody else's.
+      if (change.kind == SetupChange::Kind::user || change.kind == SetupChange::Kind::group)
+        record.pop_back();
+      write_record(house, record);
+      throw Error(error.exit(),
+                  fmt::format("setup could not {}: {}; what it did before stands, and "
+                              "`nutshell setup --undo` takes it back",
+                              change.words, error.what()));
+    }
+  }
+  house.reporter.steps_over();
+  report(house, "", plan.changes, plan.remarks, nothing);
+  return Exit::done;
+}
+
+}  // namespace nutshell

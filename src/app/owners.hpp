@@ -1,0 +1,27 @@
+// Whose a value is: an address, a MAC, a port, a link, a file, a process.
+#pragma once
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "app/house.hpp"
+
+namespace nutshell {
+
+struct Owner {
+  std::string what;  ///< "MAC", "address", "display", "port", "tap", "file", "volume", "process"
+  std::string cloud, machine;
+  std::string detail;  ///< "NIC 0 on bridge br0"
+  std::string since, foreign;
+};
+
+/// Everybody who has it; none when nobody is known. Throws UsageError when it is nothing of the
+/// kind.
+std::vector<Owner> find_owners(House& house, const std::string& value);
+/// Of a path, or of "VG/LV".
+std::vector<Owner> find_owners_of_file(House& house, const std::string& path);
+/// The machine that has it by `detail`: what it is to that machine, in words; "" it has it not.
+std::vector<Owner> machines_with(House& house, const std::string& what,
+                                 const std::function<std::string(const MachineRow&)>& detail);
+
+}  // namespace nutshell

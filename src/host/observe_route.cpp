@@ -1,0 +1,195 @@
+// The kernel is its own best witness: asked for the route of a packet that comes in by the bridge,
+// it applies forwarding, policy routing and rp_filter as it would to the packet itself.
+#include "host/observe_route.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "host/ruleset.hpp"
+#include "nl/address.hpp"
+#include "nl/error.hpp"
+#include "nl/link.hpp"
+#include "nl/neighbour.hpp"
+#include "nl/route.hpp"
+#include "nutshell/error.hpp"
+#include "nutshell/facts.hpp"
+
+namespace nutshell::host {
+namespace {
+
+nl::Ip to_ip(Ipv4 address) { return nl::Ip::v4(address.value); }
+
+std::string name_of(const std::vector<nl::Link>& links, int index) {
+  for (const nl::Link& link : links)
+    if (link.index == index) return link.name;
+  return "";
+}
+
+bool is_strict(int error) { return error == EINVAL || error == EXDEV; }
+
+const nl::NextHop* first_hop(const nl::Route& route) {
+  return route.hops.empty() ? nullptr : &route.hops.front();
+}
+
+/// The default route that is used: the lowest metric of the main table.
+std::optional<nl::Route> default_route(nl::Socket& socket) {
+  std::optional<nl::Route> best;
+  for (nl::Route& each :
+       nl::list_routes(socket, {.family = nl::Family::v4, .table = nl::table_main}))
+    if (each.destination.length == 0 && each.type == nl::RouteType::unicast &&
+        (!best || each.priority < best->priority))
+      best = std::move(each);
+  return best;
+}
+
+/// A link by which packets from there would come in and be dropped.
+std::string strict_link(nl::Socket& socket, const std::vector<nl::Link>& links,
+                        const RouteWish& wish, int bridge, const std::string& outer) {
+  const bool dropped = reverse_path_drops() > 0;
+  std::vector<int> with_address;
+  for (const nl::Address& each : nl::list_addresses(socket, {.family = nl::Family::v4}))
+    with_address.push_back(each.index);
+  for (const nl::Link& link : links) {
+    if (link.loopback || link.index == bridge || !link.up) continue;
+    if (link.name != outer && (!dropped || std::find(with_address.begin(), with_address.end(),
+                                                     link.index) == with_address.end()))
+      continue;
+    if (reverse_path_filter(link.name) != 1) continue;
+    const auto back = nl::look_up_route(
+        socket,
+        {.destination = to_ip(*wish.guest), .source = to_ip(*wish.to), .incoming = link.index});
+    if (is_strict(back.error)) return link.name;
+  }
+  return "";
+}
+
+void read_forwarding(const std::string& bridge, PathRoute& route) {
+  // The link's own setting is the one that counts; the whole one sets them all.
+  route.forwarding = "net.ipv4.ip_forward";
+  route.forwards = setting(fmt::format("net/ipv4/conf/{}/forwarding", bridge)) != "0";
+  if (!route.forwards && setting("net/ipv4/ip_forward") == "1")
+    route.forwarding = fmt::format("net.ipv4.conf.{}.forwarding", bridge);
+}
+
+void ask_for_packet(nl::Socket& socket, const std::vector<nl::Link>& links, const RouteWish& wish,
+                    int bridge, SeenRoute& seen) {
+  const auto out = nl::look_up_route(
+      socket, {.destination = to_ip(*wish.to), .source = to_ip(*wish.guest), .incoming = bridge});
+  if (is_strict(out.error))
+    seen.route.strict = name_of(links, bridge);
+  else if (out.error)
+    seen.route.refused = true;
+  else if (const nl::NextHop* hop = first_hop(out.route); hop && !seen.route.local)
+    seen.outer = name_of(links, hop->index);
+  if (!out.error && !seen.route.local)
+    seen.route.strict = strict_link(socket, links, wish, bridge, seen.outer);
+  if (!seen.route.strict.empty()) seen.route.strict_drops = reverse_path_drops();
+}
+
+SeenRoute route_to(nl::Socket& socket, const std::vector<nl::Link>& links, const RouteWish& wish) {
+  SeenRoute seen;
+  seen.route.to = to_string(*wish.to);
+  const auto answer = nl::look_up_route(socket, {.destination = to_ip(*wish.to)});
+  seen.route.refused = answer.error != 0;
+  seen.route.local = !answer.error && answer.route.type == nl::RouteType::local;
+  if (answer.error || seen.route.local) return seen;
+  if (const nl::NextHop* hop = first_hop(answer.route)) {
+    seen.outer = name_of(links, hop->index);
+    seen.route.gateway = hop->gateway.text();
+  }
+  return seen;
+}
+
+}  // namespace
+
+std::optional<SeenRoute> observe_route(const RouteWish& wish) {
+  try {
+    nl::Socket socket;
+    const std::vector<nl::Link> links = nl::list_links(socket, {.counters = false});
+    int bridge = 0;
+    for (const nl::Link& link : links)
+      if (link.name == wish.bridge) bridge = link.index;
+    SeenRoute seen;
+    if (wish.to) {
+      seen = route_to(socket, links, wish);
+    } else {
+      const auto route = default_route(socket);
+      if (!route) return std::nullopt;
+      if (const nl::NextHop* hop = first_hop(*route)) {
+        seen.outer = name_of(links, hop->index);
+        seen.route.gateway = hop->gateway.text();
+      }
+    }
+    read_forwarding(wish.bridge, seen.route);
+    if (wish.to && wish.guest && bridge && seen.route.forwards && !seen.route.refused)
+      ask_for_packet(socket, links, wish, bridge, seen);
+    return seen;
+  } catch (const nl::Error& error) {
+    throw SystemError(error.code(), error.subject() + ": cannot " + error.operation());
+  }
+}
+
+std::optional<DeadNeighbour> observe_neighbours(const std::string& bridge,
+                                                const std::optional<Ipv4>& guest,
+                                                const std::string& outer,
+                                                const std::string& next_hop) {
+  try {
+    nl::Socket socket;
+    const auto links = nl::list_links(socket, {.counters = false});
+    for (const nl::Neighbour& each :
+         nl::list_neighbours(socket, {.index = 0, .family = nl::Family::v4})) {
+      if ((each.state & nl::neighbour_state::failed) == 0) continue;
+      const std::string link = name_of(links, each.index), address = each.ip.text();
+      if (guest && link == bridge && address == to_string(*guest))
+        return DeadNeighbour{link, address, true};
+      if (!next_hop.empty() && link == outer && address == next_hop)
+        return DeadNeighbour{link, address, false};
+    }
+    return std::nullopt;
+  } catch (const nl::Error& error) {
+    throw SystemError(error.code(), error.subject() + ": cannot " + error.operation());
+  }
+}
+
+std::vector<std::string> strict_links() {
+  try {
+    nl::Socket socket;
+    const auto route = default_route(socket);
+    const nl::NextHop* hop = route ? first_hop(*route) : nullptr;
+    std::vector<std::string> names;
+    const auto addresses = nl::list_addresses(socket, {.index = 0, .family = nl::Family::v4});
+    for (const nl::Link& link : nl::list_links(socket, {.counters = false})) {
+      const bool has_address =
+          std::any_of(addresses.begin(), addresses.end(),
+                      [&](const nl::Address& each) { return each.index == link.index; });
+      if (has_address && !link.loopback && link.up && !is_mark(link.alias) &&
+          (!hop || hop->index != link.index) && reverse_path_filter(link.name) == 1)
+        names.push_back(link.name);
+    }
+    return names;
+  } catch (const nl::Error& error) {
+    throw SystemError(error.code(), error.subject() + ": cannot " + error.operation());
+  }
+}
+
+std::optional<Ipv4> neighbour_address(const std::string& bridge, Mac mac) {
+  try {
+    nl::Socket socket;
+    const auto link = nl::find_link(socket, bridge);
+    if (!link) return std::nullopt;
+    for (const nl::Neighbour& each :
+         nl::list_neighbours(socket, {.index = link->index, .family = nl::Family::v4})) {
+      Mac seen;
+      if (each.mac)
+        for (const std::uint8_t byte : *each.mac) seen.value = seen.value << 8 | byte;
+      if (each.mac && seen == mac) return Ipv4{each.ip.as_v4()};
+    }
+    return std::nullopt;
+  } catch (const nl::Error&) {
+    return std::nullopt;
+  }
+}
+
+}  // namespace nutshell::host

@@ -1,0 +1,158 @@
+// Every change is looked at before it is taken back: what is not as we left it was changed by
+// somebody else, and of that only our own part goes.
+#include "host/setup.hpp"
+
+#include <fmt/format.h>
+#include <grp.h>
+#include <shadow.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+
+#include "host/files.hpp"
+#include "host/tool.hpp"
+#include "nutshell/error.hpp"
+
+namespace nutshell::host {
+namespace {
+
+std::optional<FileRights> rights_of(const std::string& path) {
+  struct stat facts {};
+  if (::stat(path.c_str(), &facts) != 0) return std::nullopt;
+  return FileRights{facts.st_uid, facts.st_gid, facts.st_mode & 07777U};
+}
+
+void set_rights(const std::string& path, const FileRights& rights) {
+  // chown takes the setuid bit away, so it comes first.
+  if (::chown(path.c_str(), rights.uid, rights.gid) != 0)
+    throw SystemError(errno, path + ": cannot be given to another owner");
+  if (::chmod(path.c_str(), rights.mode) != 0)
+    throw SystemError(errno, path + ": its rights cannot be changed");
+}
+
+std::optional<unsigned> group_number(const std::string& name) {
+  std::array<char, 16384> room{};
+  struct group entry {};
+  struct group* found = nullptr;
+  if (::getgrnam_r(name.c_str(), &entry, room.data(), room.size(), &found) != 0 || !found)
+    return std::nullopt;
+  return found->gr_gid;
+}
+
+FileRights resolved(const SetupChange& change) {
+  FileRights rights = change.new_rights;
+  if (change.group.empty()) return rights;
+  const auto number = group_number(change.group);
+  if (!number) throw Failed(fmt::format("there is no group {}", change.group));
+  rights.gid = *number;
+  return rights;
+}
+
+/// Waits for one that makes it at this moment, because its setup was killed (lckpwdf(3), 15 s).
+bool has_account(const SetupChange& change) {
+  if (::lckpwdf() == 0) ::ulckpwdf();
+  const bool user = change.kind == SetupChange::Kind::user;
+  const Tool tool{
+      .argv = {"getent", user ? "passwd" : "group", change.name}, .input = {}, .environment = {}};
+  return run(tool).status == 0;
+}
+
+/// To its end, even when this command is killed: half an account is worse than one too many.
+void run_quietly(std::vector<std::string> words) {
+  Tool tool{.argv = std::move(words), .input = {}, .environment = {}};
+  tool.orphan_signal = SIGCONT;
+  (void)output_of(tool);
+}
+
+void reload(const std::string& module) {
+  run_quietly({"modprobe", "-r", module});
+  run_quietly({"modprobe", module});
+}
+
+void put_file(const SetupChange& change) {
+  for (const std::string& folder : change.directories)
+    if (::mkdir(folder.c_str(), 0755) != 0 && errno != EEXIST)
+      throw SystemError(errno, folder + ": cannot be made");
+  if (read_file(change.path) != change.before)
+    throw Conflict(fmt::format("{} has been changed at this moment; run setup again", change.path));
+  write_file(change.path, change.after, change.new_rights.mode);
+  set_rights(change.path, change.new_rights);
+}
+
+std::optional<std::string> take_file_back(const SetupChange& change) {
+  drop_temporaries(change.path.substr(0, change.path.rfind('/')));
+  const Restored restored = restored_text(change, read_file(change.path));
+  if (!restored.leave && restored.remove) {
+    drop_file(change.path);
+    for (auto folder = change.directories.rbegin(); folder != change.directories.rend(); ++folder)
+      ::rmdir(folder->c_str());  // somebody may have put something into it
+  } else if (!restored.leave && restored.text) {
+    const auto now = rights_of(change.path).value_or(change.new_rights);
+    const FileRights rights =
+        change.old_rights && now == change.new_rights ? *change.old_rights : now;
+    write_file(change.path, *restored.text, rights.mode);
+    set_rights(change.path, rights);
+  }
+  if (!restored.others_changed_it) return std::nullopt;
+  return restored.leave
+             ? fmt::format("{} was taken away by somebody else", change.path)
+             : fmt::format("{} was changed by somebody else, too; our lines alone were taken out",
+                           change.path);
+}
+
+std::optional<std::string> take_rights_back(const SetupChange& change) {
+  const auto now = rights_of(change.path);
+  if (!now || !change.old_rights || *now == *change.old_rights) return std::nullopt;
+  FileRights ours = change.new_rights;
+  if (const auto number = group_number(change.group)) ours.gid = *number;
+  if (*now != ours)
+    return fmt::format("{} was given other rights by somebody else, and keeps them", change.path);
+  set_rights(change.path, *change.old_rights);
+  return std::nullopt;
+}
+
+unsigned number_in(const std::string& path) {
+  const auto text = read_file(path).value_or("");
+  return static_cast<unsigned>(std::strtoul(text.c_str(), nullptr, 10));
+}
+
+}  // namespace
+
+void make_change(const SetupChange& change) {
+  switch (change.kind) {
+    case SetupChange::Kind::file: return put_file(change);
+    case SetupChange::Kind::rights: return set_rights(change.path, resolved(change));
+    case SetupChange::Kind::group: return run_quietly({"groupadd", "--system", change.name});
+    case SetupChange::Kind::user:
+      return run_quietly({"useradd", "--system", "--user-group", "--no-create-home", "--home-dir",
+                          "/nonexistent", "--shell", "/usr/sbin/nologin", change.name});
+    case SetupChange::Kind::module: return reload(change.name);
+  }
+}
+
+std::optional<std::string> take_back(const SetupChange& change) {
+  switch (change.kind) {
+    case SetupChange::Kind::file: return take_file_back(change);
+    case SetupChange::Kind::rights: return take_rights_back(change);
+    case SetupChange::Kind::group:
+      if (has_account(change)) run_quietly({"groupdel", change.name});
+      return std::nullopt;
+    case SetupChange::Kind::user:
+      if (has_account(change)) run_quietly({"userdel", change.name});
+      return std::nullopt;
+    case SetupChange::Kind::module:
+      if (number_in(fmt::format("/sys/module/{}/refcnt", change.name)))
+        return fmt::format(
+            "machines run, so {0} is as it was loaded until they are off: then run `modprobe -r "
+            "{0} && modprobe {0}`",
+            change.name);
+      reload(change.name);
+      return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+}  // namespace nutshell::host

@@ -1,0 +1,107 @@
+// Where the files are that setup writes, and what is in them now.
+#include <fmt/format.h>
+#include <grp.h>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+
+#include "host/files.hpp"
+#include "host/setup.hpp"
+
+namespace nutshell::host {
+namespace {
+
+constexpr const char* helpers[] = {"/usr/lib/qemu/qemu-bridge-helper",
+                                   "/usr/libexec/qemu-bridge-helper"};
+
+std::optional<FileRights> rights_of(const std::string& path) {
+  struct stat facts {};
+  if (::stat(path.c_str(), &facts) != 0) return std::nullopt;
+  return FileRights{facts.st_uid, facts.st_gid, facts.st_mode & 07777U};
+}
+
+/// What is there under that name; a link's target is what counts, and what is written.
+FoundFile found(const std::string& path) {
+  FoundFile file;
+  char* real = ::realpath(path.c_str(), nullptr);
+  file.path = real ? real : path;
+  std::free(real);
+  file.text = read_file(file.path);
+  file.rights = rights_of(file.path);
+  for (std::size_t at = file.path.rfind('/'); at != std::string::npos && at > 0;
+       at = file.path.rfind('/', at - 1)) {
+    const std::string folder = file.path.substr(0, at);
+    if (file_exists(folder)) break;
+    file.missing_directories.insert(file.missing_directories.begin(), folder);
+  }
+  return file;
+}
+
+std::optional<std::pair<unsigned, unsigned>> user_named(const std::string& name) {
+  std::array<char, 16384> room{};
+  passwd entry{}, *found = nullptr;
+  if (::getpwnam_r(name.c_str(), &entry, room.data(), room.size(), &found) != 0 || !found)
+    return std::nullopt;
+  return std::pair{found->pw_uid, found->pw_gid};
+}
+
+std::optional<unsigned> group_named(const std::string& name) {
+  std::array<char, 16384> room{};
+  struct group entry {};
+  struct group* found = nullptr;
+  if (::getgrnam_r(name.c_str(), &entry, room.data(), room.size(), &found) != 0 || !found)
+    return std::nullopt;
+  return found->gr_gid;
+}
+
+void observe_helper(SetupFacts& facts) {
+  for (const char* path : helpers) {
+    facts.helper_is = rights_of(path);
+    if (!facts.helper_is) continue;
+    facts.helper = path;
+    facts.helper_may = ((facts.helper_is->mode & 04000) && facts.helper_is->uid == 0 &&
+                        (facts.helper_is->mode & 0001)) ||
+                       ::getxattr(path, "security.capability", nullptr, 0) > 0;
+    return;
+  }
+}
+
+void observe_module(SetupFacts& facts) {
+  for (const char* module : {"kvm_intel", "kvm_amd"}) {
+    const std::string folder = fmt::format("/sys/module/{}", module);
+    const auto nested = read_file(folder + "/parameters/nested");
+    if (!nested) continue;
+    facts.module = module;
+    facts.nested = nested->starts_with("Y") || nested->starts_with("1");
+    facts.built_in = !file_exists(folder + "/initstate");
+    const auto users = read_file(folder + "/refcnt").value_or("0");
+    facts.module_users = static_cast<unsigned>(std::strtoul(users.c_str(), nullptr, 10));
+  }
+}
+
+}  // namespace
+
+SetupFacts observe_setup(const SetupWish& wish) {
+  SetupFacts facts;
+  facts.bridge_conf = found("/etc/qemu/bridge.conf");
+  if (!wish.user.empty()) {
+    facts.user_conf = found(fmt::format("/etc/qemu/bridge.{}.conf", wish.user));
+    if (const auto user = user_named(wish.user)) facts.user_group = user->second;
+  }
+  facts.modprobe = found("/etc/modprobe.d/nutshell-kvm.conf");
+  facts.udev_rule = found("/etc/udev/rules.d/65-nutshell-kvm.rules");
+  facts.udev = file_exists("/etc/udev");
+  observe_helper(facts);
+  facts.qemu_user = user_named("nutshell-qemu").has_value();
+  facts.kvm_group = group_named("kvm");
+  facts.kvm_is = rights_of("/dev/kvm");
+  observe_module(facts);
+  return facts;
+}
+
+}  // namespace nutshell::host
