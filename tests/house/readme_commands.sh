@@ -65,6 +65,7 @@ may_end() { # may_end COMMAND STATUS MESSAGE
     volume) [[ $2 -eq 6 && $3 == *'there is no volume '* || $2 -eq 4 && $3 == *'is a file, of which'* ]] ;;
     launch) [[ $2 -eq 6 && $3 == *'there is no volume group vg01'* ]] ;;
     bridge) [[ $2 -eq 6 && $3 == *'has adopted nothing'* ]] || [[ $2 -eq 6 && $3 == *'there is no bridge br5'* ]] || [[ $2 -eq 1 && $3 == *'--persist: neither'* ]] ;;
+    setup) [[ $2 -eq 6 && $3 == *'there is no user alice'* ]] || [[ $2 -eq 6 && $3 == *'qemu-bridge-helper is not installed'* ]] ;;
     who) [[ $2 -eq 6 && $3 == *'nobody is known to have'* ]] ;;
     *) return 1 ;;
   esac
@@ -85,7 +86,7 @@ try() {
     [[ ${words[i]} != --group ]] || nutshell --quiet group create "${words[i + 1]}" >/dev/null
   done
   case $command in
-    launch | create | ls | pool | bridge | doctor | gc | recover | version | completion | who) ;;
+    launch | create | ls | pool | bridge | doctor | gc | recover | version | completion | who | setup) ;;
     volume)
       nutshell --quiet create ciab --accel tcg --disk 1M,file=on --nic none >/dev/null
       nutshell --quiet create web --accel tcg --disk 1M,file=on --nic none >/dev/null

@@ -1,0 +1,138 @@
+#!/usr/bin/env bash
+# setup and its undo, on copies of /etc and of what else they write, in this test's own mount namespace: shown first, each change
+# made once, taken back byte for byte; also after others have changed the same files, and after a kill at any moment.
+. "$(dirname "$0")/lib.sh"
+
+# The host of this test: its /etc, its bridge helper, its /dev/kvm, and a module with nesting off as the kernel shows it.
+mkdir "$scratch/etc"
+cp -a /etc/. "$scratch/etc"
+mount --bind "$scratch/etc" /etc
+rm -rf /etc/qemu /etc/modprobe.d/nutshell-kvm.conf
+mkdir -p /etc/udev/rules.d /etc/modprobe.d
+sed -i '/^nutshell-qemu:/d; /^kvm:/d' /etc/passwd /etc/group /etc/shadow /etc/gshadow
+helper=$(ls /usr/lib/qemu/qemu-bridge-helper /usr/libexec/qemu-bridge-helper 2>/dev/null | head -1)
+install -m 0755 "$helper" "$scratch/helper"
+mount --bind "$scratch/helper" "$helper"
+mknod "$scratch/kvm" c 10 232
+chmod 600 "$scratch/kvm"
+chown 0:0 "$scratch/kvm"
+[[ -e /dev/kvm ]] || { mount -t tmpfs none /dev -o mode=755; mknod /dev/kvm c 10 232; mknod /dev/null c 1 3; mknod /dev/urandom c 1 9; }
+mount --bind "$scratch/kvm" /dev/kvm
+# A kernel's view of kvm_amd, and a modprobe that does to it what the real one does: it loads a module with the options of modprobe.d.
+mkdir -p "$scratch/module/kvm_amd/parameters" "$scratch/bin"
+echo N >"$scratch/module/kvm_amd/parameters/nested"
+echo live >"$scratch/module/kvm_amd/initstate"
+echo 0 >"$scratch/module/kvm_amd/refcnt"
+mount --bind "$scratch/module" /sys/module
+cat >"$scratch/bin/modprobe" <<'END'
+#!/bin/sh
+[ "$1" = -r ] && exit 0
+if grep -qsx "options $1 nested=1" /etc/modprobe.d/*.conf; then echo Y; else echo N; fi >"/sys/module/$1/parameters/nested"
+END
+chmod 755 "$scratch/bin/modprobe"
+export PATH=$scratch/bin:$PATH
+ip link add br0 type bridge
+useradd --no-create-home alice
+
+# Everything that setup may touch, with rights; the accounts' backup copies are the account tools' own.
+world() {
+  (cd /etc && find . \( -name '*-' -o -name .pwd.lock \) -prune -o -printf '%p %M %U:%G\n' | sort && find . -type f ! -name '*-' ! -name .pwd.lock -exec sha256sum {} + | sort)
+  stat -c '%n %a %u:%g' "$helper" /dev/kvm
+  cat /sys/module/kvm_amd/parameters/nested
+}
+# The same as before, or what is not.
+unchanged() { # unchanged NAME, of a variable that holds a world
+  local -n want=$1
+  diff <(echo "$want") <(world) | head -20
+  [[ $(world) == "$want" ]]
+}
+undo() { nutshell --quiet setup --undo >/dev/null; }
+before=$(world)
+
+say "-- shown first"
+said=$(nutshell --dry-run setup --bridge br0 --user alice)
+check "a dry run shows the lines" matches "$said" '\+ allow br0'
+check "and what it does to the user" matches "$said" 'would .*alice may put machines on br0'
+check "and changes nothing" unchanged before
+check "nor leaves a trace" test ! -e "$root/state/setup.json"
+refuse 1 'needs|root may' setpriv --reuid 65534 --clear-groups "$nutshell_bin" --root "$scratch/other" setup
+refuse 2 'say which with --bridge' nutshell setup --user alice
+refuse 2 'no name of a bridge' nutshell setup --bridge 'br 0'
+refuse 2 'leave --bridge out' nutshell setup --undo --bridge br0
+refuse 6 'no user nobody-here' nutshell setup --bridge br0 --user nobody-here
+check "a refusal changes nothing" unchanged before
+
+say "-- made, and taken back"
+check "doctor misses nesting or the bridge helper" matches "$(nutshell doctor)" 'nutshell setup --bridge br0'
+said=$(nutshell setup --bridge br0 --user alice)
+check "it says what it did" matches "$said" 'setuid root'
+check "the user's bridge" matches "$(cat /etc/qemu/bridge.alice.conf)" '^allow br0$'
+check "for him alone" equal "$(stat -c '%a %U:%G' /etc/qemu/bridge.alice.conf)" "640 root:alice"
+check "included" matches "$(cat /etc/qemu/bridge.conf)" '^include /etc/qemu/bridge.alice.conf$'
+check "the helper is setuid root" equal "$(stat -c %a "$helper")" 4755
+check "the user of QEMUs" matches "$(getent passwd nutshell-qemu)" 'nologin$'
+check "/dev/kvm's group" equal "$(stat -c '%a %G' /dev/kvm)" '660 kvm'
+check "kept by udev" matches "$(cat /etc/udev/rules.d/65-nutshell-kvm.rules)" 'GROUP="kvm"'
+check "nesting is on" equal "$(cat /sys/module/kvm_amd/parameters/nested)" Y
+check "doctor finds the bridge allowed, as the user" matches "$(setpriv --reuid alice --regid alice --init-groups "$nutshell_bin" --root "$scratch/alice" doctor 2>&1)" 'bridge helper +ok +allows br0'
+after=$(world)
+check "a second time there is nothing to do" matches "$(nutshell setup --bridge br0 --user alice)" 'has all that setup gives it'
+check "and nothing is done" unchanged after
+check "a dry undo shows it" matches "$(nutshell --dry-run setup --undo)" 'would take back: load kvm_amd anew'
+check "and does nothing" unchanged after
+check "undo" undo
+check "byte for byte as before" unchanged before
+check "nothing is left to undo" matches "$(nutshell setup --undo)" 'nothing to undo'
+
+say "-- files that were there"
+mkdir /etc/qemu
+printf 'deny br9' >/etc/qemu/bridge.conf
+chown 0:alice /etc/qemu/bridge.conf
+chmod 640 /etc/qemu/bridge.conf
+printf '# mine\n' >/etc/modprobe.d/nutshell-kvm.conf
+before=$(world)
+check "setup for every user, in two steps" bash -c "'$nutshell_bin' --quiet --root '$root' setup --bridge br0 >/dev/null && '$nutshell_bin' --quiet --root '$root' setup --bridge br1 >/dev/null"
+check "what was there stays" equal "$(head -c 8 /etc/qemu/bridge.conf)" 'deny br9'
+check "both bridges are allowed" equal "$(grep -c '^allow br[01]$' /etc/qemu/bridge.conf)" 2
+check "the file keeps its rights" equal "$(stat -c '%a %G' /etc/qemu/bridge.conf)" '640 alice'
+check "undo takes both steps back" undo
+check "byte for byte as before" unchanged before
+
+say "-- others changed it since"
+n setup --bridge br0 >/dev/null
+echo 'allow br7' >>/etc/qemu/bridge.conf
+chmod 4711 "$helper"
+said=$(nutshell setup --undo)
+check "it is said" matches "$said" 'bridge.conf was changed by somebody else'
+check "of the helper, too" matches "$said" 'other rights by somebody else'
+check "theirs stays and ours goes" equal "$(cat /etc/qemu/bridge.conf)" $'deny br9\nallow br7'
+check "the helper keeps what they gave it" equal "$(stat -c %a "$helper")" 4711
+chmod 755 "$helper"
+printf 'deny br9' >/etc/qemu/bridge.conf
+check "the rest is as before" unchanged before
+
+say "-- a machine runs"
+echo 1 >/sys/module/kvm_amd/refcnt
+check "the module is left alone, which is said" matches "$(nutshell setup)" 'machines run, so kvm_amd keeps nesting off'
+check "nesting is still off" equal "$(cat /sys/module/kvm_amd/parameters/nested)" N
+echo 0 >/sys/module/kvm_amd/refcnt
+check "undo" undo
+check "byte for byte as before" unchanged before
+
+say "-- killed at any moment"
+bad=0
+for i in 1 2 3 4 5 6 7 8 9 10 11 12; do
+  timeout -s KILL "0.0$((i * 8))" "$nutshell_bin" --quiet --root "$root" setup --bridge br0 --user alice >/dev/null 2>&1
+  ((i % 3)) || timeout -s KILL 0.03 "$nutshell_bin" --quiet --root "$root" setup --undo >/dev/null 2>&1
+  undo && unchanged before || { bad=1; break; }
+done
+check "undo takes back whatever was done" test "$bad" -eq 0
+
+say "-- a tool that fails"
+printf '#!/bin/sh\necho "useradd: no" >&2\nexit 1\n' >"$scratch/bin/useradd"
+chmod 755 "$scratch/bin/useradd"
+refuse 1 'setup could not make the system user.*useradd: no' nutshell setup --bridge br0
+rm "$scratch/bin/useradd"
+check "undo" undo
+check "byte for byte as before" unchanged before
+finish
