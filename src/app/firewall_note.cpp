@@ -19,8 +19,10 @@ using Settings = std::vector<host::Setting>;
 constexpr auto lock_patience = std::chrono::seconds(60);
 constexpr const char* usual_table = "nutshell";
 
-// No network's name begins like this, so neither is a network's note or lock.
-std::string note_file(const House& house) { return networks_folder(house) + "/_host.note"; }
+// No network's name begins like this, so neither is a network's note or lock. A folder of its own:
+// what is half written there is nobody's who does not hold the lock.
+std::string own_folder(const House& house) { return networks_folder(house) + "/_host"; }
+std::string note_file(const House& house) { return own_folder(house) + "/_note"; }
 
 Json json_of(const Settings& settings) {
   Json list = Json::array();
@@ -41,9 +43,11 @@ Settings settings_of(const Json& list) {
 std::string networks_folder(const House& house) { return house.paths.state + "/networks"; }
 
 host::Lock lock_firewall(const House& house) {
-  host::make_directories(networks_folder(house));
-  return host::Lock::exclusive(networks_folder(house) + "/_host.lock", lock_patience,
-                               "the firewall");
+  host::make_directories(own_folder(house));
+  host::Lock lock =
+      host::Lock::exclusive(own_folder(house) + "/_lock", lock_patience, "the firewall");
+  host::drop_temporaries(own_folder(house));
+  return lock;
 }
 
 FirewallNote read_firewall_note(const House& house) {
