@@ -10,11 +10,13 @@
 #include <chrono>
 #include <filesystem>
 
+#include "app/network.hpp"
 #include "app/start.hpp"
 #include "host/files.hpp"
 #include "host/lock.hpp"
 #include "host/nft.hpp"
 #include "host/observe.hpp"
+#include "host/runtime_file.hpp"
 #include "host/sysctl.hpp"
 #include "host/tool.hpp"
 #include "nutshell/error.hpp"
@@ -56,7 +58,9 @@ Settings settings_of(const Json& list) {
 Note read_note(const House& house) {
   const auto text = host::read_file(note_file(house));
   if (!text) return {};
-  const Json json = Json::parse(*text);
+  const auto parsed = Json::try_parse(*text);
+  if (!parsed) return {};  // cut short by a crash of the host, so it was of an earlier boot
+  const Json& json = *parsed;
   if (json.text("boot_id") != house.boot_id ||
       json.text("network_namespace") != host::network_namespace())
     return {};
@@ -64,14 +68,16 @@ Note read_note(const House& house) {
 }
 
 void write_note(const House& house, const Note& note) {
+  const host::Lock lock = lock_notes(house);
   if (note.empty()) return host::drop_file(note_file(house));
-  host::write_file(note_file(house), Json::object({{"boot_id", house.boot_id},
-                                                   {"network_namespace", host::network_namespace()},
-                                                   {"table", note.table},
-                                                   {"ipv4", json_of(note.ipv4)},
-                                                   {"ipv6", json_of(note.ipv6)}})
-                                             .dump(true) +
-                                         "\n");
+  host::write_runtime_file(note_file(house),
+                           Json::object({{"boot_id", house.boot_id},
+                                         {"network_namespace", host::network_namespace()},
+                                         {"table", note.table},
+                                         {"ipv4", json_of(note.ipv4)},
+                                         {"ipv6", json_of(note.ipv6)}})
+                                   .dump(true) +
+                               "\n");
 }
 
 std::string own_mark(House& house) { return firewall_mark(house.registry().tag()); }
@@ -197,7 +203,11 @@ void note_forwarding(House& house, Note& note, const Family& family) {
 void stop_forwarding(House& house, Note& note, const Family& family) {
   Settings& settings = note.*family.noted;
   if (settings.empty()) return;
-  if (!another_forwards(house, family.word)) host::restore_settings(settings);
+  if (!another_forwards(house, family.word)) {
+    settings = host::still_as_we_set(std::move(settings));
+    write_note(house, note);
+    host::restore_settings(settings);
+  }
   settings.clear();
   write_note(house, note);
 }
@@ -232,7 +242,7 @@ void follow_networks(House& house, const std::vector<NetworkRow>& up) {
     else
       stop_forwarding(house, note, families[i]);
   }
-  if (note.empty()) host::drop_file(note_file(house));  // one of an earlier boot goes, too
+  if (note.empty()) write_note(house, note);  // one of an earlier boot goes, too
 }
 
 bool has_firewall(House& house) { return !read_note(house).empty(); }

@@ -31,6 +31,9 @@ std::string mark_of_network(House& house, const std::string& name);
 /// Names of the machines that have a NIC there, by cloud and name.
 std::vector<std::string> machines_on(House& house, const std::string& network);
 
+/// While it is held, nobody else writes into the folder of the notes (state/networks); what killed
+/// commands left half written there is swept.
+host::Lock lock_notes(const House& house);
 /// Writes the note of a network, from which `recover` knows it again. The note goes with the
 /// network's row.
 void note_network(House& house, const NetworkRow& row);
@@ -51,9 +54,11 @@ std::vector<std::string> lost_networks(House& house);
 /// Forgets networks that were made on demand and in which no machine has an address any more.
 void remove_unused_networks(House& house, Transaction& transaction);
 
-/// Rules, bridge and dnsmasq, with a line for each machine that has an address here.
+/// Rules, bridge and dnsmasq, with a line for each machine that runs here. Throws Conflict where
+/// somebody else has come to have its range since it was made.
 void ensure_network(House& house, const EnsureNetwork& step);
-/// Takes them down when no other machine runs on it; tells dnsmasq who is left otherwise.
+/// Takes them down when no other machine runs on it. (Otherwise dnsmasq is told who is left when
+/// the run is no more: tell_networks().)
 void leave_network(House& house, const LeaveNetwork& step);
 /// Tells the dnsmasq of each of these networks, where one runs, which machines there are now.
 void tell_networks(House& house, const std::vector<std::string>& networks);

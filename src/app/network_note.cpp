@@ -53,16 +53,15 @@ NetworkRow row_of(const std::string& name, const std::string& text) {
   return row;
 }
 
-/// While it is held, nobody else writes a note; what killed commands left half written is swept.
-host::Lock lock_notes(House& house) {
+}  // namespace
+
+host::Lock lock_notes(const House& house) {
   host::make_directories(folder(house));
   host::Lock lock = host::Lock::exclusive(folder(house) + "/_notes.lock", lock_patience,
                                           "the notes of the networks");
   host::drop_temporaries(folder(house));
   return lock;
 }
-
-}  // namespace
 
 bool needed_by_lost_machines(House& house, const std::string& network) {
   if (!host::file_exists(notes_file(house, network))) return false;

@@ -65,13 +65,19 @@ bool has(const std::vector<NetworkRow>& networks, const std::string& name) {
                      [&](const NetworkRow& row) { return row.name == name; });
 }
 
-/// Every machine that has an address on this network, with its name.
+/// Every machine that runs on this network, or is being started there, with its name. Who is
+/// stopped has its address still, but nobody would answer there.
 std::vector<host::DhcpHost> hosts_of(House& house, const NetworkRow& network) {
   std::vector<host::DhcpHost> hosts;
-  for (const MachineRow& row : house.registry().machines())
-    for (const NicSpec& nic : row.spec.nics)
+  const auto add = [&](const MachineSpec& spec, const MachineName& name) {
+    for (const NicSpec& nic : spec.nics)
       if (nic.kind == NicKind::network && nic.network == network.name && nic.mac && nic.ip)
-        hosts.push_back({*nic.mac, *nic.ip, row.name.name, row.name.cloud, nic.mtu});
+        hosts.push_back({*nic.mac, *nic.ip, name.name, name.cloud, nic.mtu});
+  };
+  for (const MachineRow& row : house.registry().machines())
+    if (row.run && row.run->boot_id == house.boot_id) add(row.spec, row.name);
+  for (const MachineSpec& spec : lost_machines(house))
+    if (is_alive(house, spec.uuid)) add(spec, spec.name);
   return hosts;
 }
 
@@ -95,6 +101,48 @@ host::DhcpNetwork dhcp_of(const House& house, const NetworkRow& row) {
 void serve(House& house, const NetworkRow& row) {
   host::make_directories(house.paths.run);
   host::start_dhcp(dhcp_of(house, row), hosts_of(house, row));
+}
+
+/// The host may have changed since the network was made. An address that overlaps ours, or a route
+/// into it, would take its packets away; a wider route (a VPN's) does not.
+void refuse_taken_subnet(House& house, const NetworkRow& row) {
+  const Facts facts =
+      observe_parts(house, host::part::links | host::part::addresses | host::part::routes);
+  if (facts.link(row.bridge)) return;  // it stands, or ensure_bridge() says whose it is
+  const auto name_of = [&](int index) {
+    const auto link = std::find_if(facts.links.begin(), facts.links.end(),
+                                   [&](const LinkFact& each) { return each.index == index; });
+    return link == facts.links.end() ? std::string("a link") : link->name;
+  };
+  const auto refuse = [&](const std::string& range, const std::string& holder) {
+    throw Conflict(
+        fmt::format("network {}: {} is held by {} now; take that away, or give the network up and "
+                    "make one with another range",
+                    row.name, range, holder));
+  };
+  const std::string subnet = to_string(Ipv4Net{row.address.first(), row.address.prefix});
+  for (const AddressFact& fact : facts.addresses)
+    if (fact.net.overlaps(row.address))
+      refuse(subnet, fmt::format("address {} of {}", to_string(fact.net), name_of(fact.link)));
+  for (const RouteFact& fact : facts.routes)
+    if (fact.destination.prefix >= row.address.prefix && fact.destination.overlaps(row.address))
+      refuse(subnet,
+             fmt::format("route {} via {}", to_string(fact.destination), name_of(fact.link)));
+  if (row.ipv6.empty()) return;
+  constexpr unsigned inside = 64;
+  if (const std::string holder =
+          host::ipv6_holder(row.ipv6, mark_of_network(house, row.name), inside);
+      !holder.empty())
+    refuse(row.ipv6, holder);
+}
+
+/// Its addresses may have been another machine's a moment ago.
+void pass_on_addresses(House& house, const NetworkRow& network, const Uuid& user) {
+  const auto machine = house.registry().machine(user);
+  if (!machine) return;
+  for (const NicSpec& nic : machine->spec.nics)
+    if (nic.kind == NicKind::network && nic.network == network.name && nic.mac && nic.ip)
+      host::pass_on_address(network.bridge, *nic.ip, *nic.mac);
 }
 
 /// A machine whose QEMU lives has had its network; one that is being started has not yet. Their
@@ -140,9 +188,11 @@ void ensure_network(House& house, const EnsureNetwork& step) {
   // Its own run is in the registry since before the first step.
   std::vector<NetworkRow> up = networks_up(house, Uuid{});
   if (!has(up, row->name)) up.push_back(*row);
+  refuse_taken_subnet(house, *row);
   follow_networks(house, up);
   host::ensure_bridge(bridge_of(house, *row));
   serve(house, *row);
+  pass_on_addresses(house, *row, step.user);
 }
 
 void leave_network(House& house, const LeaveNetwork& step) {

@@ -86,11 +86,15 @@ void Performer::perform(const FreeRun& step) {
   Transaction transaction = house_.registry().begin();
   transaction.end_run(step.uuid, step.end);
   transaction.commit();
-  if (!row || !step.end.empty()) return;
+  if (!row || !house_.root) return;
+  std::vector<std::string> networks;  // whose DNS and DHCP knew it
+  for (const NicSpec& nic : row->spec.nics)
+    if (nic.kind == NicKind::network) networks.push_back(nic.network);
   // A start that is undone left its networks while its run still counted: somebody who left them at
   // the same moment took it for one that stays.
-  for (const NicSpec& nic : row->spec.nics)
-    if (nic.kind == NicKind::network) leave_network(house_, {step.uuid, nic.network});
+  if (step.end.empty())
+    for (const std::string& network : networks) leave_network(house_, {step.uuid, network});
+  tell_networks(house_, networks);
 }
 
 void Performer::perform(const RestoreSpec& step) { restore_spec(house_, step.uuid, step.spec); }

@@ -88,6 +88,16 @@ void apply_settings(const std::vector<Setting>& settings) {
   for (const Setting& each : settings) put(each.path, each.after, each.before == each.after);
 }
 
+std::vector<Setting> still_as_we_set(std::vector<Setting> settings) {
+  settings.erase(std::remove_if(settings.begin(), settings.end(),
+                                [](const Setting& each) {
+                                  return !each.after.empty() && value_of(each.path) != each.after;
+                                }),
+                 settings.end());
+  for (Setting& each : settings) each.after.clear();
+  return settings;
+}
+
 void restore_settings(const std::vector<Setting>& settings) {
   for (auto each = settings.rbegin(); each != settings.rend(); ++each)
     put(each->path, each->before, true);

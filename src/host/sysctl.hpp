@@ -24,6 +24,10 @@ std::vector<Setting> settings_to_forward_ipv4(const LinkNames& never);
 std::vector<Setting> settings_to_forward_ipv6(const LinkNames& never);
 /// Makes them so, in order. Throws SystemError.
 void apply_settings(const std::vector<Setting>& settings);
+/// Those that have the value that we gave them: what somebody else has changed meanwhile is his.
+/// They are to be noted before the first is put back, because putting back one changes others; so
+/// they come without their `after`, and asked for again they are all still ours.
+std::vector<Setting> still_as_we_set(std::vector<Setting> settings);
 /// Puts them back, in reverse order. Links that are gone are no error. Throws SystemError.
 void restore_settings(const std::vector<Setting>& settings);
 /// A number that is this network namespace's while it lives.

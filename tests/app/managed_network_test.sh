@@ -83,7 +83,7 @@ check "a name of one's own network" matches "$(guest na "nslookup na.shop.nutshe
 check "and back" matches "$(guest na "nslookup $na | tail -n +4")" 'name = na.shop.nutshell'
 check "alone, by the cloud's domain" matches "$(guest na 'ping -c 1 -W 2 na')" "PING na \($na\)"
 check "what nobody has is not asked elsewhere" matches "$(guest na 'nslookup no.shop.nutshell')" 'NXDOMAIN'
-check "an isolated network knows its own" matches "$(guest qa 'ping -c 1 -W 2 qb')" "PING qb \($qb\)"
+check "an isolated network knows its own" matches "$(guest qa 'ping -4 -c 1 -W 2 qb')" "PING qb \($qb\)"
 
 for bridged in 0 1; do
   say "-- who reaches whom, bridge-nf-call-iptables $bridged"
