@@ -4,6 +4,7 @@
 #pragma once
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -43,10 +44,14 @@ struct LinkRoute {
   int preference = -1;        ///< RFC 4191, IPv6 only; -1: none
   std::uint32_t expires = 0;  ///< seconds from the moment of the view, 0: never
   std::string metrics;        ///< RTA_METRICS, in hex
+  /// The kernel has it from a router advertisement, and follows those that come: an IPv6 default.
+  bool learnt = false;
   [[nodiscard]] bool uses(const std::string& link) const;
   /// Made by the kernel with an address, and gone with it.
   [[nodiscard]] bool is_kernels() const { return protocol == 2; }
   bool operator==(const LinkRoute&) const = default;
+  /// But for its lifetime and, of a learnt one, for what the next advertisement sets.
+  [[nodiscard]] bool is_alike(const LinkRoute& other) const;
 };
 /// A rule: where it stands, the links that it names, and the rest of it, which only host reads.
 struct LinkRule {
@@ -72,7 +77,7 @@ struct UplinkView {
   bool uplink_there = false, bridge_there = false;
   bool bridge_ours = false;  ///< it carries our mark, or (not yet marked) the MAC that was noted
   bool bridge_up = false;
-  bool bridge_stp = false;                           ///< of a bridge that is to be made
+  bool bridge_stp = false;
   std::string mac, bridge_mac, bridge_mark, master;  ///< master: of the uplink, "" for none
   std::uint32_t mtu = 0;                             ///< of the uplink
   std::vector<std::string> other_ports;              ///< ports of the bridge beside the uplink
@@ -89,7 +94,6 @@ struct UplinkView {
 struct MakeBridgeLink {
   std::string bridge, mac;
   std::uint32_t mtu = 0;
-  bool stp = false;
   std::string like;  ///< the link whose kernel settings (router advertisements, filters) it gets
   bool operator==(const MakeBridgeLink&) const = default;
 };
@@ -100,6 +104,13 @@ struct MarkBridge {
 struct SetBridgeMac {
   std::string bridge, mac;
   bool operator==(const SetBridgeMac&) const = default;
+};
+/// After its uplink forwards: a port that joins while the spanning tree is on is deaf for twice the
+/// forward delay.
+struct SetBridgeStp {
+  std::string bridge;
+  bool on = true;
+  bool operator==(const SetBridgeStp&) const = default;
 };
 struct SetUp {
   std::string link;
@@ -136,8 +147,8 @@ struct ChangeNeighbour {
   bool operator==(const ChangeNeighbour&) const = default;
 };
 using NetworkOp =
-    std::variant<MakeBridgeLink, MarkBridge, SetBridgeMac, SetUp, SetMaster, ChangeAddress,
-                 ChangeRoute, ChangeRule, ChangeNeighbour, DropBridgeLink>;
+    std::variant<MakeBridgeLink, MarkBridge, SetBridgeMac, SetBridgeStp, SetUp, SetMaster,
+                 ChangeAddress, ChangeRoute, ChangeRule, ChangeNeighbour, DropBridgeLink>;
 
 /// One line: "address 10.0.0.2/24 on br0".
 std::string describe(const LinkAddress& address);
@@ -175,7 +186,10 @@ struct Adoption {
   std::uint64_t taken = 0, deadline = 0;  ///< CLOCK_BOOTTIME, milliseconds
   std::uint64_t timeout = 60;             ///< seconds
   std::string reason;                     ///< why it was put back
-  bool persist = false;            ///< the host's own configuration is written at the confirm
+  std::vector<std::string> left;          ///< what could not be put back, in sentences
+  bool persist = false;  ///< the host's own configuration is written at the confirm
+  /// Path and text of the host's own configuration of that bridge, as it was before.
+  std::vector<std::pair<std::string, std::string>> native;
   std::vector<std::string> asked;  ///< who must go on answering: "arp 10.0.0.1", "echo ..."
   UplinkView before;
   std::string mark;

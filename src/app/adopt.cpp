@@ -14,6 +14,7 @@
 #include "host/answers.hpp"
 #include "host/dead_man.hpp"
 #include "host/files.hpp"
+#include "host/native_network.hpp"
 
 namespace nutshell {
 namespace {
@@ -113,6 +114,8 @@ Adoption new_adoption(House& house, const UplinkView& before, unsigned timeout) 
   adoption.deadline = adoption.taken + std::uint64_t{timeout} * 1000;
   adoption.before = before;
   adoption.mark = mark_of_bridge(house, before.bridge);
+  for (const std::string& path : host::find_native(before.bridge))
+    adoption.native.emplace_back(path, host::read_file(path).value_or(""));
   return adoption;
 }
 
@@ -126,9 +129,6 @@ Adoption need_adoption(House& house, const std::string& bridge) {
         fmt::format("the adoption of {} by {} is in another network namespace; run the "
                     "command there",
                     adoption->before.uplink, bridge));
-  if (adoption->state == AdoptionState::restored)
-    throw Conflict(fmt::format("too late: the adoption of {} by {} was put back ({})",
-                               adoption->before.uplink, bridge, adoption->reason));
   return *adoption;
 }
 

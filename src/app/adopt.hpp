@@ -16,7 +16,7 @@ namespace nutshell {
 host::Lock lock_adoptions(House& house, std::chrono::milliseconds patience);
 /// A note that begins now.
 Adoption new_adoption(House& house, const UplinkView& before, unsigned timeout);
-/// The adoption of that bridge. Throws NotFound, or Conflict when it was put back or is elsewhere.
+/// The adoption of that bridge. Throws NotFound, or Conflict when it is elsewhere.
 Adoption need_adoption(House& house, const std::string& bridge);
 /// Answers a dry run: addresses, routes and rules before and after, and the messages between.
 Exit show_plan(House& house, const UplinkView& before, const UplinkView& after,

@@ -31,7 +31,8 @@ bool is_orphan(const std::string& folder, const Adoption& adoption) {
 void forget(House& house, const std::string& folder, const Adoption& adoption) {
   // What a persistent one needs is its name in the list, and that the host brings it up again.
   if (adoption.state == AdoptionState::confirmed && adoption.persist) return;
-  if (house.dry()) return;
+  if (house.dry() || !house.root) return;
+  if (adoption.persist && !is_over(adoption)) host::put_back_native(adoption);  // cut short
   host::drop_adoption(folder, adoption.before.bridge);
   if (adoption.state != AdoptionState::restored)
     house.reporter.warn(
@@ -61,23 +62,35 @@ void recover_adoptions(House& house, const std::string& confirming) {
   std::vector<std::string> trouble;
   for (const Adoption& adoption : host::read_adoptions(folder, trouble)) {
     const std::string& bridge = adoption.before.bridge;
-    if (adoption.boot_id != house.boot_id) {
-      forget(house, folder, adoption);
-      continue;
+    const bool in_time =
+        adoption.state == AdoptionState::waiting && host::boot_milliseconds() < adoption.deadline;
+    try {
+      if (adoption.boot_id != house.boot_id)
+        forget(house, folder, adoption);
+      else if (is_elsewhere(house, adoption) || !is_orphan(folder, adoption) ||
+               (bridge == confirming && in_time))
+        continue;
+      else if (house.dry() || !house.root)
+        house.reporter.warn(
+            fmt::format("the adoption of {} by {} lost its dead-man; the next command of root puts "
+                        "everything back",
+                        adoption.before.uplink, bridge));
+      else
+        put_back(house, folder, bridge);
+    } catch (const std::exception& error) {  // every command comes by here, and has its own work
+      trouble.push_back(fmt::format("{}: {}", bridge, error.what()));
     }
-    if (is_elsewhere(house, adoption) || !is_orphan(folder, adoption)) continue;
-    if (bridge == confirming && adoption.state == AdoptionState::waiting &&
-        host::boot_milliseconds() < adoption.deadline)
-      continue;
-    if (house.dry() || !house.root)
-      house.reporter.warn(
-          fmt::format("the adoption of {} by {} lost its dead-man; the next command of root puts "
-                      "everything back",
-                      adoption.before.uplink, bridge));
-    else
-      put_back(house, folder, bridge);
   }
   for (const std::string& each : trouble) house.reporter.warn(each);
+}
+
+std::string words_of_restored(const Adoption& adoption) {
+  std::string left;
+  for (const std::string& each : adoption.left) left += (left.empty() ? "" : "; ") + each;
+  return fmt::format("the adoption of {} by {} was put back: {}{}; `nutshell bridge release {}` {}",
+                     adoption.before.uplink, adoption.before.bridge, adoption.reason,
+                     left.empty() ? "" : ", but not everything could be: " + left,
+                     adoption.before.bridge, left.empty() ? "clears this note" : "tries again");
 }
 
 bool is_elsewhere(const House& house, const Adoption& adoption) {
@@ -121,6 +134,13 @@ void write_bridge_note(const House& house, const std::string& name, const Bridge
       Json::object({{"mac", note.mac}, {"isolated", note.isolated}}).dump(true) + "\n");
 }
 
+bool is_our_bridge(House& house, const std::string& name, const std::string& alias,
+                   const std::string& mac) {
+  if (!alias.empty()) return alias == mark_of_bridge(house, name);
+  const auto note = read_bridge_note(house, name);
+  return note && note->mac == mac;
+}
+
 void drop_bridge_note(const House& house, const std::string& name) {
   host::drop_file(note_path(house, name));
 }
@@ -145,9 +165,11 @@ Native native_of(const NativeBridge& bridge, host::NetworkService service) {
       break;
     case host::NetworkService::network_manager: native.commands = nmcli_commands(bridge); break;
   }
-  if (bridge.rules)
-    native.remarks.emplace_back(
-        "routing rules that name the uplink are not part of it; write them by hand");
+  if (!bridge.omitted.empty()) {
+    std::string words;
+    for (const std::string& each : bridge.omitted) words += (words.empty() ? "" : ", ") + each;
+    native.remarks.push_back("not part of it, write it by hand: " + words);
+  }
   return native;
 }
 

@@ -59,8 +59,7 @@ std::vector<BridgeTrouble> bridge_troubles(House& house) {
     if (is_elsewhere(house, each)) continue;
     const LinkFact *uplink = facts.link(view.uplink), *bridge = facts.link(view.bridge);
     if (each.state == AdoptionState::restored)
-      troubles.push_back({view.bridge, fmt::format("the adoption of {} was put back: {}",
-                                                   view.uplink, each.reason)});
+      troubles.push_back({view.bridge, words_of_restored(each), !each.left.empty()});
     else if (each.state == AdoptionState::confirmed &&
              (!uplink || !bridge || uplink->master != bridge->index))
       troubles.push_back(

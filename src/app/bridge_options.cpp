@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "app/adoption.hpp"
@@ -46,7 +47,10 @@ host::NewBridge parse_new_bridge(const Parsed& args) {
   check_bridge_name(wish.name);
   for (const std::string& text : args.values("address")) {
     const auto address = host::interface_address(text);
-    if (address)
+    if (address &&
+        std::find(wish.addresses.begin(), wish.addresses.end(), *address) != wish.addresses.end())
+      problems.push_back({"--address", printable(text) + " is named twice"});
+    else if (address)
       wish.addresses.push_back(*address);
     else
       problems.push_back(

@@ -152,9 +152,7 @@ Exit run_bridge_rm(const Parsed& args, House& house) {
     throw NotFound(fmt::format("there is no bridge {}; `nutshell bridge ls` lists them", name));
   const std::string mark = mark_of_bridge(house, name);
   if (found != bridges.end()) {
-    const bool ours =
-        found->alias == mark || (found->alias.empty() && note && found->mac == note->mac);
-    if (!ours)
+    if (!is_our_bridge(house, name, found->alias, found->mac))
       throw Conflict(fmt::format(
           "the bridge {} is not nutshell's (it carries no mark of this registry); it is left alone",
           name));

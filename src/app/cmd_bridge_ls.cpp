@@ -39,7 +39,7 @@ Exit run_bridge_ls(const Parsed&, House& house) {
           return each.before.bridge == bridge.name && each.state != AdoptionState::restored;
         });
     const auto note = read_bridge_note(house, bridge.name);
-    const bool ours = bridge.alias == mark_of_bridge(house, bridge.name);
+    const bool ours = is_our_bridge(house, bridge.name, bridge.alias, bridge.mac);
     const bool network = is_mark(bridge.alias);
     Json ports = Json::array(), addresses = Json::array(), adopted_from;
     std::string ports_text, addresses_text, adoption_text = "-";
@@ -89,14 +89,21 @@ Exit run_bridge_ls(const Parsed&, House& house) {
                           ports_text.empty() ? "-" : ports_text, bridge.stp ? "on" : "off",
                           adoption_text});
   }
-  for (const Adoption& each : adoptions)
-    if (each.state == AdoptionState::restored)
-      house.reporter.note(fmt::format("the adoption of {} by {} was put back: {}",
-                                      each.before.uplink, each.before.bridge, each.reason));
+  Json put_back = Json::array();
+  for (const Adoption& each : adoptions) {
+    if (each.state != AdoptionState::restored) continue;
+    Json left = Json::array();
+    for (const std::string& one : each.left) left.push(one);
+    put_back.push(Json::object({{"bridge", each.before.bridge},
+                                {"uplink", each.before.uplink},
+                                {"reason", each.reason},
+                                {"left", left}}));
+    if (!house.reporter.json()) house.reporter.note(words_of_restored(each));
+  }
   if (table.rows.empty() && !house.reporter.json())
     house.reporter.note("there is no bridge");
   else
-    house.reporter.answer(Json::object({{"bridges", list}}), table);
+    house.reporter.answer(Json::object({{"bridges", list}, {"put_back", put_back}}), table);
   return Exit::done;
 }
 

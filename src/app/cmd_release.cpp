@@ -23,6 +23,8 @@ constexpr unsigned release_timeout = 60;
 void give_back(House& house, const Adoption& old, const UplinkView& want) {
   const std::string folder = adoptions_folder(house);
   Adoption way = new_adoption(house, want, release_timeout);
+  way.persist = true;  // whoever brings it to its end takes the files away, too
+  way.native = old.native;
   host::write_adoption(folder, way);
   std::vector<std::string> left;
   try {
@@ -40,6 +42,22 @@ void give_back(House& house, const Adoption& old, const UplinkView& want) {
                                              old.before.bridge, left.front()));
 }
 
+/// Of an adoption that was put back already: what could not be is tried again, and the note goes.
+Exit clear_note(House& house, const Adoption& old) {
+  const std::string& bridge = old.before.bridge;
+  if (!house.dry()) {
+    std::vector<std::string> left;
+    if (!old.left.empty()) left = host::restore_adoption(adoptions_folder(house), old, old.reason);
+    if (!left.empty())
+      throw Error(Exit::left_behind,
+                  fmt::format("{}: not everything could be put back: {}", bridge, left.front()));
+    host::drop_adoption(adoptions_folder(house), bridge);
+  }
+  house.reporter.done(fmt::format("{} was put back before ({}); nothing is left to release",
+                                  old.before.uplink, old.reason));
+  return Exit::done;
+}
+
 }  // namespace
 
 Exit run_bridge_release(const Parsed& args, House& house) {
@@ -50,6 +68,7 @@ Exit run_bridge_release(const Parsed& args, House& house) {
   std::optional<host::Lock> lock;
   if (!house.dry()) lock = lock_adoptions(house, lock_patience);
   const Adoption old = need_adoption(house, bridge);
+  if (old.state == AdoptionState::restored) return clear_note(house, old);
   const UplinkView now = host::observe_uplink(host::names_of(old), &old.before);
   if (!now.uplink_there)
     throw Conflict(fmt::format("{} is not there any more; bring it back, then release {}",
@@ -73,8 +92,9 @@ Exit run_bridge_release(const Parsed& args, House& house) {
                    static_cast<std::uint32_t>((host::boot_milliseconds() - old.taken) / 1000))
            : released(now, old.before);
   if (house.dry()) return show_plan(house, now, want, {});
+  std::vector<std::string> native = host::find_native(bridge);
   give_back(house, old, want);
-  const auto native = host::drop_native(bridge);
+  for (const std::string& path : host::find_native(bridge)) std::erase(native, path);
   if (!want.bridge_there) drop_bridge_note(house, bridge);
   host::drop_adoption(adoptions_folder(house), bridge);
   std::string what = fmt::format("{} has its addresses again", old.before.uplink);

@@ -46,7 +46,8 @@ Json put(const LinkRoute& r) {
                        {"tos", r.tos},
                        {"preference", r.preference},
                        {"expires", r.expires},
-                       {"metrics", r.metrics}});
+                       {"metrics", r.metrics},
+                       {"learnt", r.learnt}});
 }
 Json put(const LinkRule& r) {
   return Json::object({{"family", r.family},
@@ -103,6 +104,7 @@ void get(const Json& json, LinkRoute& r) {
   r.preference = number<int>(json, "preference");
   r.expires = number<std::uint32_t>(json, "expires");
   r.metrics = text(json, "metrics");
+  r.learnt = json.flag("learnt");
 }
 void get(const Json& json, LinkRule& r) {
   r = {number<unsigned>(json, "family"), number<std::uint32_t>(json, "priority"),
@@ -191,6 +193,10 @@ UplinkView view_from_json(const Json& json) {
 Json to_json(const Adoption& adoption) {
   Json asked = Json::array();
   for (const std::string& each : adoption.asked) asked.push(each);
+  Json left = Json::array(), native = Json::array();
+  for (const std::string& each : adoption.left) left.push(each);
+  for (const auto& [path, text] : adoption.native)
+    native.push(Json::object({{"path", path}, {"text", text}}));
   return Json::object({{"version", version},
                        {"id", adoption.id},
                        {"state", to_string(adoption.state)},
@@ -200,7 +206,9 @@ Json to_json(const Adoption& adoption) {
                        {"deadline", adoption.deadline},
                        {"timeout", adoption.timeout},
                        {"reason", adoption.reason},
+                       {"left", left},
                        {"persist", adoption.persist},
+                       {"native", native},
                        {"asked", asked},
                        {"mark", adoption.mark},
                        {"before", to_json(adoption.before)}});
@@ -228,6 +236,11 @@ Adoption adoption_from_json(const Json& json) {
   adoption.reason = text(json, "reason");
   adoption.persist = json.at("persist").as_bool();
   for (const Json& each : json.at("asked").as_array()) adoption.asked.push_back(each.as_string());
+  if (const Json* left = json.find("left"))
+    for (const Json& each : left->as_array()) adoption.left.push_back(each.as_string());
+  if (const Json* native = json.find("native"))
+    for (const Json& each : native->as_array())
+      adoption.native.emplace_back(text(each, "path"), text(each, "text"));
   adoption.mark = text(json, "mark");
   adoption.before = view_from_json(json.at("before"));
   return adoption;

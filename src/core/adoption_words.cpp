@@ -24,6 +24,9 @@ std::string words(const MarkBridge& op) {
 std::string words(const SetBridgeMac& op) {
   return fmt::format("give the bridge {} the MAC {}", op.bridge, op.mac);
 }
+std::string words(const SetBridgeStp& op) {
+  return fmt::format("set the spanning tree of {} {}", op.bridge, op.on ? "on" : "off");
+}
 std::string words(const SetUp& op) {
   return fmt::format("set {} {}", op.link, op.up ? "up" : "down");
 }

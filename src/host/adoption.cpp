@@ -91,14 +91,21 @@ std::vector<std::string> restore_adoption(const std::string& folder, Adoption ad
   std::vector<std::string> left = settle_network(names_of(adoption), want);
   adoption.state = AdoptionState::restored;
   adoption.reason = reason;
-  for (const std::string& each : left) adoption.reason += "; " + each;
+  adoption.left = left;
   try {
-    if (adoption.persist) drop_native(adoption.before.bridge);  // a confirm that was cut short
+    if (adoption.persist) put_back_native(adoption);  // a confirm that was cut short
     write_adoption(folder, adoption);
   } catch (const std::exception&) {
     // The network is back, which counts; the next command finds nothing to do, and tries again.
   }
   return left;
+}
+
+void put_back_native(const Adoption& adoption) {
+  drop_native(adoption.before.bridge);
+  std::vector<NativeFile> files;
+  for (const auto& [path, text] : adoption.native) files.push_back({path, text});
+  write_native(files, adoption.before.bridge);
 }
 
 bool has_dead_man(const std::string& folder, const Adoption& adoption) {

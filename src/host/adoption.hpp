@@ -26,10 +26,12 @@ void write_adoption(const std::string& folder, const Adoption& adoption);
 void drop_adoption(const std::string& folder, const std::string& bridge);
 
 UplinkNames names_of(const Adoption& adoption);
-/// Puts the uplink back as the note has it, and writes down that and why. Returns what could not be
-/// done, in sentences. The caller holds adoption_lock().
+/// Puts the uplink back as the note has it, and writes down that, why, and what could not be done,
+/// which it returns in sentences. The caller holds adoption_lock().
 std::vector<std::string> restore_adoption(const std::string& folder, Adoption adoption,
                                           const std::string& reason);
+/// Makes the host's own configuration of that bridge what it was before.
+void put_back_native(const Adoption& adoption);
 /// True while the dead-man of that adoption lives.
 bool has_dead_man(const std::string& folder, const Adoption& adoption);
 /// The inode of the network namespace that we are in.

@@ -14,7 +14,7 @@ void check_native(const std::vector<NativeFile>& files, const std::string& bridg
 void write_native(const std::vector<NativeFile>& files, const std::string& bridge);
 /// Removes every file of ours for that bridge, and returns their paths. Others' files stay.
 std::vector<std::string> drop_native(const std::string& bridge);
-/// Those that are there now.
+/// Paths of those that are there now.
 std::vector<std::string> find_native(const std::string& bridge);
 
 }  // namespace nutshell::host

@@ -51,13 +51,6 @@ auto told(Act act) {
   }
 }
 
-/// The kernel keeps a bridge's MTU against its ports' only when it was changed afterwards: what the
-/// create message says, or what it has already, does not count (Linux: br_change_mtu).
-void hold_mtu(nl::Socket& socket, const BridgeWish& wish) {
-  nl::set_mtu(socket, wish.name, wish.mtu - 1);
-  nl::set_mtu(socket, wish.name, wish.mtu);
-}
-
 void add_once(nl::Socket& socket, const std::string& link, const nl::Address& address) {
   try {
     nl::add_address(socket, link, address);
@@ -130,10 +123,10 @@ void ensure_bridge(const BridgeWish& wish) {
             link->kind.empty() ? "link" : link->kind, why));
       }
       if (link->alias.empty()) nl::set_alias(socket, *link, wish.mark);
-      if (link->mtu != wish.mtu) hold_mtu(socket, wish);
+      if (link->mtu != wish.mtu) nl::hold_mtu(socket, wish.name, wish.mtu);
     } else {
-      nl::make_bridge(socket, wish.name, {.mac = to_bytes(wish.mac), .alias = wish.mark});
-      hold_mtu(socket, wish);
+      nl::make_bridge(socket, wish.name,
+                      {.mac = to_bytes(wish.mac), .mtu = wish.mtu, .alias = wish.mark});
     }
     add_own_addresses(socket, wish);
     nl::set_up(socket, wish.name);

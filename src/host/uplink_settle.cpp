@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "host/fd.hpp"
+#include "host/learnt_route.hpp"
 #include "host/uplink.hpp"
 #include "host/uplink_values.hpp"
 #include "nl/bridge.hpp"
@@ -35,11 +36,23 @@ void send_address(nl::Socket& socket, const ChangeAddress& op) {
 /// What an administrator set for the uplink (no IPv6, say) holds for the link that takes its place.
 /// A setting that this kernel does not have, or does not let us change, stays.
 void copy_settings(const std::string& from, const std::string& to) {
-  constexpr std::array settings{
-      "ipv6/conf/{}/disable_ipv6", "ipv6/conf/{}/addr_gen_mode", "ipv6/conf/{}/accept_ra",
-      "ipv6/conf/{}/autoconf",     "ipv6/conf/{}/use_tempaddr",  "ipv6/conf/{}/forwarding",
-      "ipv4/conf/{}/forwarding",   "ipv4/conf/{}/rp_filter",     "ipv4/conf/{}/arp_ignore",
-      "ipv4/conf/{}/arp_announce", "ipv4/conf/{}/arp_filter",    "ipv4/conf/{}/proxy_arp"};
+  constexpr std::array settings{"ipv6/conf/{}/disable_ipv6",
+                                "ipv6/conf/{}/addr_gen_mode",
+                                "ipv6/conf/{}/accept_ra",
+                                "ipv6/conf/{}/autoconf",
+                                "ipv6/conf/{}/use_tempaddr",
+                                "ipv6/conf/{}/forwarding",
+                                "ipv6/conf/{}/accept_ra_defrtr",
+                                "ipv6/conf/{}/accept_ra_pinfo",
+                                "ipv6/conf/{}/accept_ra_mtu",
+                                "ipv6/conf/{}/accept_ra_rtr_pref",
+                                "ipv6/conf/{}/accept_ra_rt_info_max_plen",
+                                "ipv4/conf/{}/forwarding",
+                                "ipv4/conf/{}/rp_filter",
+                                "ipv4/conf/{}/arp_ignore",
+                                "ipv4/conf/{}/arp_announce",
+                                "ipv4/conf/{}/arp_filter",
+                                "ipv4/conf/{}/proxy_arp"};
   for (const char* setting : settings) {
     const std::string name = "/proc/sys/net/" + std::string(setting);
     const Fd source(::open(fmt::format(fmt::runtime(name), from).c_str(), O_RDONLY | O_CLOEXEC));
@@ -56,13 +69,15 @@ void copy_settings(const std::string& from, const std::string& to) {
 struct Sender {
   nl::Socket& socket;
   void operator()(const MakeBridgeLink& op) const {
-    nl::make_bridge(socket, op.bridge,
-                    {.mac = nl::parse_mac(op.mac), .mtu = op.mtu, .stp = op.stp});
+    nl::make_bridge(socket, op.bridge, {.mac = nl::parse_mac(op.mac), .mtu = op.mtu});
     copy_settings(op.like, op.bridge);
   }
   void operator()(const MarkBridge& op) const { nl::set_alias(socket, op.bridge, op.mark); }
   void operator()(const SetBridgeMac& op) const {
     nl::set_mac(socket, op.bridge, nl::parse_mac(op.mac).value_or(nl::Mac{}));
+  }
+  void operator()(const SetBridgeStp& op) const {
+    nl::change_bridge(socket, op.bridge, {.stp = op.on});
   }
   void operator()(const SetUp& op) const { nl::change_link(socket, op.link, {.up = op.up}); }
   void operator()(const SetMaster& op) const {
@@ -71,6 +86,7 @@ struct Sender {
   }
   void operator()(const ChangeAddress& op) const { send_address(socket, op); }
   void operator()(const ChangeRoute& op) const {
+    if (op.verb != Verb::remove && op.route.learnt) return add_learnt_route(socket, op.route);
     const nl::Route route =
         to_netlink(op.route, [&](const std::string& name) { return nl::link_index(socket, name); });
     op.verb == Verb::remove ? nl::remove_route(socket, route) : nl::append_route(socket, route);

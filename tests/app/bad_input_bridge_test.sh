@@ -20,6 +20,7 @@ bad 2 "has no 'mend'" bridge mend br5
 for address in 10.0.0.1 10.0.0.0/24 10.0.0.255/24 10.0.0.1/33 10.0.0.1/ 224.0.0.1/4 127.0.0.5/8 0.0.0.0/0 x ff02::1/64 ::/64 2001:db8::1/129; do
   bad 3 'is no address of a host' bridge create br5 --address "$address"
 done
+bad 3 '10\.80\.0\.1/24 is named twice' bridge create br5 --address 10.80.0.1/24 --address 10.80.0.1/24
 bad 3 'neither on nor off' bridge create br5 --stp yes
 bad 3 '1 is no number from 2 to 30' bridge create br5 --stp on --forward-delay 1
 bad 3 'is no number from 1 to 10' bridge create br5 --hello 0
