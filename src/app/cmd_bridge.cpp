@@ -8,6 +8,7 @@
 #include "app/bridge_checks.hpp"
 #include "app/bridge_options.hpp"
 #include "app/cmd.hpp"
+#include "app/network.hpp"
 #include "app/start.hpp"
 #include "host/adoption.hpp"
 #include "host/bridge.hpp"
@@ -123,6 +124,7 @@ Exit run_bridge_create(const Parsed& args, House& house) {
   write_bridge_note(house, wish.name, {wish.mac, wish.isolated});
   try {
     host::make_host_bridge(wish);
+    if (wish.isolated) follow_isolated_bridges(house);
     host::write_native(native.files, wish.name);
   } catch (...) {
     host::drop_host_bridge(wish.name, wish.mark, wish.mac);
@@ -177,6 +179,7 @@ Exit run_bridge_rm(const Parsed& args, House& house) {
     host::drop_host_bridge(name, mark, note ? note->mac : "");
     host::drop_native(name);
     drop_bridge_note(house, name);
+    if (note && note->isolated) follow_isolated_bridges(house);
   }
   std::string what =
       fmt::format("the bridge {} {}removed", name, house.dry() ? "would be " : "is ");

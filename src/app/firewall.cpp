@@ -10,6 +10,7 @@
 #include <chrono>
 #include <filesystem>
 
+#include "app/adoption.hpp"
 #include "app/network.hpp"
 #include "app/start.hpp"
 #include "host/files.hpp"
@@ -92,13 +93,23 @@ struct Place {
   std::optional<host::NftTable> ours;  ///< what is there, to be replaced
 };
 
-/// Where our table is, or is to be. One that is there counts, whatever the note says.
-Place find_place(House& house) {
+/// Where our table is, or is to be. One that is there counts, whatever the note says; but where the
+/// note is right, one call of nft tells.
+Place find_place(House& house, const Note& note) {
+  const auto find_ours = [&](const std::string& name) {
+    auto table = host::find_table(name);
+    return table && has_mark(table->comment, own_mark(house)) ? table : std::nullopt;
+  };
+  if (!note.table.empty())
+    if (const auto table = find_ours(note.table)) return {note.table, table};
+  const std::vector<std::string> there = host::list_tables();
   std::optional<std::string> free;
   for (const std::string& name : names(house)) {
-    const auto table = host::find_table(name);
-    if (table && has_mark(table->comment, own_mark(house))) return {name, table};
-    if (!table && !free) free = name;
+    if (std::find(there.begin(), there.end(), name) == there.end()) {
+      if (!free) free = name;
+    } else if (const auto table = find_ours(name)) {
+      return {name, table};
+    }
   }
   if (free) return {*free, std::nullopt};
   throw Conflict(
@@ -109,7 +120,7 @@ Place find_place(House& house) {
 /// One try; throws CommandFailed when the table is no longer what was seen.
 void put_table(House& house, Note& note, const Firewall& wanted) {
   Firewall firewall = wanted;
-  const Place place = find_place(house);
+  const Place place = find_place(house, note);
   firewall.table = place.name;
   if (note.table != place.name) {
     note.table = place.name;
@@ -174,16 +185,24 @@ constexpr Family families[] = {
      "net/ipv6/conf/all/forwarding"},
 };
 
-/// The host's bridges that were made isolated: their notes say so (state/bridges/NAME.json).
-host::LinkNames links_that_never_forward(const House& house) {
+/// The host's bridges that were made isolated: their notes say so (state/bridges/NAME.json). One of
+/// that name without our mark is somebody else's.
+host::LinkNames links_that_never_forward(House& house) {
   host::LinkNames names;
   std::error_code error;
   for (const auto& entry :
        std::filesystem::directory_iterator(house.paths.state + "/bridges", error)) {
     const auto text = host::read_file(entry.path().string());
     const auto note = text ? Json::try_parse(*text) : std::nullopt;
-    if (note && note->flag("isolated")) names.push_back(entry.path().stem().string());
+    if (note && note->find("isolated") && note->flag("isolated"))
+      names.push_back(entry.path().stem().string());
   }
+  if (names.empty()) return names;
+  const Facts facts = observe_parts(house, host::part::links);
+  std::erase_if(names, [&](const std::string& name) {
+    const LinkFact* link = facts.link(name);
+    return !link || link->alias != mark_of_bridge(house, name);
+  });
   return names;
 }
 
@@ -226,6 +245,7 @@ void follow_networks(House& house, const std::vector<NetworkRow>& up) {
   firewall.mark = own_mark(house);
   for (const NetworkRow& row : up)
     firewall.networks.push_back({row.name, row.bridge, row.mode, row.address, row.ipv6});
+  firewall.closed = links_that_never_forward(house);
   const bool wanted[] = {std::any_of(up.begin(), up.end(), leads_out),
                          std::any_of(up.begin(), up.end(), leads_out_by_ipv6)};
   for (std::size_t i = 0; i < std::size(families); ++i) {

@@ -221,6 +221,10 @@ void tell_networks(House& house, const std::vector<std::string>& networks) {
   }
 }
 
+void follow_isolated_bridges(House& house) {
+  if (has_firewall(house)) follow_networks(house, networks_up(house, Uuid{}));
+}
+
 void tend_networks(House& house) {
   if (!house.root) return;
   for (const NetworkRow& network : house.registry().networks()) {

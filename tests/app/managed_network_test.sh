@@ -18,7 +18,7 @@ on_desk ip link set eth0 up
 on_desk ip route add default via 192.0.2.1
 on_desk ip -6 route add default via 2001:db8:2::1
 for listen in TCP4-LISTEN:7777 TCP6-LISTEN:7777,ipv6only=1; do
-  on_desk socat "$listen,fork,reuseaddr" SYSTEM:'echo "desk sees $SOCAT_PEERADDR"' & # says under which address it is reached
+  ip netns exec "$desk" socat "$listen,fork,reuseaddr" SYSTEM:'echo "desk sees $SOCAT_PEERADDR"' & # says under which address it is reached
   servers+=("$!")
 done
 trap 'kill "${servers[@]}" 2>/dev/null; ip netns del "$desk"; cleanup' EXIT
