@@ -11,7 +11,7 @@
 
 namespace nutshell {
 
-enum class PathRole { uplink, bridge, tap };
+enum class PathRole { uplink, bridge, tap, macvtap };
 std::string to_string(PathRole role);
 
 /// What went through a device, from its own side: a tap receives what the guest sends. Of a bridge,

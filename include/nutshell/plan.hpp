@@ -23,18 +23,26 @@ Step step_to_drop_disk(const DiskSpec& disk, const Uuid& machine);
 /// beside them.
 std::vector<Step> steps_to_create(const MachineSpec& spec, const Paths& paths,
                                   const std::string& ovmf_vars_template);
-/// One run: its leases, its folder, its networks, the logical volumes that it activates, QEMU in
-/// prelaunch, and `cont`.
+/// What a run has beside its leases: the logical volumes that it activates, and the name of each
+/// NIC's link (empty: none), of which a macvtap outlives QEMU.
+struct RunParts {
+  VolumeWords volumes;
+  std::vector<std::string> links;
+};
+/// Those of a run that is recorded; nothing without one.
+RunParts parts_of(const std::optional<RunRecord>& run);
+/// One run: its leases, its folder, its networks, the logical volumes that it activates, its
+/// macvtap links, QEMU in prelaunch, and `cont`.
 std::vector<Step> steps_to_start(const MachineSpec& spec, const Paths& paths, unsigned boot,
                                  const std::vector<EnsureNetwork>& networks,
-                                 const VolumeWords& volumes = {});
+                                 const RunParts& parts = {});
 /// What is taken back when a run is over. `end` is kept as how it ended ("stopped", "crashed:
-/// ..."); `volumes` are those that the run activated.
+/// ...").
 std::vector<Step> steps_to_collect(const MachineSpec& spec, const Paths& paths,
-                                   const std::string& end, const VolumeWords& volumes = {});
+                                   const std::string& end, const RunParts& parts = {});
 /// The same for a run that is ended at once.
 std::vector<Step> steps_to_kill(const MachineSpec& spec, const Paths& paths, const std::string& end,
-                                const VolumeWords& volumes = {});
+                                const RunParts& parts = {});
 enum class Volumes { drop, wipe, keep };
 /// What `rm` gives back of a machine that does not run. With Volumes::wipe all of each volume is
 /// zeroed first, and the list is a plan that undoes: what was not wiped is not removed.

@@ -24,7 +24,10 @@ enum class CacheMode {
 };  ///< QEMU's -drive cache= modes
 enum class AioMode { threads, native, io_uring };
 enum class NicModel { virtio, e1000, rtl8139 };
-enum class NicKind { bridge, network, user };
+enum class NicKind { bridge, network, user, macvtap };
+/// How the macvtap NICs of one uplink see each other (ip-link(8), macvtap): directly, only through
+/// a switch that sends frames back, not at all, or one NIC alone that has the whole uplink.
+enum class MacvtapMode { bridge, vepa, closed, passthru };
 enum class Firmware { bios, uefi };
 enum class Nested { automatic, on, off };
 enum class Accel { automatic, kvm, tcg };
@@ -61,6 +64,12 @@ struct DiskSpec {
   [[nodiscard]] std::string lv() const { return path.substr(path.rfind('/') + 1); }
 };
 
+/// VLANs from `first` to `last`, both included; 1..4094 (IEEE 802.1Q).
+struct VlanRange {
+  unsigned first = 1, last = 1;
+  auto operator<=>(const VlanRange&) const = default;
+};
+
 struct NicSpec {
   NicKind kind = NicKind::network;
   std::string bridge;   ///< kind bridge: the bridge. kind network: filled in at create (the
@@ -72,7 +81,15 @@ struct NicSpec {
                            ///< probed, not handed out)
   unsigned mtu = 0;        ///< bytes, told to the guest (virtio); 0: the bridge's
   unsigned queues = 1;     ///< pairs of them, 1..16 (virtio)
+  unsigned vlan = 0;       ///< kind bridge: the VLAN of the guest's frames without a tag; 0: the
+                           ///< bridge's default, or none where `trunk` names some
+  std::vector<VlanRange> trunk;  ///< kind bridge: VLANs that the guest sees with their tags; in
+                                 ///< order, apart from one another
+  std::string uplink;            ///< kind macvtap: the device that the link is made on
+  MacvtapMode macvtap_mode = MacvtapMode::bridge;
   bool operator==(const NicSpec&) const = default;
+  /// The NIC needs a bridge that keeps VLANs apart.
+  [[nodiscard]] bool has_vlans() const { return vlan != 0 || !trunk.empty(); }
 };
 
 struct VncSpec {
@@ -130,6 +147,7 @@ std::string to_string(CacheMode value);
 std::string to_string(AioMode value);
 std::string to_string(NicModel value);
 std::string to_string(NicKind value);
+std::string to_string(MacvtapMode value);
 std::string to_string(Firmware value);
 std::string to_string(Nested value);
 std::string to_string(Accel value);
@@ -143,6 +161,7 @@ bool from_word(std::string_view word, CacheMode& value);
 bool from_word(std::string_view word, AioMode& value);
 bool from_word(std::string_view word, NicModel& value);
 bool from_word(std::string_view word, NicKind& value);
+bool from_word(std::string_view word, MacvtapMode& value);
 bool from_word(std::string_view word, Firmware& value);
 bool from_word(std::string_view word, Nested& value);
 bool from_word(std::string_view word, Accel& value);
@@ -154,6 +173,7 @@ std::string words_of(DiskFormat);
 std::string words_of(CacheMode);
 std::string words_of(AioMode);
 std::string words_of(NicModel);
+std::string words_of(MacvtapMode);
 std::string words_of(Firmware);
 std::string words_of(Nested);
 std::string words_of(Accel);
@@ -164,11 +184,16 @@ std::string words_of(BootOrder);
 /// A comma inside a value is written twice, as QEMU does. Paths stay as given (the caller makes
 /// them absolute). Mistakes go to `problems`.
 DiskSpec parse_disk(std::string_view text, const std::string& where, Problems& problems);
-/// The value of --nic: "bridge=br0,model=virtio,mac=...,ip=...", "network=NAME" or "user", with
-/// mtu= and queues= for virtio. Where
-/// none of the three is named ("model=e1000"), the kind is network with an empty `network`: the
+/// The value of --nic: "bridge=br0,model=virtio,mac=...,ip=...", "network=NAME", "user" or
+/// "macvtap=em1,mode=bridge", with mtu= and queues= for virtio, vlan= and trunk= on a bridge. Where
+/// none of the four is named ("model=e1000"), the kind is network with an empty `network`: the
 /// default network of whoever asks. Mistakes go to `problems`.
 NicSpec parse_nic(std::string_view text, const std::string& where, Problems& problems);
+/// "100-110+200" as VLANs, in order and joined where they touch; nullopt when it is malformed or a
+/// number is not from 1 to 4094.
+std::optional<std::vector<VlanRange>> parse_vlans(std::string_view text);
+/// "100-110+200".
+std::string to_string(const std::vector<VlanRange>& vlans);
 /// The value of --vnc: auto, a display number, unix or off. Mistakes go to `problems`.
 void parse_vnc(std::string_view text, const std::string& where, VncSpec& vnc, Problems& problems);
 

@@ -21,10 +21,11 @@ std::vector<Placed> placed_taps(House& house) {
       const NicSpec& nic = row.spec.nics[i];
       if (row.run->taps[i].empty()) continue;
       if (nic.kind == NicKind::bridge)
-        placed.push_back({to_string(row.name), row.run->taps[i], nic.bridge});
+        placed.push_back(
+            {to_string(row.name), row.run->taps[i], nic.bridge, {nic.vlan, nic.trunk}});
       else if (nic.kind == NicKind::network)
         if (const auto network = house.registry().network(nic.network))
-          placed.push_back({to_string(row.name), row.run->taps[i], network->bridge});
+          placed.push_back({to_string(row.name), row.run->taps[i], network->bridge, {}});
     }
   }
   return placed;
@@ -42,8 +43,50 @@ std::vector<Placed> displaced_taps(House& house) {
   return displaced;
 }
 
+std::vector<Mistagged> mistagged_taps(House& house) {
+  std::vector<Mistagged> mistagged;
+  std::vector<Placed> placed = placed_taps(house);
+  std::erase_if(placed, [](const Placed& each) { return !each.vlans.any(); });
+  if (placed.empty()) return mistagged;
+  const Facts facts = observe_parts(house, host::part::links);
+  for (Placed& each : placed) {
+    const LinkFact *tap = facts.link(each.tap), *bridge = facts.link(each.bridge);
+    if (!tap || !bridge || tap->master != bridge->index) continue;
+    if (std::string now = host::different_vlans(each.tap, each.vlans); !now.empty())
+      mistagged.push_back({std::move(each), std::move(now)});
+  }
+  return mistagged;
+}
+
+namespace {
+
+void find_vlan_troubles(House& house, std::vector<BridgeTrouble>& troubles) {
+  for (const Mistagged& each : mistagged_taps(house))
+    troubles.push_back({each.port.bridge,
+                        fmt::format("{} of the machine {} has the VLANs {}, not {}; run `nutshell "
+                                    "bridge repair {}`",
+                                    each.port.tap, each.port.machine, each.now,
+                                    host::vlan_words(each.port.vlans), each.port.bridge),
+                        true});
+  std::vector<Placed> placed = placed_taps(house);
+  std::erase_if(placed, [](const Placed& each) { return !each.vlans.any(); });
+  if (placed.empty()) return;
+  const Facts facts = observe_parts(house, host::part::links);
+  for (const Placed& each : placed)
+    if (const LinkFact* bridge = facts.link(each.bridge); bridge && !bridge->vlan_filtering)
+      troubles.push_back(
+          {each.bridge,
+           fmt::format("{} of the machine {} has VLANs, and this bridge does not keep them apart; "
+                       "`ip link set {} type bridge vlan_filtering 1` lets it",
+                       each.tap, each.machine, each.bridge),
+           true});
+}
+
+}  // namespace
+
 std::vector<BridgeTrouble> bridge_troubles(House& house) {
   std::vector<BridgeTrouble> troubles;
+  find_vlan_troubles(house, troubles);
   for (const Placed& each : displaced_taps(house))
     troubles.push_back({each.bridge,
                         fmt::format("{} of the machine {} is no port of it; run `nutshell bridge "

@@ -107,6 +107,25 @@ Exit run_bridge_ls(const Parsed&, House& house) {
   return Exit::done;
 }
 
+namespace {
+
+// Of those that are ports of it; one that was put on it a moment ago has them already.
+std::vector<std::string> repair_vlans(House& house, const std::string& bridge) {
+  std::vector<std::string> ports;
+  for (const Mistagged& each : mistagged_taps(house)) {
+    if (each.port.bridge != bridge) continue;
+    if (!house.dry()) host::put_on_bridge(each.port.tap, bridge, each.port.vlans);
+    ports.push_back(each.port.tap);
+    if (!house.reporter.json())
+      house.reporter.note(fmt::format("{} ({}) {} the VLANs {}", each.port.machine, each.port.tap,
+                                      house.dry() ? "would have" : "has",
+                                      host::vlan_words(each.port.vlans)));
+  }
+  return ports;
+}
+
+}  // namespace
+
 Exit run_bridge_repair(const Parsed& args, House& house) {
   const std::string& name = args.word(0, "BRIDGE");
   check_bridge_name(name);
@@ -118,10 +137,12 @@ Exit run_bridge_repair(const Parsed& args, House& house) {
                                bridge ? name + " is no bridge" : "there is no bridge " + name,
                                name));
   std::vector<std::string> ports;
+  std::vector<host::VlanWish> vlans;
   std::string words;
   for (const Placed& each : displaced_taps(house))
     if (each.bridge == name) {
       ports.push_back(each.tap);
+      vlans.push_back(each.vlans);
       words += fmt::format("{}{} ({})", words.empty() ? "" : ", ", each.machine, each.tap);
     }
   const auto adoption = host::read_adoption(adoptions_folder(house), name);
@@ -129,16 +150,21 @@ Exit run_bridge_repair(const Parsed& args, House& house) {
     const LinkFact* uplink = facts.link(adoption->before.uplink);
     if (uplink && uplink->master != bridge->index) {
       ports.push_back(uplink->name);
+      vlans.emplace_back();
       words += fmt::format("{}the uplink {}", words.empty() ? "" : ", ", uplink->name);
     }
   }
   if (!house.dry())
-    for (const std::string& port : ports) host::put_on_bridge(port, name);
+    for (std::size_t i = 0; i < ports.size(); ++i) host::put_on_bridge(ports[i], name, vlans[i]);
+  const std::vector<std::string> retagged = repair_vlans(house, name);
   Json list = Json::array();
   for (const std::string& port : ports) list.push(port);
+  Json vlan_list = Json::array();
+  for (const std::string& port : retagged) vlan_list.push(port);
   if (house.reporter.json())
-    house.reporter.answer(Json::object({{"bridge", name}, {"repaired", list}}), "");
-  else
+    house.reporter.answer(
+        Json::object({{"bridge", name}, {"repaired", list}, {"vlans", vlan_list}}), "");
+  else if (!ports.empty() || retagged.empty())
     house.reporter.note(
         ports.empty()
             ? fmt::format("{} has every port that it should have", name)

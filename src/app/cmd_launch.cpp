@@ -88,7 +88,8 @@ Exit run_launch(const Parsed& args, House& house) {
   live.unmeasured = volumes.unmeasured;
   Plan plan = plan_of("launch", spec.uuid, OnFailure::undo,
                       steps_to_create(spec, house.paths, machine.facts.ovmf_vars));
-  for (Step& step : steps_to_start(spec, house.paths, 1, reservation.networks, volumes.words))
+  for (Step& step :
+       steps_to_start(spec, house.paths, 1, reservation.networks, parts_of(reservation.run)))
     plan.steps.push_back(std::move(step));
   for (const std::string& warning : machine.warnings) house.reporter.warn(warning);
   for (const std::string& warning : decision.warnings) house.reporter.warn(warning);

@@ -27,6 +27,11 @@ HostPath path_of(const MachineRow& row, std::size_t nic, bool runs) {
   path.wants_uplink = spec.kind == NicKind::bridge;
   path.has_tap = runs;
   if (spec.kind == NicKind::user) return path;
+  if (spec.kind == NicKind::macvtap) {
+    const bool named = runs && row.run && nic < row.run->taps.size();
+    path.devices = host::observe_macvtap_path(spec.uplink, named ? row.run->taps[nic] : "");
+    return path;
+  }
   path.devices =
       host::observe_path(spec.bridge, runs && row.run ? tap_of(*row.run, row.spec, nic) : "",
                          spec.kind == NicKind::bridge);
@@ -55,12 +60,13 @@ Json device_json(const PathDevice& device) {
                        {"sent", counters_json(device.sent)}});
 }
 
-std::string state_words(const PathDevice& device) {
+std::string state_words(const PathDevice& device, bool with_bridge) {
   if (!device.present) return "gone";
   std::string words = device.up ? "up" : "down";
   if (device.up && !device.carrier) words += ", no carrier";
   if (!device.port_state.empty() && device.up) words += ", " + device.port_state;
-  if (device.role != PathRole::bridge && device.master.empty()) words += ", no port of a bridge";
+  if (with_bridge && device.role != PathRole::bridge && device.master.empty())
+    words += ", no port of a bridge";
   return words;
 }
 
@@ -80,8 +86,9 @@ std::string text_of(const Reporter& reporter, const HostPath& path, const NicSpe
   text += ", from the outside inwards:\n";
   Table table;
   table.headings = {"DEVICE", "ROLE", "STATE", "MTU", "RECEIVED", "SENT"};
+  const bool with_bridge = nic.kind != NicKind::macvtap;
   for (const PathDevice& device : path.devices)
-    table.rows.push_back({device.name, to_string(device.role), state_words(device),
+    table.rows.push_back({device.name, to_string(device.role), state_words(device, with_bridge),
                           device.present ? std::to_string(device.mtu) : "-",
                           device.present ? counter_words(device.received) : "-",
                           device.present ? counter_words(device.sent) : "-"});

@@ -39,9 +39,6 @@ bool runs(const House& house, const MachineRow& row) {
   return seen.state == MachineState::running || seen.state == MachineState::paused;
 }
 
-/// The logical volumes that its run activated.
-VolumeWords volumes_in(const MachineRow& row) { return row.run ? row.run->volumes : VolumeWords{}; }
-
 [[noreturn]] void throw_interrupted(const MachineRow& row) {
   throw Interrupted(
       fmt::format("interrupted; {} may still power off, or run on", to_string(row.name)));
@@ -81,7 +78,7 @@ bool press_and_wait(House& house, const MachineRow& row, std::chrono::seconds pa
 void kill_machine(House& house, const MachineRow& row, const std::string& end) {
   finish(house,
          plan_of("kill", row.uuid, OnFailure::keep_going,
-                 steps_to_kill(row.spec, house.paths, end, volumes_in(row))),
+                 steps_to_kill(row.spec, house.paths, end, parts_of(row.run))),
          to_string(row.name));
 }
 
@@ -133,7 +130,7 @@ Exit run_stop(const Parsed& args, House& house) {
   const MachineRow row = find_settled(house, args);
   const bool alive = runs(house, row);
   if (said_dry(house, row, alive ? "press the power button and wait" : "",
-               alive ? steps_to_collect(row.spec, house.paths, "stopped", volumes_in(row))
+               alive ? steps_to_collect(row.spec, house.paths, "stopped", parts_of(row.run))
                      : std::vector<Step>{}))
     return Exit::done;
   if (!alive) {
@@ -149,7 +146,7 @@ Exit run_kill(const Parsed& args, House& house) {
   const MachineRow row = find_settled(house, args);
   const bool alive = runs(house, row);
   std::vector<Step> steps;
-  if (alive) steps = steps_to_kill(row.spec, house.paths, "stopped: killed", volumes_in(row));
+  if (alive) steps = steps_to_kill(row.spec, house.paths, "stopped: killed", parts_of(row.run));
   if (said_dry(house, row, "", steps)) return Exit::done;
   if (alive) kill_machine(house, row, "stopped: killed");
   house.reporter.done(
@@ -199,7 +196,7 @@ Exit run_rm(const Parsed& args, House& house) {
     });
   }
   std::vector<Step> kill, removal = steps_to_remove(spec, house.paths, volumes);
-  if (alive) kill = steps_to_kill(row.spec, house.paths, "stopped: removed", volumes_in(row));
+  if (alive) kill = steps_to_kill(row.spec, house.paths, "stopped: removed", parts_of(row.run));
   if (volumes == Volumes::wipe) {
     // Wiping may be ended, and then the machine stays; so it is a plan of its own, that undoes.
     if (house.dry()) {

@@ -90,7 +90,7 @@ void shut_down(House& house, const MachineRow& row, std::chrono::seconds patienc
   const Plan plan =
       plan_of("kill", row.uuid, OnFailure::keep_going,
               steps_to_kill(now->spec, house.paths, "stopped: killed when it did not power off",
-                            now->run ? now->run->volumes : VolumeWords{}));
+                            parts_of(now->run)));
   for (const std::string& leftover : run_teardown(house, plan, to_string(row.name)))
     house.reporter.warn(leftover);
 }

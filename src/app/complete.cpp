@@ -10,6 +10,7 @@
 #include <cerrno>
 
 #include "app/network.hpp"
+#include "app/nic_checks.hpp"
 #include "app/secret.hpp"
 #include "host/fd.hpp"
 #include "host/files.hpp"
@@ -72,7 +73,9 @@ void complete_nics(House& house, const Facts& facts, MachineSpec& spec, Problems
     if (nic.kind == NicKind::network)
       if (std::string fault = network_fault(house, nic); !fault.empty())
         problems.push_back({"--nic", std::move(fault)});
-    if (nic.queues > 1 && !facts.root)
+    for (std::string fault : {vlan_fault(nic, facts), macvtap_fault(nic, facts)})
+      if (!fault.empty()) problems.push_back({"--nic", std::move(fault)});
+    if (nic.queues > 1 && !facts.root && nic.kind != NicKind::macvtap)
       problems.push_back({"--nic", fmt::format("queues={} needs root; the bridge helper gives an "
                                                "ordinary user a tap of one queue",
                                                nic.queues)});
@@ -220,6 +223,8 @@ void complete_spec(House& house, const Facts& facts, MachineSpec& spec, Problems
 void check_before_start(const House&, const Facts& facts, const MachineSpec& spec) {
   check_files(spec);
   for (const NicSpec& nic : spec.nics) {
+    for (const std::string& fault : {vlan_fault(nic, facts), macvtap_fault(nic, facts)})
+      if (!fault.empty()) throw Conflict(fmt::format("{}: {}", to_string(spec.name), fault));
     if (nic.kind != NicKind::bridge) continue;
     const LinkFact* link = facts.link(nic.bridge);
     if (!link || link->kind != "bridge")

@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "app/firewall.hpp"
+#include "app/lost_links.hpp"
 #include "app/lvm_access.hpp"
 #include "app/machine_state.hpp"
 #include "app/settle.hpp"
@@ -247,6 +248,11 @@ std::vector<Leftover> find_leftovers(House& house) {
   find_folders(house, found);
   find_logical_volumes(house, found);
   find_networks(house, found);
+  for (const LostLink& link : lost_macvtaps(house))
+    found.push_back(
+        {Kind::macvtap, "the macvtap link " + link.name,
+         fmt::format("its mark is {} and its MAC is that machine's, which does not run", link.mark),
+         link.name});
   return found;
 }
 
@@ -267,6 +273,7 @@ void drop_leftover(House& house, const Leftover& leftover) {
         host::drop_bridge({link->name, {}, link->mac, link->alias});
       return;
     }
+    case Kind::macvtap: return drop_lost_macvtap(house, leftover.key);
     case Kind::machine_folder: {
       const Uuid uuid{leftover.key};
       for (const std::string& name : names_in(house.paths.machine(uuid)))

@@ -29,7 +29,8 @@ constexpr Option options[] = {
     {"initrd", "FILE", "its initial RAM disk"},
     {"append", "TEXT", "its command line"},
     {"nic", "SPEC",
-     "bridge=BR, network=NAME, user or none, with model= mac= ip= mtu= queues=; may be repeated",
+     "bridge=BR, network=NAME, macvtap=UPLINK, user or none, with model= mac= ip= mtu= queues= "
+     "vlan= trunk= mode=; may be repeated",
      true},
     {"vnc", "auto|N|unix|off", "the screen: a display, a socket, or none (default: auto)"},
     {"vnc-listen", "ADDRESS",

@@ -13,6 +13,7 @@
 #include "app/secret.hpp"
 #include "host/files.hpp"
 #include "host/lock.hpp"
+#include "host/macvtap.hpp"
 #include "host/network.hpp"
 #include "nutshell/error.hpp"
 
@@ -121,6 +122,14 @@ void Performer::perform(const WriteFile& step) { host::write_file(step.path, ste
 void Performer::perform(const DropFile& step) { host::drop_file(step.path); }
 void Performer::perform(const EnsureNetwork& step) { ensure_network(house_, step); }
 void Performer::perform(const LeaveNetwork& step) { leave_network(house_, step); }
+
+void Performer::perform(const MakeMacvtap& step) {
+  host::make_macvtap({step.link, step.uplink, step.mode, step.mac, step.mark, step.mtu});
+}
+
+void Performer::perform(const DropMacvtap& step) {
+  host::drop_macvtap(step.link, step.mark, step.mac);
+}
 
 void Performer::perform(const StartQemu& step) {
   if (!live_) throw Failed("a start cannot be repeated from the journal; run `nutshell start`");

@@ -92,8 +92,9 @@ std::vector<Ended> ended_runs(House& house, const std::optional<Uuid>& only,
 void collect_one(House& house, const Ended& ended, Settled& settled) {
   const auto row = house.registry().machine(ended.uuid);
   if (!row || !row->run) return;
-  const Plan plan = plan_of("collect", ended.uuid, OnFailure::keep_going,
-                            steps_to_collect(row->spec, house.paths, ended.end, row->run->volumes));
+  const Plan plan =
+      plan_of("collect", ended.uuid, OnFailure::keep_going,
+              steps_to_collect(row->spec, house.paths, ended.end, parts_of(row->run)));
   const auto leftovers = run_teardown(house, plan, to_string(ended.name));
   settled.leftovers.insert(settled.leftovers.end(), leftovers.begin(), leftovers.end());
   settled.done.push_back(

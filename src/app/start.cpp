@@ -147,10 +147,13 @@ LiveStart prepare_start(const House& house, const MachineSpec& spec, const Decis
   start.who = to_string(spec.name);
   start.line = render_line(spec, decision, places);
   for (std::size_t i = 0; i < spec.nics.size(); ++i)
-    start.taps.push_back({reservation.run.taps[i], spec.nics[i].bridge,
+    start.taps.push_back({reservation.run.taps[i],
+                          spec.nics[i].bridge,
                           tap_mark(spec.name, static_cast<unsigned>(i)),
-                          host_mac_of(spec.nics[i].mac.value_or(Mac{})), spec.nics[i].mtu,
-                          spec.nics[i].queues});
+                          host_mac_of(spec.nics[i].mac.value_or(Mac{})),
+                          spec.nics[i].mtu,
+                          spec.nics[i].queues,
+                          {spec.nics[i].vlan, spec.nics[i].trunk}});
   start.bridge_helper = facts.bridge_helper;
   start.log = house.paths.qemu_log(spec.uuid, reservation.run.boot);
   start.qmp = {house.paths.qmp(spec.uuid), house.paths.qmp_lock(spec.uuid), start.who};
@@ -234,9 +237,9 @@ void start_machine(House& house, const MachineRow& given, const std::optional<Bo
   RunReservation reservation =
       reserve_run(house, transaction, spec, row->boots + 1, facts, decision.kvm);
   reservation.run.volumes = volumes.words;
-  const Plan plan = plan_of(
-      "start", spec.uuid, OnFailure::undo,
-      steps_to_start(spec, house.paths, row->boots + 1, reservation.networks, volumes.words));
+  const Plan plan = plan_of("start", spec.uuid, OnFailure::undo,
+                            steps_to_start(spec, house.paths, row->boots + 1, reservation.networks,
+                                           parts_of(reservation.run)));
   LiveStart live = prepare_start(house, spec, decision, facts, reservation);
   live.unmeasured = volumes.unmeasured;
   if (house.dry()) return report_dry_run(house, plan.steps, live.start.line);

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "core/plan_parts.hpp"
+#include "nutshell/facts.hpp"
 
 namespace nutshell {
 namespace {
@@ -13,6 +14,18 @@ template <class S>
 Step with_volume(const std::string& word) {
   const auto slash = word.find('/');
   return S{word.substr(0, slash), word.substr(slash + 1)};
+}
+
+/// The macvtap links of a run, by the names that the run has for its NICs.
+std::vector<MakeMacvtap> macvtaps_of(const MachineSpec& spec, const RunParts& parts) {
+  std::vector<MakeMacvtap> links;
+  for (std::size_t i = 0; i < spec.nics.size() && i < parts.links.size(); ++i) {
+    const NicSpec& nic = spec.nics[i];
+    if (nic.kind != NicKind::macvtap || parts.links[i].empty()) continue;
+    links.push_back({parts.links[i], nic.uplink, nic.macvtap_mode, nic.mac.value_or(Mac{}),
+                     tap_mark(spec.name, static_cast<unsigned>(i)), nic.mtu});
+  }
+  return links;
 }
 
 }  // namespace
@@ -39,24 +52,33 @@ std::vector<Step> steps_to_create(const MachineSpec& spec, const Paths& paths,
   return steps;
 }
 
+RunParts parts_of(const std::optional<RunRecord>& run) {
+  return run ? RunParts{run->volumes, run->taps} : RunParts{};
+}
+
 std::vector<Step> steps_to_start(const MachineSpec& spec, const Paths& paths, unsigned boot,
                                  const std::vector<EnsureNetwork>& networks,
-                                 const VolumeWords& volumes) {
+                                 const RunParts& parts) {
   std::vector<Step> steps;
   steps.push_back(HoldRun{spec.uuid});
   steps.push_back(MakeDirectory{paths.run_dir(spec.uuid)});
-  for (const std::string& word : volumes) steps.push_back(with_volume<ActivateVolume>(word));
+  for (const std::string& word : parts.volumes) steps.push_back(with_volume<ActivateVolume>(word));
   for (const EnsureNetwork& network : networks) steps.push_back(network);
+  for (const MakeMacvtap& link : macvtaps_of(spec, parts)) steps.push_back(link);
   steps.push_back(StartQemu{spec.uuid, boot});
   steps.push_back(Continue{spec.uuid});
   return steps;
 }
 
 std::vector<Step> steps_to_collect(const MachineSpec& spec, const Paths& paths,
-                                   const std::string& end, const VolumeWords& volumes) {
+                                   const std::string& end, const RunParts& parts) {
   std::vector<Step> steps{DropDirectory{paths.run_dir(spec.uuid)}};
-  // While the run is in the registry, its volumes are known to be active.
-  for (const std::string& word : volumes) steps.push_back(with_volume<DeactivateVolume>(word));
+  // While the run is in the registry, its links' names are nobody else's, and its volumes are known
+  // to be active.
+  for (const MakeMacvtap& link : macvtaps_of(spec, parts))
+    steps.push_back(DropMacvtap{link.link, link.mark, link.mac});
+  for (const std::string& word : parts.volumes)
+    steps.push_back(with_volume<DeactivateVolume>(word));
   steps.push_back(FreeRun{spec.uuid, end});
   // After the run is over in the registry: of several that end at once, the last one then sees that
   // it is the last.
@@ -69,9 +91,9 @@ std::vector<Step> steps_to_collect(const MachineSpec& spec, const Paths& paths,
 }
 
 std::vector<Step> steps_to_kill(const MachineSpec& spec, const Paths& paths, const std::string& end,
-                                const VolumeWords& volumes) {
+                                const RunParts& parts) {
   std::vector<Step> steps{StopQemu{spec.uuid}};
-  append(steps, steps_to_collect(spec, paths, end, volumes));
+  append(steps, steps_to_collect(spec, paths, end, parts));
   return steps;
 }
 

@@ -116,6 +116,12 @@ Json nic_to_json(const NicSpec& nic) {
                             {"ip", nic.ip ? Json(to_string(*nic.ip)) : Json()}});
   if (nic.mtu) json.append("mtu", nic.mtu);
   if (nic.queues > 1) json.append("queues", nic.queues);
+  if (nic.vlan) json.append("vlan", nic.vlan);
+  if (!nic.trunk.empty()) json.append("trunk", to_string(nic.trunk));
+  if (nic.kind == NicKind::macvtap) {
+    json.append("uplink", nic.uplink);
+    json.append("mode", to_string(nic.macvtap_mode));
+  }
   return json;
 }
 
@@ -132,6 +138,16 @@ NicSpec nic_from_json(const Json& json) {
   // Written only where they are asked for.
   if (json.find("mtu")) nic.mtu = number<unsigned>(json, "mtu");
   if (json.find("queues")) nic.queues = number<unsigned>(json, "queues");
+  if (json.find("vlan")) nic.vlan = number<unsigned>(json, "vlan");
+  if (json.find("trunk")) {
+    const auto trunk = parse_vlans(text(json, "trunk"));
+    if (!trunk) damaged("trunk", "it is malformed");
+    nic.trunk = *trunk;
+  }
+  if (nic.kind == NicKind::macvtap) {
+    nic.uplink = text(json, "uplink");
+    nic.macvtap_mode = word<MacvtapMode>(json, "mode");
+  }
   return nic;
 }
 

@@ -161,9 +161,14 @@ void drop_host_bridge(const std::string& name, const std::string& mark, const st
   });
 }
 
-void put_on_bridge(const std::string& port, const std::string& bridge) {
+void put_on_bridge(const std::string& port, const std::string& bridge, const VlanWish& vlans) {
   told([&] {
     nl::Socket socket;
+    if (vlans.any()) {  // no frame passes before they are set
+      nl::change_link(socket, port, {.up = false});
+      nl::set_master(socket, {port, bridge});
+      put_vlans(port, vlans);
+    }
     nl::change_link(socket, port, {.up = true, .master = bridge});
     nl::set_up(socket, bridge);
   });

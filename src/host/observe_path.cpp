@@ -124,6 +124,18 @@ std::vector<PathDevice> observe_path(const std::string& bridge, const std::strin
   }
 }
 
+std::vector<PathDevice> observe_macvtap_path(const std::string& uplink, const std::string& link) {
+  try {
+    nl::Socket socket;
+    const Devices devices(socket);
+    std::vector<PathDevice> path{devices.describe(PathRole::uplink, uplink)};
+    if (!link.empty()) path.push_back(devices.describe(PathRole::macvtap, link));
+    return path;
+  } catch (const nl::Error& error) {
+    throw SystemError(error.code(), error.subject() + ": cannot " + error.operation());
+  }
+}
+
 std::vector<std::string> taps_of_process(int pid) {
   std::vector<int> descriptors;
   const std::string folder = fmt::format("/proc/{}/fdinfo", pid);

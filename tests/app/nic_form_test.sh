@@ -44,6 +44,6 @@ refuse 3 'mtu=.0. is not possible; write a number from 576 to 65535' n create y 
 refuse 3 'queues=.17. is not possible; write a number from 1 to 16' n create y --nic queues=17
 refuse 3 'queues= is for model=virtio alone' n create y --nic queues=2,model=e1000
 refuse 3 'mtu= is for model=virtio alone' n create y --nic mtu=1400,model=rtl8139
-refuse 3 'queues= needs bridge= or network=' n create y --nic user,queues=2
+refuse 3 'queues= needs bridge=, network= or macvtap=' n create y --nic user,queues=2
 refuse 3 'queues=.two. is not' n create y --nic queues=two
 finish
