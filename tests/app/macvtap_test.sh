@@ -90,8 +90,8 @@ check "a failed launch leaves no link" equal "$(macvtaps)" 0
 check "and no machine" equal "$(json ls | jq '.machines | length')" 0
 killer=$build_dir/tests/faults/nutshell_kill_at.so
 if [[ -e $killer ]]; then
-  for ((at = 1; at <= 24; at++)); do
-    ASAN_OPTIONS=${ASAN_OPTIONS:-}:verify_asan_link_order=0 LD_PRELOAD=$killer NUTSHELL_KILL_AT=$at "$nutshell_bin" --quiet --root "$root" launch killed --memory 64M --nested off --accel tcg --nic macvtap=em1 >/dev/null 2>&1 && break
+  for ((at = 1; at <= 60; at++)); do
+    { ASAN_OPTIONS=${ASAN_OPTIONS:-}:verify_asan_link_order=0 LD_PRELOAD=$killer NUTSHELL_KILL_AT=$at "$nutshell_bin" --quiet --root "$root" launch killed --memory 64M --nested off --accel tcg --nic macvtap=em1 >/dev/null 2>&1; } 2>/dev/null && break
     n ls >/dev/null 2>&1
     if [[ $(state_of killed 2>/dev/null) == running ]]; then want=1; else want=0; fi
     [[ $(macvtaps) -eq $want ]] || { fail "killed at $at: $(macvtaps) links, not $want"; break; }
