@@ -38,7 +38,7 @@ for v in 100 105 200 201; do
   ip addr add "10.9.$v.4/24" dev "eth0.$v"
 done
 END
-{ cat "$images/guest-initrd"; (cd "$scratch/more" && find . | busybox cpio -o -H newc 2>/dev/null); } >"$scratch/trunk-initrd"
+{ cat "$images/guest-initrd"; (cd "$scratch/more" && find . | busybox cpio -o -H newc 2>/dev/null | gzip -1); } >"$scratch/trunk-initrd"
 set_stage
 
 refuse 3 'the bridge plain does not keep VLANs apart; .ip link set plain type bridge vlan_filtering 1.' n create x --nic bridge=plain,vlan=100
