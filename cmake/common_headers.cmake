@@ -1,4 +1,4 @@
-# What nearly every file includes, compiled once for each room: it halves the time of a build. A file still includes what it
+# What nearly every file includes, compiled once for each room: a file takes a third of a second less. A file still includes what it
 # uses; -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON builds without and shows what is missing.
 set(NUTSHELL_COMMON_HEADERS <algorithm> <array> <cerrno> <charconv> <chrono> <cstdint> <cstring> <functional> <map>
     <memory> <optional> <set> <sstream> <stdexcept> <string> <string_view> <thread> <utility> <variant> <vector>)

@@ -42,7 +42,7 @@ snapshot() {
     sysctl net.ipv4.ip_forward net.ipv6.conf.all.forwarding net.ipv4.conf.uplink.forwarding net.ipv6.conf.uplink.accept_ra
     ip -o addr show type bridge | awk '{print "address", $2, $4}'
     if [[ $(state_of m) == running ]]; then say "qmp $(n qmp m query-status | jq -r .status)"; fi
-  } 2>&1 | sed -E 's/[0-9a-f]{8}-[0-9a-f-]{27}/UUID/g; s,( run/)[0-9a-f]{8},\1ID,; s/nt[0-9a-f]{4}-[0-9a-f]+/TAP/'
+  } 2>&1 | sed -E 's/[0-9a-f]{8}-[0-9a-f-]{27}/UUID/g; s,( run/)[0-9a-f]{8},\1ID,; s/nt[0-9a-f]{4}-[0-9a-f]+/TAP/; s,fe80::[0-9a-f:]+,LINKLOCAL,'
 }
 # What does not tell whether a command was done: how many logs there are, whether the network was ever used.
 shape() { grep -Ev 'file . (log/UUID/|state/networks)'; }
