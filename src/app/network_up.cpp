@@ -65,19 +65,19 @@ bool has(const std::vector<NetworkRow>& networks, const std::string& name) {
                      [&](const NetworkRow& row) { return row.name == name; });
 }
 
-/// Every machine that runs on this network, or is being started there, with its name. Who is
-/// stopped has its address still, but nobody would answer there.
+/// Every machine that has an address of this network: who starts a line of `command --by-hand` gets
+/// it, too. Names are of those alone that run or are being started: nobody else would answer.
 std::vector<host::DhcpHost> hosts_of(House& house, const NetworkRow& network) {
   std::vector<host::DhcpHost> hosts;
-  const auto add = [&](const MachineSpec& spec, const MachineName& name) {
+  const auto add = [&](const MachineSpec& spec, const MachineName& name, bool answers) {
     for (const NicSpec& nic : spec.nics)
       if (nic.kind == NicKind::network && nic.network == network.name && nic.mac && nic.ip)
-        hosts.push_back({*nic.mac, *nic.ip, name.name, name.cloud, nic.mtu});
+        hosts.push_back({*nic.mac, *nic.ip, answers ? name.name : "", name.cloud, nic.mtu});
   };
   for (const MachineRow& row : house.registry().machines())
-    if (row.run && row.run->boot_id == house.boot_id) add(row.spec, row.name);
+    add(row.spec, row.name, row.run && row.run->boot_id == house.boot_id);
   for (const MachineSpec& spec : lost_machines(house))
-    if (is_alive(house, spec.uuid)) add(spec, spec.name);
+    if (is_alive(house, spec.uuid)) add(spec, spec.name, true);
   return hosts;
 }
 

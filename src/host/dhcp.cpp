@@ -176,7 +176,8 @@ std::string leases_of_hosts(const std::string& leases, const std::vector<DhcpHos
     const LeaseLine lease(line);
     const bool is_lease = parse_ipv4(lease.ip).has_value();
     if (!is_lease || std::any_of(hosts.begin(), hosts.end(), [&](const DhcpHost& host) {
-          return to_string(host.ip) == lease.ip && to_string(host.mac) == lease.mac;
+          return !host.name.empty() && to_string(host.ip) == lease.ip &&
+                 to_string(host.mac) == lease.mac;
         }))
       kept += line + "\n";
   }

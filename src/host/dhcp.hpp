@@ -57,7 +57,8 @@ std::vector<std::string> served_folders(const std::string& run);
 
 /// True when a dnsmasq lease file gives an address to another MAC than `hosts` does. Pure.
 bool has_stale_lease(const std::string& leases, const std::vector<DhcpHost>& hosts);
-/// Its lines without the leases of who is not in `hosts` with that very address. Pure.
+/// Its lines without the leases of who is not in `hosts` with that very address and a name: a lease
+/// would bring back the name that it was given under. Pure.
 std::string leases_of_hosts(const std::string& leases, const std::vector<DhcpHost>& hosts);
 
 }  // namespace nutshell::host

@@ -380,8 +380,16 @@ TEST_CASE("leases that name another MAC are seen, and none is taken over but of 
   CHECK_FALSE(has_stale_lease(text, {}));
   CHECK_FALSE(has_stale_lease("", {guest(first, "10.75.0.2")}));
   CHECK(has_stale_lease(text, {guest(second, "10.75.0.2")}));
-  CHECK(leases_of_hosts(text, {guest(second, "10.75.0.2")}) == "duid 00:01\n");
-  CHECK(leases_of_hosts(text, {guest(second, "10.75.0.3")}) ==
+  const auto named = [](const std::string& mac, const char* ip) {
+    DhcpHost host = guest(mac, ip);
+    host.name = "web";
+    return host;
+  };
+  CHECK(leases_of_hosts(text, {named(second, "10.75.0.2")}) == "duid 00:01\n");
+  CHECK(leases_of_hosts(text, {named(second, "10.75.0.3")}) ==
         "1700000000 52:54:00:00:00:02 10.75.0.3 * *\nduid 00:01\n");
-  CHECK(leases_of_hosts(text, {guest(first, "10.75.0.2"), guest(second, "10.75.0.3")}) == text);
+  CHECK(leases_of_hosts(text, {named(first, "10.75.0.2"), named(second, "10.75.0.3")}) == text);
+  // Who does not run has his address still, and a lease of his would bring his name back.
+  CHECK(leases_of_hosts(text, {guest(first, "10.75.0.2"), guest(second, "10.75.0.3")}) ==
+        "duid 00:01\n");
 }
