@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 
 #include "app/machine_state.hpp"
 #include "app/start.hpp"
@@ -109,6 +110,23 @@ void check_bridge_name(const std::string& name) {
                                 name.size() > 15 ? " (at most 15 bytes)" : ""));
 }
 
+bool is_plain_name(const std::string& name) {
+  const auto plain = [](unsigned char c) { return c < 128 && std::isalnum(c) != 0; };
+  return !name.empty() && plain(static_cast<unsigned char>(name.front())) &&
+         std::all_of(name.begin(), name.end(), [&](char c) {
+           return plain(static_cast<unsigned char>(c)) || c == '.' || c == '-' || c == '_';
+         });
+}
+
+void check_new_bridge_name(const std::string& name) {
+  check_bridge_name(name);
+  if (!is_plain_name(name))
+    throw ConfigError("bridge", fmt::format("{} is no name for a bridge of ours (letters, digits, "
+                                            "'.', '-' and '_', a letter or digit first); choose "
+                                            "another",
+                                            printable(name)));
+}
+
 std::string mark_of_bridge(House& house, const std::string& name) {
   return bridge_mark(name) + ":" + house.registry().tag();
 }
@@ -146,6 +164,12 @@ void drop_bridge_note(const House& house, const std::string& name) {
 }
 
 Native native_of(const NativeBridge& bridge, host::NetworkService service) {
+  if (!bridge.uplink.empty() && !is_plain_name(bridge.uplink))
+    throw ConfigError("--uplink",
+                      fmt::format("{} can be written in no configuration of a network without "
+                                  "meaning something else; rename that link first",
+                                  printable(bridge.uplink)));
+  check_new_bridge_name(bridge.name);
   Native native;
   switch (service) {
     case host::NetworkService::networkd: native.files = networkd_files(bridge); break;

@@ -29,6 +29,11 @@ bool is_elsewhere(const House& house, const Adoption& adoption);
 void need_root(const House& house, const std::string& what);
 /// Throws ConfigError when no link can have that name.
 void check_bridge_name(const std::string& name);
+/// Letters, digits, dot, dash and underscore, beginning with a letter or a digit: what means
+/// nothing to nft, to systemd-networkd and to ifupdown.
+bool is_plain_name(const std::string& name);
+/// Throws ConfigError unless a bridge that we make may have that name.
+void check_new_bridge_name(const std::string& name);
 /// "nutshell:bridge:NAME:TAG", the alias of a bridge of this registry.
 std::string mark_of_bridge(House& house, const std::string& name);
 

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "app/adoption.hpp"
+#include "app/firewall.hpp"
 #include "app/machine_state.hpp"
 #include "app/start.hpp"
 #include "host/adoption.hpp"
@@ -58,6 +59,10 @@ std::vector<Mistagged> mistagged_taps(House& house) {
   return mistagged;
 }
 
+bool lacks_isolation(House& house) {
+  return house.root && !isolated_bridges(house).empty() && our_tables(house).empty();
+}
+
 namespace {
 
 void find_vlan_troubles(House& house, std::vector<BridgeTrouble>& troubles) {
@@ -93,6 +98,13 @@ std::vector<BridgeTrouble> bridge_troubles(House& house) {
                                     "repair {}`",
                                     each.tap, each.machine, each.bridge),
                         true});
+  if (lacks_isolation(house))
+    for (const std::string& bridge : isolated_bridges(house))
+      troubles.push_back({bridge,
+                          fmt::format("it is isolated, and its rules are gone from nftables; "
+                                      "`nutshell bridge repair {}` makes them again",
+                                      bridge),
+                          true});
   std::vector<std::string> unreadable;
   const std::vector<Adoption> adoptions = host::read_adoptions(adoptions_folder(house), unreadable);
   if (adoptions.empty()) return troubles;

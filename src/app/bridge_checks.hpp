@@ -36,4 +36,8 @@ struct BridgeTrouble {
 };
 std::vector<BridgeTrouble> bridge_troubles(House& house);
 
+/// True when a bridge of ours is isolated and our table is not there (flushed, or the host has
+/// started). False where we may not look.
+bool lacks_isolation(House& house);
+
 }  // namespace nutshell

@@ -44,7 +44,7 @@ host::NewBridge parse_new_bridge(const Parsed& args) {
   Problems problems;
   host::NewBridge wish;
   wish.name = args.word(0, "BRIDGE");
-  check_bridge_name(wish.name);
+  check_new_bridge_name(wish.name);
   for (const std::string& text : args.values("address")) {
     const auto address = host::interface_address(text);
     if (address &&
@@ -73,7 +73,7 @@ AdoptOptions parse_adopt(const Parsed& args) {
   Problems problems;
   AdoptOptions options;
   options.bridge = args.word(0, "BRIDGE");
-  check_bridge_name(options.bridge);
+  check_new_bridge_name(options.bridge);
   options.uplink = args.value("uplink").value_or("");
   if (options.uplink.empty())
     throw UsageError("`nutshell bridge adopt` wants --uplink LINK, the link whose addresses move");

@@ -97,6 +97,19 @@ std::string words_of(const host::NewBridge& wish) {
   return text;
 }
 
+/// The setting of the link keeps IPv4 from being forwarded; somebody may turn it on again, and for
+/// IPv6 there is none.
+void close_isolated(House& house, const std::string& name) {
+  try {
+    follow_isolated_bridges(house);
+  } catch (const Interrupted&) {
+    throw;
+  } catch (const Error& error) {
+    house.reporter.warn(fmt::format(
+        "the bridge {} has no rules that keep it apart, only its setting: {}", name, error.what()));
+  }
+}
+
 }  // namespace
 
 Exit run_bridge_create(const Parsed& args, House& house) {
@@ -124,7 +137,7 @@ Exit run_bridge_create(const Parsed& args, House& house) {
   write_bridge_note(house, wish.name, {wish.mac, wish.isolated});
   try {
     host::make_host_bridge(wish);
-    if (wish.isolated) follow_isolated_bridges(house);
+    if (wish.isolated) close_isolated(house, wish.name);
     host::write_native(native.files, wish.name);
   } catch (...) {
     host::drop_host_bridge(wish.name, wish.mark, wish.mac);

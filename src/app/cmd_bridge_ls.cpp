@@ -6,6 +6,7 @@
 #include "app/adoption.hpp"
 #include "app/bridge_checks.hpp"
 #include "app/cmd.hpp"
+#include "app/network.hpp"
 #include "app/start.hpp"
 #include "host/adoption.hpp"
 #include "host/bridge.hpp"
@@ -28,6 +29,13 @@ std::string port_words(const host::BridgePortFact& port) {
 }
 
 Exit run_bridge_ls(const Parsed&, House& house) {
+  if (!house.dry() && lacks_isolation(house)) {  // what the host made anew when it started
+    try {
+      follow_isolated_bridges(house);
+    } catch (const Error& error) {
+      house.reporter.warn(fmt::format("isolated bridges have no rules: {}", error.what()));
+    }
+  }
   std::vector<std::string> trouble;
   const std::vector<Adoption> adoptions = host::read_adoptions(adoptions_folder(house), trouble);
   for (const std::string& each : trouble) house.reporter.warn(each);

@@ -143,7 +143,8 @@ void drop_table(House& house, Note& note) {
 void follow_table(House& house, Note& note, const Firewall& firewall) {
   for (int i = 1;; ++i) {
     try {
-      return firewall.networks.empty() ? drop_table(house, note) : put_table(house, note, firewall);
+      const bool wanted = !firewall.networks.empty() || !firewall.closed.empty();
+      return wanted ? put_table(house, note, firewall) : drop_table(house, note);
     } catch (const CommandFailed& error) {
       const std::string what = error.what();
       const bool met_another = what.find("File exists") != std::string::npos ||
@@ -194,14 +195,15 @@ host::LinkNames links_that_never_forward(House& house) {
        std::filesystem::directory_iterator(house.paths.state + "/bridges", error)) {
     const auto text = host::read_file(entry.path().string());
     const auto note = text ? Json::try_parse(*text) : std::nullopt;
-    if (note && note->find("isolated") && note->flag("isolated"))
-      names.push_back(entry.path().stem().string());
+    const std::string name = entry.path().stem().string();
+    if (note && note->find("isolated") && note->flag("isolated") && is_plain_name(name))
+      names.push_back(name);
   }
   if (names.empty()) return names;
   const Facts facts = observe_parts(house, host::part::links);
   std::erase_if(names, [&](const std::string& name) {
     const LinkFact* link = facts.link(name);
-    return !link || link->alias != mark_of_bridge(house, name);
+    return !link || !is_our_bridge(house, name, link->alias, to_string(link->mac));
   });
   return names;
 }
@@ -264,6 +266,8 @@ void follow_networks(House& house, const std::vector<NetworkRow>& up) {
   }
   if (note.empty()) write_note(house, note);  // one of an earlier boot goes, too
 }
+
+std::vector<std::string> isolated_bridges(House& house) { return links_that_never_forward(house); }
 
 bool has_firewall(House& house) { return !read_note(house).empty(); }
 

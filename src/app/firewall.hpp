@@ -1,6 +1,7 @@
-// Our nftables table and the host's forwarding: made with the first network that is up, gone with
-// the last.
+// Our nftables table and the host's forwarding: made with the first network that is up, or the
+// first isolated bridge, gone with the last.
 #pragma once
+#include <string>
 #include <vector>
 
 #include "app/house.hpp"
@@ -13,6 +14,9 @@ namespace nutshell {
 /// back when none does. Throws Failed when nft is not installed, CommandFailed when it fails: then
 /// what was there stands.
 void follow_networks(House& house, const std::vector<NetworkRow>& up);
+/// The bridges of ours that were made isolated and are there: for as long their rules stand in the
+/// table, whatever forwards on this host.
+std::vector<std::string> isolated_bridges(House& house);
 /// True when the host has something that follow_networks() would take back if no network were up.
 bool has_firewall(House& house);
 /// Takes back all of it, tables that the note does not name included. No network may be up.

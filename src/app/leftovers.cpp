@@ -177,7 +177,7 @@ bool any_in_use(House& house) {
 }
 
 void find_firewall(House& house, std::vector<Leftover>& found) {
-  if (any_in_use(house)) return;
+  if (any_in_use(house) || !isolated_bridges(house).empty()) return;
   for (const std::string& table : our_tables(house))
     found.push_back({Kind::firewall, "the nftables table inet " + table,
                      fmt::format("its mark is nutshell:{}, and no machine runs on any network",

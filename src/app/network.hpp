@@ -65,7 +65,7 @@ void tell_networks(House& house, const std::vector<std::string>& networks);
 /// Starts the dnsmasq of each network on which a machine runs and none serves: it has died. A
 /// failure is a warning.
 void tend_networks(House& house);
-/// An isolated bridge of the host has come or gone: where networks are up, their rules know it.
+/// An isolated bridge of the host has come or gone, or lost its rules: the table is made to know.
 void follow_isolated_bridges(House& house);
 /// The lock under which a network's bridge and dnsmasq change.
 host::Lock lock_network(House& house, const std::string& network);

@@ -222,7 +222,8 @@ void tell_networks(House& house, const std::vector<std::string>& networks) {
 }
 
 void follow_isolated_bridges(House& house) {
-  if (has_firewall(house)) follow_networks(house, networks_up(house, Uuid{}));
+  if (has_firewall(house) || !isolated_bridges(house).empty())
+    follow_networks(house, networks_up(house, Uuid{}));
 }
 
 void tend_networks(House& house) {

@@ -72,9 +72,21 @@ check "is closed, too" matches "$(nft list table inet nutshell)" 'iifname "quiet
 n bridge rm quiet2
 check "and no more when it is gone" equal "$(nft list table inet nutshell | grep -c quiet2)" 0
 n rm one --force
-check "no rule is left" equal "$(nft list ruleset)" ''
+check "the rules of the network are gone" equal "$(nft list ruleset | grep -c -e masquerade -e lab)" 0
+# Nor does it open when somebody else forwards.
+sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+check "nothing passes, whoever forwards" equal "$(passes)" nothing
+n gc
+check "gc leaves the rules" equal "$(passes)" nothing
+nft delete table inet nutshell
+check "without them it passes" matches "$(passes)" 'v6 out'
+check "doctor says so" matches "$(n doctor)" 'bad +bridge quiet.*its rules are gone|bridge quiet.*bad.*its rules are gone'
+check "a look at the bridges makes them again" n bridge ls >/dev/null
+check "and nothing passes" equal "$(passes)" nothing
+sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0
 ip link del port1
 n bridge rm quiet
+check "no rule is left" equal "$(nft list ruleset)" ''
 ip link add quiet type bridge
 check "a stranger's bridge of that name" bare one --nic network=lab
 check "is his" equal "$(nft list table inet nutshell | grep -c quiet)$(cat /proc/sys/net/ipv4/conf/quiet/forwarding)" 01
