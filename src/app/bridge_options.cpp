@@ -7,6 +7,7 @@
 #include <charconv>
 
 #include "app/adoption.hpp"
+#include "core/spec_options.hpp"
 
 namespace nutshell {
 namespace {
@@ -59,7 +60,7 @@ host::NewBridge parse_new_bridge(const Parsed& args) {
                                     printable(text))});
   }
   wish.stp = on_off(args, "stp", problems);
-  wish.mtu = number(args, "mtu", {576, 65535}, problems);
+  wish.mtu = number(args, "mtu", {least_mtu, largest_mtu_of_tap}, problems);
   wish.forward_delay = number(args, "forward-delay", {wish.stp ? 2U : 0U, 30}, problems);
   wish.hello = number(args, "hello", {1, 10}, problems);
   wish.max_age = number(args, "max-age", {6, 40}, problems);

@@ -112,7 +112,7 @@ void take_vlans(OptionList& list, NicSpec& nic) {
 /// What only a virtio card can be told, and only on a tap.
 void take_virtio(OptionList& list, NicSpec& nic) {
   constexpr unsigned most_queues = 16;
-  const auto mtu = take_number(list, "mtu", least_mtu, largest_mtu);
+  const auto mtu = take_number(list, "mtu", least_mtu, largest_mtu_of_tap);
   const auto queues = take_number(list, "queues", 1, most_queues);
   for (const auto& [key, given] :
        {std::pair{"mtu=", mtu.has_value()}, std::pair{"queues=", queues.value_or(1) > 1}}) {

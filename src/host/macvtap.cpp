@@ -6,6 +6,7 @@
 
 #include <cerrno>
 
+#include "host/files.hpp"
 #include "nl/error.hpp"
 #include "nl/macvtap.hpp"
 #include "nutshell/error.hpp"
@@ -63,8 +64,11 @@ void make_macvtap(const MacvtapLink& link) {
                           .mac = to_nl(link.mac),
                           .mtu = link.mtu ? std::optional<std::uint32_t>(link.mtu) : std::nullopt});
     try {
-      // The host has no business on it: no address of its own.
-      nl::change_link(socket, index, {.alias = link.mark, .ipv6_link_local = false});
+      // The host has no business on it: no address of its own. (A link whose MTU is too small for
+      // IPv6 has no such setting, and no address.)
+      nl::LinkChange change{.alias = link.mark};
+      if (file_exists("/proc/sys/net/ipv6/conf/" + link.name)) change.ipv6_link_local = false;
+      nl::change_link(socket, index, change);
       nl::set_up(socket, index);
     } catch (...) {
       nl::remove_link(socket, index);

@@ -60,6 +60,13 @@ n rm two --force
 n rm one --force
 check "rm leaves no link" equal "$(macvtaps)" 0
 
+# IPv6 needs 1280 bytes: a link with less has no setting of it.
+check "a link with an MTU below 1280" bare small --nic macvtap=em1,mtu=1000
+check "has it" equal "$(field "$(link_of small)" '.[0].mtu')" 1000
+check "and no address of the host" equal "$(ip -o addr show dev "$(link_of small)")" ""
+n rm small --force
+check "which goes with it" equal "$(macvtaps)" 0
+
 # A registry that is lost while the machine runs finds its link again.
 bare kept --nic macvtap=em1
 link=$(link_of kept)

@@ -40,7 +40,7 @@ check "it is undone" equal "$(json show x | jq -r .state)" defined
 n network create small --mtu 1000
 refuse 3 'mtu=1001 is more than the network small carries \(1000\)' n create y --nic network=small,mtu=1001
 refuse 3 'mtu=1501 is more than the network nutshell0 carries \(1500\)' n create y --nic network=nutshell0,mtu=1501
-refuse 3 'mtu=.0. is not possible; write a number from 576 to 65535' n create y --nic mtu=0
+refuse 3 'mtu=.0. is not possible; write a number from 576 to 65521' n create y --nic mtu=0
 refuse 3 'queues=.17. is not possible; write a number from 1 to 16' n create y --nic queues=17
 refuse 3 'queues= is for model=virtio alone' n create y --nic queues=2,model=e1000
 refuse 3 'mtu= is for model=virtio alone' n create y --nic mtu=1400,model=rtl8139

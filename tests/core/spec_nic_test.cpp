@@ -144,9 +144,9 @@ TEST_CASE("an MTU and queues are for virtio on a tap") {
   CHECK(good("bridge=br0,mtu=9000,queues=16").mtu == 9000);
   CHECK(good("bridge=br0,mtu=9000,queues=16").queues == 16);
   CHECK(good("user,queues=1").queues == 1);
-  CHECK(only(refused("mtu=575"), "576 to 65535"));
-  CHECK(only(refused("mtu=65536"), "576 to 65535"));
-  CHECK(only(refused("mtu=99999999999"), "576 to 65535"));
+  CHECK(only(refused("mtu=575"), "576 to 65521"));
+  CHECK(only(refused("mtu=65522"), "576 to 65521"));
+  CHECK(only(refused("mtu=99999999999"), "576 to 65521"));
   CHECK(only(refused("queues=0"), "1 to 16"));
   CHECK(only(refused("queues=17"), "1 to 16"));
   CHECK(only(refused("queues=-1"), "1 to 16"));
