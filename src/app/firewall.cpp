@@ -11,13 +11,13 @@
 #include <filesystem>
 
 #include "app/adoption.hpp"
+#include "app/firewall_note.hpp"
 #include "app/network.hpp"
 #include "app/start.hpp"
 #include "host/files.hpp"
 #include "host/lock.hpp"
 #include "host/nft.hpp"
 #include "host/observe.hpp"
-#include "host/runtime_file.hpp"
 #include "host/sysctl.hpp"
 #include "host/tool.hpp"
 #include "nutshell/error.hpp"
@@ -26,60 +26,14 @@
 namespace nutshell {
 namespace {
 
-using Settings = std::vector<host::Setting>;
+using Settings = FirewallNote::Settings;
+using Note = FirewallNote;
 
 constexpr auto lock_patience = std::chrono::seconds(60);
 constexpr int most_tries = 5;  // each fails only because somebody made a table at that moment
 constexpr const char* usual_table = "nutshell";
 
-struct Note {
-  std::string table;  ///< empty: we have none
-  Settings ipv4, ipv6;
-  [[nodiscard]] bool empty() const { return table.empty() && ipv4.empty() && ipv6.empty(); }
-};
-
 std::string folder(const House& house) { return house.paths.state + "/networks"; }
-// No network's name begins like this, so neither is a network's note or lock.
-std::string note_file(const House& house) { return folder(house) + "/_host.note"; }
-
-Json json_of(const Settings& settings) {
-  Json list = Json::array();
-  for (const host::Setting& each : settings)
-    list.push(Json::object({{"path", each.path}, {"before", each.before}, {"after", each.after}}));
-  return list;
-}
-
-Settings settings_of(const Json& list) {
-  Settings settings;
-  for (const Json& each : list.as_array())
-    settings.push_back({each.text("path"), each.text("before"), each.text("after")});
-  return settings;
-}
-
-Note read_note(const House& house) {
-  const auto text = host::read_file(note_file(house));
-  if (!text) return {};
-  const auto parsed = Json::try_parse(*text);
-  if (!parsed) return {};  // cut short by a crash of the host, so it was of an earlier boot
-  const Json& json = *parsed;
-  if (json.text("boot_id") != house.boot_id ||
-      json.text("network_namespace") != host::network_namespace())
-    return {};
-  return {json.text("table"), settings_of(json.at("ipv4")), settings_of(json.at("ipv6"))};
-}
-
-void write_note(const House& house, const Note& note) {
-  const host::Lock lock = lock_notes(house);
-  if (note.empty()) return host::drop_file(note_file(house));
-  host::write_runtime_file(note_file(house),
-                           Json::object({{"boot_id", house.boot_id},
-                                         {"network_namespace", host::network_namespace()},
-                                         {"table", note.table},
-                                         {"ipv4", json_of(note.ipv4)},
-                                         {"ipv6", json_of(note.ipv6)}})
-                                   .dump(true) +
-                               "\n");
-}
 
 std::string own_mark(House& house) { return firewall_mark(house.registry().tag()); }
 
@@ -117,30 +71,39 @@ Place find_place(House& house, const Note& note) {
                   names(house).front(), names(house).back()));
 }
 
-/// One try; throws CommandFailed when the table is no longer what was seen.
-void put_table(House& house, Note& note, const Firewall& wanted) {
+/// One try; throws CommandFailed when the table is no longer what was seen. True when there was
+/// something to do.
+bool put_table(House& house, Note& note, const Firewall& wanted) {
   Firewall firewall = wanted;
   const Place place = find_place(house, note);
   firewall.table = place.name;
   if (note.table != place.name) {
     note.table = place.name;
-    write_note(house, note);
+    write_firewall_note(house, note);
   }
-  if (place.ours && place.ours->comment == firewall_comment(firewall)) return;
+  if (place.ours && place.ours->comment == firewall_comment(firewall) &&
+      place.ours->digest == note.listing)
+    return false;
   host::apply_rules(
       render_firewall(firewall, place.ours ? std::optional(place.ours->handle) : std::nullopt));
+  // The comment would stay with a table whose chains were flushed; its listing does not.
+  const auto made = host::find_table(place.name);
+  note.listing = made ? made->digest : "";
+  return true;
 }
 
-void drop_table(House& house, Note& note) {
-  if (note.table.empty()) return;
+bool drop_table(House& house, Note& note) {
+  if (note.table.empty()) return false;
   const auto table = host::find_table(note.table);
   if (table && has_mark(table->comment, own_mark(house)))
     host::apply_rules(render_removal(table->handle));
   note.table.clear();
-  write_note(house, note);
+  note.listing.clear();
+  write_firewall_note(house, note);
+  return true;
 }
 
-void follow_table(House& house, Note& note, const Firewall& firewall) {
+bool follow_table(House& house, Note& note, const Firewall& firewall) {
   for (int i = 1;; ++i) {
     try {
       const bool wanted = !firewall.networks.empty() || !firewall.closed.empty();
@@ -178,12 +141,13 @@ struct Family {
   bool Firewall::*forwards;
   Settings (*find_settings)(const host::LinkNames&);
   const char *word, *name, *setting;
+  bool Note::*needed;
 };
 constexpr Family families[] = {
     {&Note::ipv4, &Firewall::forwards_ipv4, host::settings_to_forward_ipv4, "ipv4", "IPv4",
-     "net/ipv4/ip_forward"},
+     "net/ipv4/ip_forward", &Note::needs_ipv4},
     {&Note::ipv6, &Firewall::forwards_ipv6, host::settings_to_forward_ipv6, "ipv6", "IPv6",
-     "net/ipv6/conf/all/forwarding"},
+     "net/ipv6/conf/all/forwarding", &Note::needs_ipv6},
 };
 
 /// The host's bridges that were made isolated: their notes say so (state/bridges/NAME.json). One of
@@ -218,7 +182,7 @@ void note_forwarding(House& house, Note& note, const Family& family) {
         "{} forwarding was off on this host; it is on while a network needs it", family.name));
   else if (another_forwards(house, family.word))
     settings = {{family.setting, "0", "1"}};
-  if (!settings.empty()) write_note(house, note);
+  if (!settings.empty()) write_firewall_note(house, note);
 }
 
 void stop_forwarding(House& house, Note& note, const Family& family) {
@@ -226,11 +190,11 @@ void stop_forwarding(House& house, Note& note, const Family& family) {
   if (settings.empty()) return;
   if (!another_forwards(house, family.word)) {
     settings = host::still_as_we_set(std::move(settings));
-    write_note(house, note);
+    write_firewall_note(house, note);
     host::restore_settings(settings);
   }
   settings.clear();
-  write_note(house, note);
+  write_firewall_note(house, note);
 }
 
 bool leads_out(const NetworkRow& row) { return row.mode != NetworkMode::isolated; }
@@ -238,11 +202,12 @@ bool leads_out_by_ipv6(const NetworkRow& row) { return leads_out(row) && !row.ip
 
 }  // namespace
 
-void follow_networks(House& house, const std::vector<NetworkRow>& up) {
+bool follow_networks(House& house, const std::vector<NetworkRow>& up) {
   host::make_directories(folder(house));
   const host::Lock lock = host::Lock::exclusive(folder(house) + "/_host.lock", lock_patience,
                                                 "the firewall of the networks");
-  Note note = read_note(house);
+  const Note before = read_firewall_note(house);
+  Note note = before;
   Firewall firewall;
   firewall.mark = own_mark(house);
   for (const NetworkRow& row : up)
@@ -256,20 +221,44 @@ void follow_networks(House& house, const std::vector<NetworkRow>& up) {
     firewall.*family.forwards = wanted[i] && !(note.*family.noted).empty();
   }
   // From here it is known what will have to be put back.
-  follow_table(house, note, firewall);
+  bool changed = follow_table(house, note, firewall);
   // From here the rules stand, so nothing is forwarded that they would refuse.
   for (std::size_t i = 0; i < std::size(families); ++i) {
-    if (wanted[i])
-      host::apply_settings(families[i].find_settings(links_that_never_forward(house)));
-    else
+    note.*families[i].needed = wanted[i];
+    if (wanted[i]) {
+      const Settings settings = families[i].find_settings(links_that_never_forward(house));
+      host::apply_settings(settings);
+      changed = changed || !settings.empty();
+    } else {
       stop_forwarding(house, note, families[i]);
+    }
   }
-  if (note.empty()) write_note(house, note);  // one of an earlier boot goes, too
+  // One of an earlier boot goes, too.
+  if (note.empty() || note != before) write_firewall_note(house, note);
+  return changed;
+}
+
+std::vector<std::string> firewall_faults(House& house) {
+  const Note note = read_firewall_note(house);
+  std::vector<std::string> faults;
+  if (!note.table.empty() && house.root) {
+    const auto table = host::find_table(note.table);
+    if (!table)
+      faults.push_back(fmt::format("the nftables table inet {} is gone", note.table));
+    else if (table->digest != note.listing)
+      faults.push_back(
+          fmt::format("the nftables table inet {} is not as nutshell made it", note.table));
+  }
+  for (const Family& family : families)
+    if (note.*family.needed &&
+        host::read_file("/proc/sys/" + std::string(family.setting)).value_or("").starts_with("0"))
+      faults.push_back(fmt::format("{} forwarding is off, which a network needs", family.name));
+  return faults;
 }
 
 std::vector<std::string> isolated_bridges(House& house) { return links_that_never_forward(house); }
 
-bool has_firewall(House& house) { return !read_note(house).empty(); }
+bool has_firewall(House& house) { return !read_firewall_note(house).empty(); }
 
 void drop_firewall(House& house) {
   for (const std::string& name : our_tables(house))

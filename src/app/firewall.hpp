@@ -11,12 +11,15 @@ namespace nutshell {
 
 /// Makes the host agree with these networks being up and no others, under a lock of its own: the
 /// table in one transaction, forwarding on where one of them needs it (which is said), both taken
-/// back when none does. Throws Failed when nft is not installed, CommandFailed when it fails: then
-/// what was there stands.
-void follow_networks(House& house, const std::vector<NetworkRow>& up);
+/// back when none does. True when something had to be changed for it. Throws Failed when nft is not
+/// installed, CommandFailed when it fails: then what was there stands.
+bool follow_networks(House& house, const std::vector<NetworkRow>& up);
 /// The bridges of ours that were made isolated and are there: for as long their rules stand in the
 /// table, whatever forwards on this host.
 std::vector<std::string> isolated_bridges(House& house);
+/// What somebody else has changed of it since: our table (one call of nft; seen by root alone) and
+/// forwarding. Cheap where no network is up.
+std::vector<std::string> firewall_faults(House& house);
 /// True when the host has something that follow_networks() would take back if no network were up.
 bool has_firewall(House& house);
 /// Takes back all of it, tables that the note does not name included. No network may be up.

@@ -8,9 +8,11 @@
 #include <filesystem>
 
 #include "app/firewall.hpp"
+#include "app/lost.hpp"
 #include "app/lost_links.hpp"
 #include "app/lvm_access.hpp"
 #include "app/machine_state.hpp"
+#include "app/network_up.hpp"
 #include "app/settle.hpp"
 #include "app/start.hpp"
 #include "app/volume.hpp"
@@ -100,8 +102,11 @@ void find_folders(House& house, std::vector<Leftover>& found) {
     const auto uuid = parse_uuid(name);
     if (!uuid || !unknown(uuids, name)) continue;
     const std::string folder = house.paths.machine(*uuid);
-    if (is_alive(house, *uuid)) continue;  // it runs: `recover` finds it again
-    if (named_by_a_machine(house, folder)) continue;
+    if (is_alive(house, *uuid) || named_by_a_machine(house, folder)) continue;
+    if (std::any_of(found.begin(), found.end(), [&](const Leftover& one) {
+          return one.kind == Kind::unknown_machine && one.key == name;
+        }))
+      continue;
     found.push_back({Kind::machine_folder, "the folder " + folder,
                      "no machine of the registry has it, and its lock is free", name,
                      holds_volumes(folder)});
@@ -137,8 +142,10 @@ void find_logical_volumes(House& house, std::vector<Leftover>& found) {
     const auto mark = tag ? parse_mark(*tag) : std::nullopt;
     if (!mark || !mark->machine || house.registry().machine(mark->owner)) continue;
     const auto folder = std::find_if(found.begin(), found.end(), [&](const Leftover& one) {
-      return one.kind == Kind::machine_folder && one.key == mark->owner.text;
+      return (one.kind == Kind::machine_folder || one.kind == Kind::unknown_machine) &&
+             one.key == mark->owner.text;
     });
+    if (folder != found.end() && folder->kind == Kind::unknown_machine) continue;
     if (folder != found.end()) {
       const std::string word = volume.vg + "/" + volume.name;
       folder->has_volumes = true;
@@ -163,27 +170,20 @@ void find_logical_volumes(House& house, std::vector<Leftover>& found) {
 }
 
 bool in_use(House& house, const std::string& network) {
-  for (const MachineRow& row : house.registry().machines())
-    if (row.run)
-      for (const NicSpec& nic : row.spec.nics)
-        if (nic.kind == NicKind::network && nic.network == network) return true;
-  return false;
-}
-
-bool any_in_use(House& house) {
-  for (const NetworkRow& network : house.registry().networks())
-    if (in_use(house, network.name)) return true;
-  return false;
+  const auto machines = house.registry().machines();
+  return std::any_of(machines.begin(), machines.end(),
+                     [&](const MachineRow& row) { return runs_on(row, network); });
 }
 
 void find_firewall(House& house, std::vector<Leftover>& found) {
-  if (any_in_use(house) || !isolated_bridges(house).empty()) return;
-  for (const std::string& table : our_tables(house))
+  if (!networks_up(house, Uuid{}).empty() || !isolated_bridges(house).empty()) return;
+  const std::vector<std::string> tables = our_tables(house);
+  for (const std::string& table : tables)
     found.push_back({Kind::firewall, "the nftables table inet " + table,
                      fmt::format("its mark is nutshell:{}, and no machine runs on any network",
                                  house.registry().tag()),
                      table});
-  if (found.empty() && has_firewall(house))
+  if (tables.empty() && has_firewall(house))
     found.push_back({Kind::firewall, "the host's forwarding",
                      "it is on because of a network, and no machine runs on any", ""});
 }
@@ -216,14 +216,16 @@ void find_networks(House& house, std::vector<Leftover>& found) {
       continue;
     const std::string network =
         link.alias.substr(start.size(), link.alias.size() - start.size() - ending.size());
-    const bool has_port =
-        std::any_of(facts.links.begin(), facts.links.end(),
-                    [&](const LinkFact& other) { return other.master == link.index; });
-    if (has_port || in_use(house, network)) continue;
+    if (in_use(house, network)) continue;
+    const auto port =
+        std::find_if(facts.links.begin(), facts.links.end(),
+                     [&](const LinkFact& other) { return other.master == link.index; });
     found.push_back({Kind::bridge, "the bridge " + link.name,
-                     fmt::format("its mark is {}, it has no port, and no machine runs on {}",
-                                 link.alias, network),
+                     fmt::format("its mark is {}, and no machine runs on {}", link.alias, network),
                      link.name});
+    if (port != facts.links.end())
+      found.back().held =
+          fmt::format("{0} is a port of it; `ip link set {0} nomaster` takes it off", port->name);
   }
 }
 
@@ -244,6 +246,13 @@ std::vector<Leftover> find_leftovers(House& house) {
         {Kind::unknown_machine, "a running machine, " + uuid,
          "its lock is held, and the registry does not know it: `nutshell recover` finds it again",
          uuid});
+  for (const MachineSpec& spec : lost_machines(house))
+    if (!is_alive(house, spec.uuid))
+      found.push_back({Kind::unknown_machine, "the folder " + house.paths.machine(spec.uuid),
+                       fmt::format("it is the machine {}, which the registry does not know: "
+                                   "`nutshell recover` finds it again",
+                                   to_string(spec.name)),
+                       spec.uuid.text});
   find_cut_short(house, found);
   find_folders(house, found);
   find_logical_volumes(house, found);
@@ -259,7 +268,7 @@ std::vector<Leftover> find_leftovers(House& house) {
 void drop_leftover(House& house, const Leftover& leftover) {
   switch (leftover.kind) {
     case Kind::unknown_machine:
-      throw Conflict("it runs; `nutshell recover` finds it again, and nothing of it is taken away");
+      throw Conflict("`nutshell recover` finds it again, and nothing of it is taken away");
     case Kind::lost_volume:
       throw Conflict("another registry may know its machine; `lvremove` is for you to decide");
     case Kind::plan:

@@ -42,10 +42,14 @@ NetworkRow row_of(const std::string& name, const std::string& text) {
   NetworkRow row;
   row.name = name;
   row.bridge = json.text("bridge");
-  row.address = parse_ipv4_net(json.text("address")).value_or(Ipv4Net{});
-  row.bridge_mac = parse_mac(json.text("mac")).value_or(Mac{});
+  const auto address = parse_ipv4_net(json.text("address"));
+  const auto mac = parse_mac(json.text("mac"));
+  if (!is_interface_name(row.bridge) || !address || !mac)
+    throw Failed("it has no bridge, address or MAC");
+  row.address = *address;
+  row.bridge_mac = *mac;
   if (!json.find("mode")) return row;  // a note of the first version
-  from_word(json.text("mode"), row.mode);
+  if (!from_word(json.text("mode"), row.mode)) throw Failed("its mode is none");
   row.mtu = static_cast<unsigned>(json.at("mtu").as_integer());
   row.ipv6 = json.text("ipv6");
   row.dns = json.flag("dns");
@@ -94,25 +98,40 @@ void drop_note(House& house, const std::string& network) {
 
 void restore_network(House& house, Transaction& transaction, const std::string& name) {
   if (house.registry().network(name)) return;
-  const auto text = host::read_file(notes_file(house, name));
-  if (!text)
+  const auto row = noted_network(house, name);
+  if (!row)
     throw NotFound(fmt::format(
         "the network {} has no note at {}, so its range is not known; move the machine's folder "
         "away and launch it anew",
         name, notes_file(house, name)));
-  restore_row(house, transaction, row_of(name, *text));
+  restore_row(house, transaction, *row);
 }
 
-std::vector<std::string> lost_networks(House& house) {
+std::optional<NetworkRow> noted_network(const House& house, const std::string& name) {
+  const std::string file = notes_file(house, name);
+  try {
+    const auto text = host::read_file(file);
+    return text ? std::optional(row_of(name, *text)) : std::nullopt;
+  } catch (const Error& error) {
+    throw Failed(fmt::format(
+        "the note {} does not say what the network {} is ({}); move it away, or write it anew",
+        file, name, error.what()));
+  }
+}
+
+std::vector<std::string> lost_networks(House& house, std::vector<std::string>& unreadable) {
   std::vector<std::string> names;
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(folder(house), error)) {
     const std::string file = entry.path().filename().string();
     if (!file.ends_with(ending)) continue;
     const std::string name = file.substr(0, file.size() - ending.size());
-    const auto text = host::read_file(entry.path().string());
-    if (text && !house.registry().network(name) && row_of(name, *text).by_hand)
-      names.push_back(name);
+    if (house.registry().network(name)) continue;
+    try {
+      if (const auto row = noted_network(house, name); row && row->by_hand) names.push_back(name);
+    } catch (const Error& error) {
+      unreadable.push_back(error.what());
+    }
   }
   std::sort(names.begin(), names.end());
   return names;

@@ -62,17 +62,17 @@ std::string last_words(std::string said) {
   return said.empty() ? "it said nothing" : (from ? "..." : "") + printable(said.substr(from));
 }
 
-/// Waits until the log has `words` after `offset`. False when the process has ended before.
-bool wait_for_log(const std::string& folder, const Fd& process, std::size_t offset,
-                  const std::string& words, milliseconds wait) {
+enum class Heard { words, end, nothing };
+
+/// Waits until the log has `words` after `offset`, the process has ended, or the time is over.
+Heard listen(const std::string& folder, const Fd& process, std::size_t offset,
+             const std::string& words, milliseconds wait) {
   const auto end = std::chrono::steady_clock::now() + wait;
   do {
-    if (log_from(folder, offset).find(words) != std::string::npos) return true;
-    if (wait_until_gone(process, milliseconds(2))) return false;
+    if (log_from(folder, offset).find(words) != std::string::npos) return Heard::words;
+    if (wait_until_gone(process, milliseconds(2))) return Heard::end;
   } while (std::chrono::steady_clock::now() < end);
-  throw Failed(
-      fmt::format("dnsmasq in {} runs, but does not do what it was told within {} s; see {}",
-                  folder, wait.count() / 1000, log_file(folder)));
+  return Heard::nothing;
 }
 
 void end(const std::string& folder, const Fd& process) {
@@ -114,9 +114,10 @@ void start(const DhcpNetwork& network, const std::string& config) {
   write_runtime_file(pid_file(folder), fmt::format("{} {}\n", identity.pid, identity.start_time));
   const std::optional<Fd> newborn = open_pidfd(identity);
   std::string ended = "died at its start";
-  try {
-    if (newborn && wait_for_log(folder, *newborn, offset, "started, version", start_wait)) return;
-  } catch (const Error&) {
+  const Heard heard =
+      newborn ? listen(folder, *newborn, offset, "started, version", start_wait) : Heard::end;
+  if (heard == Heard::words) return;
+  if (heard == Heard::nothing) {
     ended = fmt::format("did not start within {} s, and was killed", start_wait.count() / 1000);
     end(folder, *newborn);  // a start that failed leaves nothing
   }
@@ -239,9 +240,12 @@ void start_dhcp(const DhcpNetwork& network, const std::vector<DhcpHost>& hosts) 
   // Told again even if nothing has changed: whoever wrote the file may have been killed before he
   // told it.
   const std::size_t offset = log_size(folder);
-  if (!send_signal(*process, SIGHUP) ||
-      !wait_for_log(folder, *process, offset, "read options", reload_wait))
-    start(network, config);
+  const Heard heard = send_signal(*process, SIGHUP)
+                          ? listen(folder, *process, offset, "read options", reload_wait)
+                          : Heard::end;
+  if (heard == Heard::words) return;
+  if (heard == Heard::nothing) end(folder, *process);  // stopped, or hanging: it answers nobody
+  start(network, config);
 }
 
 void stop_dhcp(const std::string& folder) {

@@ -1,6 +1,8 @@
 // nft 1.0.6 shows a table's comment in its text alone, not in its JSON, and its handle beside the
-// name: so the head of the listing is read, and only that.
+// name: so the head of the listing is read. Of the rest it matters only whether it is what it was.
 #include "host/nft.hpp"
+
+#include <fmt/format.h>
 
 #include <cstdlib>
 #include <sstream>
@@ -23,6 +25,13 @@ Tool nft(std::vector<std::string> words, std::string input = "") {
           .environment = {}};
 }
 
+/// FNV-1a, 64 bits: it only has to differ when the text does.
+std::string digest_of(const std::string& text) {
+  std::uint64_t value = 0xcbf29ce484222325;
+  for (const char c : text) value = (value ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  return fmt::format("{:016x}", value);
+}
+
 }  // namespace
 
 NftTable parse_table(const std::string& listing) {
@@ -31,6 +40,7 @@ NftTable parse_table(const std::string& listing) {
   if (at == std::string::npos || at > listing.find('\n'))
     throw Failed("nft lists a table without its handle; this nutshell knows nft from 0.9.3 on");
   NftTable table;
+  table.digest = digest_of(listing);
   table.handle = std::strtoull(listing.c_str() + at + before_handle.size(), nullptr, 10);
   const std::size_t line = listing.find('\n');
   if (line != std::string::npos &&
@@ -42,7 +52,7 @@ NftTable parse_table(const std::string& listing) {
 }
 
 std::optional<NftTable> find_table(const std::string& name) {
-  const Tool tool = nft({"-a", "-t", "list", "table", "inet", name});
+  const Tool tool = nft({"-a", "-s", "list", "table", "inet", name});
   const ToolResult result = run(tool);
   if (result.status == 0) return parse_table(result.output);
   if (result.stderr_tail.find("No such file or directory") != std::string::npos)
