@@ -80,6 +80,11 @@ void complete_nics(House& house, const Facts& facts, MachineSpec& spec, Problems
                                                "ordinary user a tap of one queue",
                                                nic.queues)});
     if (nic.kind != NicKind::bridge) continue;
+    for (const NetworkRow& network : house.registry().networks())
+      if (network.bridge == nic.bridge)
+        problems.push_back(
+            {"--nic", fmt::format("{} is the bridge of the managed network {}; use network={}",
+                                  nic.bridge, network.name, network.name)});
     const LinkFact* link = facts.link(nic.bridge);
     if (!link)
       problems.push_back({"--nic", fmt::format("bridge {} does not exist; make it with `nutshell "

@@ -24,6 +24,12 @@ bad 3 'ipv6: .fd00::/48. is no prefix of 64 bits' network create x --ipv6 fd00::
 bad 3 'ipv6: .fe80::/64. is no prefix of 64 bits' network create x --ipv6 fe80::/64
 bad 3 'mtu: .* 576' network create x --mtu 575
 bad 3 'mtu: .* 1280' network create x --mtu 1279 --ipv6 fd00:1::/64
+bad 3 'mtu: .* 65521' network create x --mtu 65522
+bad 3 'subnet: 169.254.9.0/24 has addresses that hosts give themselves' network create x --subnet 169.254.9.0/24
+bad 4 'network bridge: its addresses would be the pool ipv4:bridge, which there is already' network create bridge
+printf '[[pool]]\nname = "public"\nkind = "ipv4"\nrange = "10.44.0.10-10.44.0.99"\n' >"$scratch/pool.toml"
+refuse 4 'network x: the subnet 10\.44\.0\.0/26 overlaps the pool public .*pool\.toml' n --config "$scratch/pool.toml" network create x --subnet 10.44.0.0/26
+check "beside the pool is no hindrance" quiet n --dry-run --config "$scratch/pool.toml" network create x --subnet 10.44.0.128/25
 bad 3 'dns: .yes. is neither on nor off' network create x --dns yes
 bad 3 "'Lab' can be no network's name: capital" network create Lab
 bad 6 'there is no network x' network rm x
@@ -197,6 +203,11 @@ rm "$root"/state/registry.db*
 check "with the registry lost, another machine has the same network" quiet n launch y "${machine[@]}"
 n rm y --force
 check "the note stays for the machine that was lost" test -e "$root/state/networks/nutshell0.json"
+cp "$root/state/networks/lab.json" "$scratch/lab.json"
+echo '{"bridge": 7}' >"$root/state/networks/lab.json"
+refuse 5 "the note $root/state/networks/lab.json does not say what the network lab is" n recover
+check "the others are found all the same" matches "$(state_of x)" 'stopped|crashed'
+cp "$scratch/lab.json" "$root/state/networks/lab.json"
 check "recover" matches "$(n recover)" 'found again: network lab'
 check "finds the machine" matches "$(state_of x)" 'stopped|crashed'
 check "and the network with all that it was" equal "$(json network ls | jq -c '.networks[] | select(.name == "lab") | [.mode, .subnet, .mtu, .by_hand]')" '["routed","10.60.0.0/24",1400,true]'
