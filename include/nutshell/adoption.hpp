@@ -68,6 +68,8 @@ struct LinkNeighbour {
   std::string link, ip, mac;
   unsigned flags = 0, protocol = 0;
   bool permanent = true;  ///< else it was learnt: copied, so that nobody has to be asked again
+  /// We answer for that address on that link, in somebody's place (`ip neigh add proxy`).
+  [[nodiscard]] bool is_proxy() const { return (flags & 0x08) != 0; }
   bool operator==(const LinkNeighbour&) const = default;
 };
 
@@ -75,6 +77,7 @@ struct LinkNeighbour {
 struct UplinkView {
   std::string uplink, bridge;
   bool uplink_there = false, bridge_there = false;
+  bool uplink_up = true;
   bool bridge_ours = false;  ///< it carries our mark, or (not yet marked) the MAC that was noted
   bool bridge_up = false;
   bool bridge_stp = false;
@@ -162,6 +165,8 @@ UplinkView adopted(const UplinkView& before, const std::string& mark);
 /// What a release wants: all that names the bridge names the uplink; what `before` knew comes back
 /// in its old form and order; the bridge goes when `before` had none and nobody else is on it.
 UplinkView released(const UplinkView& now, const UplinkView& before);
+/// `view` with another name for its uplink, wherever that stands.
+UplinkView renamed(const UplinkView& view, const std::string& uplink);
 /// `view` as it is `seconds` later: lifetimes run on, and what has run out is gone.
 UplinkView later(UplinkView view, std::uint32_t seconds);
 
@@ -192,6 +197,7 @@ struct Adoption {
   std::vector<std::pair<std::string, std::string>> native;
   std::vector<std::string> asked;  ///< who must go on answering: "arp 10.0.0.1", "echo ..."
   UplinkView before;
+  int uplink_index = 0;  ///< by which the uplink is found when somebody renamed it; 0: not known
   std::string mark;
 };
 Json to_json(const Adoption& adoption);

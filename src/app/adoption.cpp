@@ -10,6 +10,7 @@
 #include "app/machine_state.hpp"
 #include "app/start.hpp"
 #include "host/adoption.hpp"
+#include "host/dead_man.hpp"
 #include "host/files.hpp"
 #include "host/lock.hpp"
 #include "host/observe.hpp"
@@ -19,21 +20,26 @@
 namespace nutshell {
 namespace {
 
+constexpr std::uint64_t frozen_after = 3000;  // ms: he wakes at his deadline, and waits for a lock
+
 bool is_over(const Adoption& adoption) {
   return adoption.state == AdoptionState::confirmed || adoption.state == AdoptionState::restored;
 }
 
-/// With its dead-man gone, and nobody else at it.
+/// With its dead-man gone, or frozen (stopped, thrown out of memory) long after his time, and
+/// nobody else at it.
 bool is_orphan(const std::string& folder, const Adoption& adoption) {
-  return !is_over(adoption) && !host::has_dead_man(folder, adoption) &&
-         !host::is_held(host::adoption_lock(folder));
+  if (is_over(adoption) || host::is_held(host::adoption_lock(folder))) return false;
+  return !host::has_dead_man(folder, adoption) ||
+         host::boot_milliseconds() > adoption.deadline + frozen_after;
 }
 
 void forget(House& house, const std::string& folder, const Adoption& adoption) {
   // What a persistent one needs is its name in the list, and that the host brings it up again.
   if (adoption.state == AdoptionState::confirmed && adoption.persist) return;
   if (house.dry() || !house.root) return;
-  if (adoption.persist && !is_over(adoption)) host::put_back_native(adoption);  // cut short
+  if (adoption.persist && !is_over(adoption))  // cut short
+    for (const std::string& each : host::put_back_native(adoption)) house.reporter.warn(each);
   host::drop_adoption(folder, adoption.before.bridge);
   if (adoption.state != AdoptionState::restored)
     house.reporter.warn(
@@ -45,7 +51,11 @@ void put_back(House& house, const std::string& folder, const std::string& bridge
   const auto lock = host::Lock::try_exclusive(host::adoption_lock(folder));
   if (!lock) return;  // somebody else is at it
   const auto adoption = host::read_adoption(folder, bridge);
-  if (!adoption || is_over(*adoption) || host::has_dead_man(folder, *adoption)) return;
+  if (!adoption || is_over(*adoption)) return;
+  if (host::has_dead_man(folder, *adoption) &&
+      (host::boot_milliseconds() <= adoption->deadline + frozen_after ||
+       !host::end_dead_man(folder, *adoption)))
+    return;
   const auto left = host::restore_adoption(folder, *adoption, "its dead-man was killed");
   house.reporter.warn(fmt::format(
       "the adoption of {} by {} was not confirmed and its dead-man is gone; {}",

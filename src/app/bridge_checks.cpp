@@ -87,6 +87,26 @@ void find_vlan_troubles(House& house, std::vector<BridgeTrouble>& troubles) {
            true});
 }
 
+/// Of a confirmed adoption whose uplink is no port of its bridge: what cures it.
+std::string words_of_trouble(const Facts& facts, const UplinkView& view) {
+  const LinkFact *uplink = facts.link(view.uplink), *bridge = facts.link(view.bridge);
+  if (!uplink)
+    return fmt::format(
+        "its uplink {} is not there; bring it back and run `nutshell bridge repair "
+        "{}`, or take the bridge away with `nutshell bridge release {}`",
+        view.uplink, view.bridge, view.bridge);
+  if (!bridge)
+    return fmt::format("it is not there; `nutshell bridge release {}` gives {} its addresses back",
+                       view.bridge, view.uplink);
+  if (uplink->master != 0)
+    return fmt::format(
+        "its uplink {} is a port of something else; take it off there with `ip link "
+        "set {} nomaster`, then run `nutshell bridge repair {}`",
+        view.uplink, view.uplink, view.bridge);
+  return fmt::format("its uplink {} is no port of it; run `nutshell bridge repair {}`", view.uplink,
+                     view.bridge);
+}
+
 }  // namespace
 
 std::vector<BridgeTrouble> bridge_troubles(House& house) {
@@ -109,19 +129,16 @@ std::vector<BridgeTrouble> bridge_troubles(House& house) {
   const std::vector<Adoption> adoptions = host::read_adoptions(adoptions_folder(house), unreadable);
   if (adoptions.empty()) return troubles;
   const Facts facts = observe_parts(house, host::part::links);
-  for (const Adoption& each : adoptions) {
+  for (const Adoption& noted : adoptions) {
+    if (is_elsewhere(house, noted)) continue;
+    const Adoption each = host::with_present_name(noted);
     const UplinkView& view = each.before;
-    if (is_elsewhere(house, each)) continue;
     const LinkFact *uplink = facts.link(view.uplink), *bridge = facts.link(view.bridge);
     if (each.state == AdoptionState::restored)
       troubles.push_back({view.bridge, words_of_restored(each), !each.left.empty()});
     else if (each.state == AdoptionState::confirmed &&
              (!uplink || !bridge || uplink->master != bridge->index))
-      troubles.push_back(
-          {view.bridge,
-           fmt::format("its uplink {} is {}; run `nutshell bridge repair {}`", view.uplink,
-                       uplink ? "no port of it" : "not there", view.bridge),
-           true});
+      troubles.push_back({view.bridge, words_of_trouble(facts, view), true});
     else if (each.state == AdoptionState::waiting)
       troubles.push_back({view.bridge, fmt::format("the adoption of {} waits for `nutshell bridge "
                                                    "confirm {}`",

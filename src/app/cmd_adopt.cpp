@@ -2,6 +2,7 @@
 // run_bridge_adopt from top to bottom: the way back is on the disk and in a process of its own
 // before the first change.
 #include <fmt/format.h>
+#include <net/if.h>
 
 #include <algorithm>
 
@@ -106,11 +107,19 @@ void check_owners(House& house, const AdoptOptions& options, const UplinkView& a
   }
 }
 
+/// The name that the kernel has for a link that was named by an alternative name (enp0s1).
+std::string real_name(const std::string& name) {
+  char real[IF_NAMESIZE];
+  const unsigned index = ::if_nametoindex(name.c_str());
+  return index != 0 && ::if_indextoname(index, real) != nullptr ? real : name;
+}
+
 }  // namespace
 
 Exit run_bridge_adopt(const Parsed& args, House& house) {
-  const AdoptOptions options = parse_adopt(args);
+  AdoptOptions options = parse_adopt(args);
   need_root(house, "bridge adopt");
+  options.uplink = real_name(options.uplink);
   host::check_uplink(options.uplink);
   check_bridge(house, options);
   check_adoptions(house, options.bridge);
@@ -175,6 +184,11 @@ Exit run_bridge_confirm(const Parsed& args, House& house) {
   if (adoption.state == AdoptionState::begun || host::boot_milliseconds() >= adoption.deadline)
     throw Conflict(
         fmt::format("too late: the adoption of {} by {} is being put back", uplink, bridge));
+  if (const std::string why = why_not_adopted(adoption); !why.empty())
+    throw Conflict(fmt::format(
+        "{0}, so there is nothing to confirm; what {1} had is put back at the end of its time, or "
+        "at once by `nutshell bridge release {2}`",
+        why, uplink, bridge));
   Native native;
   if (adoption.persist) {
     const UplinkView now = host::observe_uplink(host::names_of(adoption));

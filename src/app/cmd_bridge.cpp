@@ -41,15 +41,6 @@ std::optional<BridgeNote> check_way(House& house, const std::string& name) {
   const auto note = read_bridge_note(house, name);
   const Facts facts = observe_parts(house, host::part::links);
   const LinkFact* link = facts.link(name);
-  for (const NetworkRow& network : house.registry().networks())
-    if (network.bridge == name)
-      throw Conflict(fmt::format(
-          "{} is the bridge of the managed network {}, which makes it; choose another name{}", name,
-          network.name,
-          link ? ""
-               : fmt::format(" (`nutshell bridge repair {}` makes it again where machines "
-                             "lost it)",
-                             name)));
   if (!link) return std::nullopt;
   if (note && link->kind == "bridge" && link->alias.empty() && to_string(link->mac) == note->mac)
     return note;
@@ -196,12 +187,21 @@ Exit run_bridge_rm(const Parsed& args, House& house) {
                       name, ports));
     }
   }
+  std::vector<std::string> left;
   if (!house.dry()) {
     const host::Lock lock = lock_bridges(house);
     host::drop_host_bridge(name, mark, note ? note->mac : "");
-    host::drop_native(name);
+    left = host::drop_native(name);
     drop_bridge_note(house, name);
     if (note && note->isolated) follow_isolated_bridges(house);
+  }
+  if (!left.empty()) {
+    std::string words;
+    for (const std::string& each : left) words += (words.empty() ? "" : "; ") + each;
+    throw Error(Exit::left_behind,
+                fmt::format("the bridge {} is removed, but it comes back when this host restarts: "
+                            "{}",
+                            name, words));
   }
   std::string what =
       fmt::format("the bridge {} {}removed", name, house.dry() ? "would be " : "is ");

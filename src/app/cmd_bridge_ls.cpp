@@ -132,19 +132,26 @@ std::vector<std::string> repair_vlans(House& house, const std::string& bridge) {
   return ports;
 }
 
+/// Throws where a port is on a bridge (or in a bond) that is not ours: somebody put it there.
+void check_free(House& house, const Facts& facts, const std::string& port) {
+  const LinkFact* link = facts.link(port);
+  if (!link || link->master == 0) return;
+  const std::string ending = ":" + house.registry().tag();
+  for (const LinkFact& master : facts.links)
+    if (master.index == link->master && !(is_mark(master.alias) && master.alias.ends_with(ending)))
+      throw Conflict(
+          fmt::format("{0} is a port of {1} now, which is not nutshell's; take it off there first, "
+                      "with `ip link set {0} nomaster`",
+                      port, master.name));
+}
+
 }  // namespace
 
 Exit run_bridge_repair(const Parsed& args, House& house) {
   const std::string& name = args.word(0, "BRIDGE");
   check_bridge_name(name);
   need_root(house, "bridge repair");
-  Facts facts = observe_parts(house, host::part::links);
-  if (!facts.link(name) && make_network_again(house, name)) {
-    house.reporter.note(fmt::format("the bridge {} {} made again, with its rules, DHCP and DNS",
-                                    name, house.dry() ? "would be" : "is"));
-    if (house.dry()) return Exit::done;
-    facts = observe_parts(house, host::part::links);
-  }
+  const Facts facts = observe_parts(house, host::part::links);
   const LinkFact* bridge = facts.link(name);
   if (!bridge || bridge->kind != "bridge")
     throw NotFound(fmt::format("{}; `nutshell bridge create {}` makes it",
@@ -159,15 +166,20 @@ Exit run_bridge_repair(const Parsed& args, House& house) {
       vlans.push_back(each.vlans);
       words += fmt::format("{}{} ({})", words.empty() ? "" : ", ", each.machine, each.tap);
     }
-  const auto adoption = host::read_adoption(adoptions_folder(house), name);
+  auto adoption = host::read_adoption(adoptions_folder(house), name);
+  std::string missing;
   if (adoption && adoption->state == AdoptionState::confirmed) {
+    adoption = host::with_present_name(*adoption);
     const LinkFact* uplink = facts.link(adoption->before.uplink);
+    if (!uplink) missing = adoption->before.uplink;
     if (uplink && uplink->master != bridge->index) {
       ports.push_back(uplink->name);
       vlans.emplace_back();
       words += fmt::format("{}the uplink {}", words.empty() ? "" : ", ", uplink->name);
     }
   }
+  for (const std::string& port : ports) check_free(house, facts, port);
+  if (lacks_isolation(house) && !house.dry()) follow_isolated_bridges(house);
   if (!house.dry())
     for (std::size_t i = 0; i < ports.size(); ++i) host::put_on_bridge(ports[i], name, vlans[i]);
   const std::vector<std::string> retagged = repair_vlans(house, name);
@@ -178,11 +190,16 @@ Exit run_bridge_repair(const Parsed& args, House& house) {
   if (house.reporter.json())
     house.reporter.answer(
         Json::object({{"bridge", name}, {"repaired", list}, {"vlans", vlan_list}}), "");
-  else if (!ports.empty() || retagged.empty())
+  else if (!ports.empty() || (retagged.empty() && missing.empty()))
     house.reporter.note(
         ports.empty()
             ? fmt::format("{} has every port that it should have", name)
             : fmt::format("{} on {} again: {}", house.dry() ? "would be put" : "put", name, words));
+  if (!missing.empty())
+    throw Error(Exit::left_behind,
+                fmt::format("{0}: its uplink {1} is not there; bring it back and repair again, or "
+                            "take the bridge away with `nutshell bridge release {0}`",
+                            name, missing));
   return Exit::done;
 }
 

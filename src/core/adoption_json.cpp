@@ -151,6 +151,7 @@ Json to_json(const UplinkView& view) {
   return Json::object({{"uplink", view.uplink},
                        {"bridge", view.bridge},
                        {"uplink_there", view.uplink_there},
+                       {"uplink_up", view.uplink_up},
                        {"bridge_there", view.bridge_there},
                        {"bridge_ours", view.bridge_ours},
                        {"bridge_up", view.bridge_up},
@@ -172,6 +173,7 @@ UplinkView view_from_json(const Json& json) {
   view.uplink = text(json, "uplink");
   view.bridge = text(json, "bridge");
   view.uplink_there = json.at("uplink_there").as_bool();
+  if (json.find("uplink_up")) view.uplink_up = json.flag("uplink_up");
   view.bridge_there = json.at("bridge_there").as_bool();
   view.bridge_ours = json.at("bridge_ours").as_bool();
   view.bridge_up = json.at("bridge_up").as_bool();
@@ -210,6 +212,7 @@ Json to_json(const Adoption& adoption) {
                        {"persist", adoption.persist},
                        {"native", native},
                        {"asked", asked},
+                       {"uplink_index", adoption.uplink_index},
                        {"mark", adoption.mark},
                        {"before", to_json(adoption.before)}});
 }
@@ -241,6 +244,7 @@ Adoption adoption_from_json(const Json& json) {
   if (const Json* native = json.find("native"))
     for (const Json& each : native->as_array())
       adoption.native.emplace_back(text(each, "path"), text(each, "text"));
+  if (json.find("uplink_index")) adoption.uplink_index = number<int>(json, "uplink_index");
   adoption.mark = text(json, "mark");
   adoption.before = view_from_json(json.at("before"));
   return adoption;

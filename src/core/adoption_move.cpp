@@ -125,6 +125,16 @@ UplinkView adopted(const UplinkView& before, const std::string& mark) {
   return want;
 }
 
+UplinkView renamed(const UplinkView& view, const std::string& uplink) {
+  UplinkView result = view;
+  result.uplink = uplink;
+  for (LinkAddress& each : result.addresses) each = moved(each, view.uplink, uplink);
+  for (LinkRoute& each : result.routes) each = moved(each, view.uplink, uplink);
+  for (LinkRule& each : result.rules) each = moved(each, view.uplink, uplink);
+  for (LinkNeighbour& each : result.neighbours) each = moved(each, view.uplink, uplink);
+  return result;
+}
+
 UplinkView released(const UplinkView& now, const UplinkView& before) {
   UplinkView want = now;
   std::erase_if(want.addresses, [&](const LinkAddress& each) {

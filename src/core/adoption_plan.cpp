@@ -212,7 +212,7 @@ void plan_rules(const UplinkView& have, const UplinkView& want, Phases& phases) 
 /// Those that were learnt are only ever added: they come and go by themselves.
 void plan_neighbours(const UplinkView& have, const UplinkView& want, Phases& phases) {
   const auto same_entry = [](const LinkNeighbour& a, const LinkNeighbour& b) {
-    return a.link == b.link && a.ip == b.ip;
+    return a.link == b.link && a.ip == b.ip && a.is_proxy() == b.is_proxy();
   };
   const auto find = [&](const std::vector<LinkNeighbour>& all, const LinkNeighbour& one) {
     const auto found = std::find_if(
@@ -242,6 +242,8 @@ std::vector<NetworkOp> plan_network(const UplinkView& have, const UplinkView& go
   UplinkView want = goal;
   if (!have.uplink_there) leave_out(want, want.uplink);
   Phases phases;
+  if (have.uplink_there && want.uplink_up && !have.uplink_up)
+    phases.before.push_back(SetUp{want.uplink, true});
   const bool makes = want.bridge_there && !have.bridge_there;
   if (makes)
     phases.before.push_back(MakeBridgeLink{want.bridge, want.bridge_mac, want.mtu, want.uplink});

@@ -44,6 +44,9 @@ std::string words(const ChangeRule& op) {
   return fmt::format("{} the {}", word(op.verb), describe(op.rule));
 }
 std::string words(const ChangeNeighbour& op) {
+  if (op.neighbour.is_proxy())
+    return fmt::format("{} the proxy for {} on {}", word(op.verb), op.neighbour.ip,
+                       op.neighbour.link);
   return fmt::format("{} the neighbour {} ({}) of {}", word(op.verb), op.neighbour.ip,
                      op.neighbour.mac, op.neighbour.link);
 }

@@ -94,6 +94,11 @@ void read_neighbours(nl::Socket& socket, const LinkName& name, UplinkView& view)
     if (each.permanent() || (known && ++learnt <= most_learnt))
       view.neighbours.push_back(to_value(each, name));
   }
+  for (const nl::Neighbour& each : nl::list_neighbours(socket, {.proxies = true})) {
+    const std::string link = name(each.index);
+    if (link == view.uplink || link == view.bridge)
+      view.neighbours.push_back({link, each.ip.text(), "", each.flags, each.protocol});
+  }
 }
 
 }  // namespace
@@ -115,6 +120,7 @@ UplinkView observe_uplink(const UplinkNames& names, const UplinkView* like) {
       const std::string mac = link.mac ? nl::to_text(*link.mac) : "";
       if (link.name == names.uplink) {
         view.uplink_there = true;
+        view.uplink_up = link.up;
         view.mac = mac;
         view.mtu = link.mtu;
         view.master = name(link.master);

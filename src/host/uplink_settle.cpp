@@ -21,6 +21,7 @@ namespace nutshell::host {
 namespace {
 
 constexpr int most_passes = 8;
+constexpr std::uint8_t proxy_flag = 0x08;  // NTF_PROXY
 
 void send_address(nl::Socket& socket, const ChangeAddress& op) {
   nl::Address address = to_netlink(op.address);
@@ -98,7 +99,8 @@ struct Sender {
   void operator()(const ChangeNeighbour& op) const {
     if (op.verb == Verb::remove)
       return nl::remove_neighbour(socket, op.neighbour.link,
-                                  nl::Ip::parse(op.neighbour.ip).value_or(nl::Ip{}));
+                                  nl::Ip::parse(op.neighbour.ip).value_or(nl::Ip{}),
+                                  op.neighbour.is_proxy() ? proxy_flag : std::uint8_t{0});
     nl::replace_neighbour(socket, op.neighbour.link, to_netlink(op.neighbour));
   }
   void operator()(const DropBridgeLink& op) const { nl::remove_bridge(socket, op.bridge); }
@@ -117,6 +119,19 @@ bool concerns(const NetworkOp& op, const UplinkNames& names) {
 
 std::vector<NetworkOp> plan_now(const UplinkNames& names, const UplinkView& want) {
   return plan_network(observe_uplink(names, &want), want);
+}
+
+/// What a plan leaves out because the uplink is not there. None where none is wanted.
+std::vector<std::string> missing(const UplinkNames& names, const UplinkView& want) {
+  if (!want.uplink_there || observe_uplink(names, &want).uplink_there) return {};
+  std::vector<std::string> left{fmt::format("the link {} is not there", want.uplink)};
+  for (const LinkAddress& each : want.addresses)
+    if (each.link == want.uplink && !each.is_link_local())
+      left.push_back("so it lacks the " + describe(each));
+  for (const LinkRoute& each : want.routes)
+    if (each.uses(want.uplink) && !each.is_kernels())
+      left.push_back("so there is no " + describe(each));
+  return left;
 }
 
 /// When there is nothing left to do, or only what was tried and is not ours.
@@ -162,7 +177,7 @@ std::vector<std::string> settle_network(const UplinkNames& names, const UplinkVi
     left.clear();
     try {
       const auto ops = plan_now(names, want);
-      if (settling.is_over(ops)) return {};
+      if (settling.is_over(ops)) return missing(names, want);
       for (const NetworkOp& op : ops) {
         try {
           perform(op);
@@ -179,7 +194,7 @@ std::vector<std::string> settle_network(const UplinkNames& names, const UplinkVi
   try {
     std::vector<NetworkOp> ops = plan_now(names, want);
     std::erase_if(ops, [&](const NetworkOp& op) { return !concerns(op, names); });
-    if (ops.empty()) return {};
+    if (ops.empty()) return missing(names, want);
     if (left.empty())
       for (const NetworkOp& op : ops) left.push_back(fmt::format("could not {}", describe(op)));
   } catch (const std::exception& error) {
