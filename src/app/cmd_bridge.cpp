@@ -41,6 +41,15 @@ std::optional<BridgeNote> check_way(House& house, const std::string& name) {
   const auto note = read_bridge_note(house, name);
   const Facts facts = observe_parts(house, host::part::links);
   const LinkFact* link = facts.link(name);
+  for (const NetworkRow& network : house.registry().networks())
+    if (network.bridge == name)
+      throw Conflict(fmt::format(
+          "{} is the bridge of the managed network {}, which makes it; choose another name{}", name,
+          network.name,
+          link ? ""
+               : fmt::format(" (`nutshell bridge repair {}` makes it again where machines "
+                             "lost it)",
+                             name)));
   if (!link) return std::nullopt;
   if (note && link->kind == "bridge" && link->alias.empty() && to_string(link->mac) == note->mac)
     return note;

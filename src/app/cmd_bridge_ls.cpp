@@ -151,7 +151,13 @@ Exit run_bridge_repair(const Parsed& args, House& house) {
   const std::string& name = args.word(0, "BRIDGE");
   check_bridge_name(name);
   need_root(house, "bridge repair");
-  const Facts facts = observe_parts(house, host::part::links);
+  Facts facts = observe_parts(house, host::part::links);
+  if (!facts.link(name) && make_network_again(house, name)) {
+    house.reporter.note(fmt::format("the bridge {} {} made again, with its rules, DHCP and DNS",
+                                    name, house.dry() ? "would be" : "is"));
+    if (house.dry()) return Exit::done;
+    facts = observe_parts(house, host::part::links);
+  }
   const LinkFact* bridge = facts.link(name);
   if (!bridge || bridge->kind != "bridge")
     throw NotFound(fmt::format("{}; `nutshell bridge create {}` makes it",

@@ -25,8 +25,8 @@ bad 3 'neither on nor off' bridge create br5 --stp yes
 bad 3 '1 is no number from 2 to 30' bridge create br5 --stp on --forward-delay 1
 bad 3 'is no number from 1 to 10' bridge create br5 --hello 0
 bad 3 'is no number from 6 to 40' bridge create br5 --max-age 5
-bad 3 'is no number from 576 to 65535' bridge create br5 --mtu 12
-bad 3 'is no number from 576 to 65535' bridge create br5 --mtu 1500x
+bad 3 'is no number from 576 to 65521' bridge create br5 --mtu 12
+bad 3 'is no number from 576 to 65521' bridge create br5 --mtu 1500x
 bad 4 'there is a veth em1 already' bridge create em1
 bad 4 'there is a link lo already' bridge create lo
 bad 4 'overlaps what is there: em1 has 10\.9\.0\.2/24' bridge create br5 --address 10.9.0.77/25
