@@ -264,6 +264,12 @@ check "doctor sees both" equal "$(json doctor | jq -r '[.checks[] | select(.name
 check "doctor says what helps" matches "$(n doctor)" "nutshell bridge repair br9"
 check "repair says what it does" matches "$(nutshell bridge repair br9 2>&1)" "put on br9 again: m \($tap\), the uplink em1"
 check "both are ports again" equal "$(ip -br link show master br9 | wc -l)" 2
+ip link add his type bridge
+ip link set "$tap" master his
+refuse 4 "$tap is a port of his now, which is not nutshell's" nutshell bridge repair br9
+check "it stays where somebody put it" equal "$(ip -j link show "$tap" | jq -r '.[0].master')" his
+ip link del his
+check "repair, when it is free" n bridge repair br9
 check "nothing is to be repaired" matches "$(nutshell bridge repair br9 2>&1)" 'has every port'
 check "doctor is content" equal "$(json doctor | jq -r '[.checks[] | select(.name | startswith("bridge")) | select(.state == "bad")] | length')" 0
 check "release by force" n bridge release br9 --force

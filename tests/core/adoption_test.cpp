@@ -346,6 +346,25 @@ TEST_CASE("of an uplink that is gone nothing is asked any more") {
   CHECK_FALSE(has_link(view, "br0"));
 }
 
+TEST_CASE("an uplink that was renamed gets all that it had under its old name") {
+  const UplinkView before = host(), after = renamed(before, "lan0");
+  CHECK(after.uplink == "lan0");
+  for (const LinkAddress& each : after.addresses) CHECK(each.link != "em1");
+  for (const LinkRoute& each : after.routes) CHECK_FALSE(each.uses("em1"));
+  for (const LinkRule& each : after.rules) CHECK_FALSE(each.names("em1"));
+  CHECK(renamed(after, "em1") == before);
+}
+
+TEST_CASE("an uplink that was set down is set up before anything that needs it") {
+  const UplinkView want = host();
+  UplinkView have = want;
+  have.uplink_up = false;
+  have.routes.clear();
+  const auto ops = plan_network(have, want);
+  REQUIRE(ops.size() > 1);
+  CHECK(ops.front() == NetworkOp(SetUp{"em1", true}));
+}
+
 TEST_CASE("lifetimes run on") {
   const UplinkView soon = later(host(), 400), late = later(host(), 1000);
   CHECK(soon.addresses[2].valid == 200);
