@@ -8,6 +8,7 @@
 
 #include "app/cmd.hpp"
 #include "app/firewall.hpp"
+#include "app/lost.hpp"
 #include "app/machine_options.hpp"
 #include "app/network.hpp"
 #include "app/settle.hpp"
@@ -150,8 +151,9 @@ Exit run_network_create(const Parsed& args, House& house) {
     throw Failed(
         fmt::format("network {}: managed networks need root; run this with sudo", wanted.name));
   settle(house);
-  const Facts facts = observe_parts(
+  Facts facts = observe_parts(
       house, host::part::links | host::part::addresses | host::part::routes | host::part::macs);
+  add_lost_machines(house, facts);
   Transaction transaction = house.registry().begin();
   if (const auto other = house.registry().network(wanted.name))
     throw Conflict(fmt::format("there is a network {} already ({}, {}); choose another name",

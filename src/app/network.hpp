@@ -52,6 +52,9 @@ void restore_network(House& house, Transaction& transaction, const std::string& 
 /// What the note of a network says; nullopt without one. Throws Failed, naming the file, when it
 /// cannot be read.
 std::optional<NetworkRow> noted_network(const House& house, const std::string& name);
+/// Puts what the notes of lost networks hold among what others have: each bridge's MAC and
+/// range. A note that cannot be read holds nothing.
+void add_lost_networks(House& house, Facts& facts);
 /// Names of the networks that were made by hand, have a note, and are not in the registry. Notes
 /// that cannot be read are named in `unreadable`.
 std::vector<std::string> lost_networks(House& house, std::vector<std::string>& unreadable);

@@ -57,6 +57,20 @@ NetworkRow row_of(const std::string& name, const std::string& text) {
   return row;
 }
 
+/// Networks that have a note and are not in the registry, sorted.
+std::vector<std::string> notes_without_row(House& house) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder(house), error)) {
+    const std::string file = entry.path().filename().string();
+    if (!file.ends_with(ending)) continue;
+    const std::string name = file.substr(0, file.size() - ending.size());
+    if (!house.registry().network(name)) names.push_back(name);
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
 }  // namespace
 
 host::Lock lock_notes(const House& house) {
@@ -121,20 +135,29 @@ std::optional<NetworkRow> noted_network(const House& house, const std::string& n
 
 std::vector<std::string> lost_networks(House& house, std::vector<std::string>& unreadable) {
   std::vector<std::string> names;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder(house), error)) {
-    const std::string file = entry.path().filename().string();
-    if (!file.ends_with(ending)) continue;
-    const std::string name = file.substr(0, file.size() - ending.size());
-    if (house.registry().network(name)) continue;
+  for (const std::string& name : notes_without_row(house)) {
     try {
       if (const auto row = noted_network(house, name); row && row->by_hand) names.push_back(name);
     } catch (const Error& error) {
       unreadable.push_back(error.what());
     }
   }
-  std::sort(names.begin(), names.end());
   return names;
+}
+
+void add_lost_networks(House& house, Facts& facts) {
+  for (const std::string& name : notes_without_row(house)) {
+    try {
+      const auto row = noted_network(house, name);
+      if (!row) continue;
+      facts.macs.push_back(
+          {row->bridge_mac,
+           fmt::format("the network {}, which the registry has lost (`nutshell recover`)", name)});
+      facts.addresses.push_back({0, row->address});
+    } catch (const Error&) {
+      // `recover` names it.
+    }
+  }
 }
 
 }  // namespace nutshell

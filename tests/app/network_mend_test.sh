@@ -99,14 +99,25 @@ ip link del stranger
 
 say "-- the registry is lost, and another machine comes"
 check "a machine on the isolated network" bare qa --nic network=quiet
-made=$(rules)
+made=$(rules) range=$(ip_of qa | cut -d. -f1-3)
 rm "$root"/state/registry.db*
 check "doctor says what to do first" matches "$(doctor)" 'registry +bad +a running machine.*nutshell recover'
 check "another machine" bare y
+check "gets another range" nobody equal "$(json show y | jq -r '.nics[0].ip' | cut -d. -f1-3)" "$range" >/dev/null
 check "the lost one's rules stand" matches "$(rules)" 'chain from-quiet'
 refuse 4 'network quiet: a machine that the registry has lost is on one of that name; .nutshell recover.' n network create quiet
+check "recover finds the first while the other runs" matches "$(n recover)" 'found again: qa, running'
+check "and its rules stand" matches "$(rules)" 'chain from-quiet'
+rm "$root"/state/registry.db*
+check "lost again, both are found" equal "$(n recover | grep -c 'found again: [qy]')" 2
+rm "$root"/state/registry.db*
+check "and once more: a third machine" bare z
+check "has nothing of theirs" equal "$(ip -j link show type bridge | jq -r '.[].address' | sort | uniq -d)" ''
+n rm z --force
+n recover >/dev/null
 n rm y --force
-check "and are there alone when the other is gone" untouched
+check "and are there alone when the others are gone" untouched
+rm "$root"/state/registry.db*
 nft delete table inet nutshell
 check "recover" matches "$(n recover)" 'found again: qa, running'
 check "makes the table again" untouched
