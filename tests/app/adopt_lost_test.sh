@@ -137,10 +137,10 @@ check "all is there" equal "$(addresses em1)" "$both"
 check "release" n bridge release br9
 
 say "-- files of --persist that cannot be removed"
+drop_uplink # its name is in /run
 for folder in /etc/systemd /run; do mkdir -p $folder && mount -t tmpfs none $folder; done
 folder=/etc/systemd/network
 mkdir -p $folder /run/netns /run/systemd/netif && touch /run/systemd/netif/state
-drop_uplink
 make_uplink
 check "adopt" adopt --persist
 check "confirm" n bridge confirm br9
