@@ -42,17 +42,6 @@ strangers() { nft -j list ruleset | jq -c '[.nftables[] | select((.table // .cha
 before=$(world)
 theirs=$(strangers)
 
-# guest NAME COMMAND: what COMMAND prints when it is typed into the guest's serial line.
-guest() {
-  local log mark
-  log=$root/log/$(uuid_of "$1")/1.serial
-  for _ in 1 2 3; do # a host that is busy may hang up before the guest has read its line
-    mark=$((RANDOM + 100000))
-    type_to "$1" "echo begin-\$(($mark+1)); $2; echo end-\$(($mark+1))"
-    until_true 20 grep -qa "end-$((mark + 1))" "$log" && break
-  done
-  tr -d '\r' <"$log" | sed -n "/begin-$((mark + 1))/,/end-$((mark + 1))/p" | sed '1d;$d'
-}
 boot() { local name=$1; shift; quick "$name" "$@" --wait 'serial=nutshell-guest: eth0 [0-9.]+/' --timeout 90 >/dev/null; }
 address_line() { tr -d '\r' <"$root/log/$(uuid_of "$1")/1.serial" | grep -a 'nutshell-guest: eth0 '; }
 reaches() { guest "$1" "ping -c 1 -W 2 $2 >/dev/null && echo reached || echo lost"; }

@@ -19,17 +19,6 @@ ip netns exec "$desk" socat TCP4-LISTEN:7777,fork,reuseaddr SYSTEM:'echo "desk s
 server=$!
 trap 'kill "$server" 2>/dev/null; ip netns del "$desk"; cleanup' EXIT
 
-# guest NAME COMMAND: what COMMAND prints when it is typed into the guest's serial line.
-guest() {
-  local log mark
-  log=$root/log/$(uuid_of "$1")/1.serial
-  for _ in 1 2 3; do # a host that is busy may hang up before the guest has read its line
-    mark=$((RANDOM + 100000))
-    type_to "$1" "echo begin-\$(($mark+1)); $2; echo end-\$(($mark+1))"
-    until_true 20 grep -qa "end-$((mark + 1))" "$log" && break
-  done
-  tr -d '\r' <"$log" | sed -n "/begin-$((mark + 1))/,/end-$((mark + 1))/p" | sed '1d;$d'
-}
 boot() { local name=$1; shift; quick "$name" --cloud shop "$@" --wait 'serial=nutshell-guest: eth0 [0-9.]+/' --timeout 90 >/dev/null; }
 reaches() { guest "$1" "ping -c 1 -W 1 $2 >/dev/null && echo reached || echo lost"; }
 # addresses WHO: those that DNS has for the name on the network dmz.

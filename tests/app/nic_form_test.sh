@@ -3,13 +3,6 @@
 . "$(dirname "$0")/lib.sh"
 
 boot() { local name=$1; shift; quick "$name" "$@" --wait 'serial=nutshell-guest: eth0 [0-9.]+/' --timeout 90 >/dev/null; }
-guest() {
-  local log mark=$((RANDOM + 100000))
-  log=$root/log/$(uuid_of "$1")/1.serial
-  type_to "$1" "echo begin-\$(($mark+1)); $2; echo end-\$(($mark+1))"
-  until_true 30 grep -qa "^end-$((mark + 1))" "$log"
-  tr -d '\r' <"$log" | sed -n "/^begin-$((mark + 1))/,/^end-$((mark + 1))/p" | sed '1d;$d'
-}
 quiet() { "$@" >/dev/null; }
 mtu_of() { ip -j link show "$1" | jq '.[0].mtu'; }
 tap_of() { json show "$1" | jq -r ".nics[$2].tap"; }
