@@ -124,6 +124,17 @@ void change_bridge(Socket& socket, const LinkRef& bridge, const BridgeChange& ch
   check(socket, socket.wire().exchange(message), link, "change bridge");
 }
 
+const char* to_string(PortState state) {
+  switch (state) {
+    case PortState::disabled: return "disabled";
+    case PortState::listening: return "listening";
+    case PortState::learning: return "learning";
+    case PortState::forwarding: return "forwarding";
+    case PortState::blocking: return "blocking";
+  }
+  return "";
+}
+
 std::vector<BridgePort> list_ports(Socket& socket, const LinkRef& bridge) {
   const Link master = require_bridge(socket, bridge, "list ports");
   Message message(RTM_GETLINK, NLM_F_DUMP);

@@ -18,17 +18,6 @@
 namespace nutshell::host {
 namespace {
 
-std::string words(nl::PortState state) {
-  switch (state) {
-    case nl::PortState::disabled: return "disabled";
-    case nl::PortState::listening: return "listening";
-    case nl::PortState::learning: return "learning";
-    case nl::PortState::forwarding: return "forwarding";
-    case nl::PortState::blocking: return "blocking";
-  }
-  return "";
-}
-
 PathCounters to_counters(const nl::Counters& counters) {
   return {counters.bytes, counters.packets, counters.dropped, counters.errors};
 }
@@ -96,7 +85,7 @@ class Devices {
 
   std::string port_state(const nl::Link& port) const {
     for (const nl::BridgePort& each : nl::list_ports(socket_, port.master))
-      if (each.link.index == port.index) return words(each.state);
+      if (each.link.index == port.index) return nl::to_string(each.state);
     return "";
   }
 

@@ -62,6 +62,8 @@ void change_bridge(Socket& socket, const LinkRef& bridge, const BridgeChange& ch
 
 /// The kernel's BR_STATE_*.
 enum class PortState : std::uint8_t { disabled, listening, learning, forwarding, blocking };
+/// As ip(8) says it: "forwarding".
+const char* to_string(PortState state);
 
 struct BridgePort {
   Link link{};
