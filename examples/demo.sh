@@ -5,18 +5,21 @@
 #
 # usage: sudo examples/demo.sh [--keep]
 #   --keep   leaves the machine running for you to play with, and prints how to reach it and how to remove it
+#
+# With NUTSHELL_BUILD_DIR it shows the nutshell that is built there, and neither installs nor builds anything.
 set -euo pipefail
 export LC_ALL=C.UTF-8
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 guest="${NUTSHELL_GUEST_DIR:-$root/build/guest}"
-binary="$root/build/release/src/app/nutshell"
+build="${NUTSHELL_BUILD_DIR:-$root/build/release}"
+binary="$build/src/app/nutshell"
 # shellcheck source=examples/lib/transcript.sh
 source "$root/examples/lib/transcript.sh"
 
 prepare() { # packages, program, ISO: once, and quick the next time
   [[ $EUID -eq 0 ]] || die 'a bridge and a tap need root: sudo examples/demo.sh'
   heading 'Packages, program, ISO'
-  "$root/cmake/packages.sh" build run demo
+  [[ -n ${NUTSHELL_BUILD_DIR:-} ]] || "$root/cmake/packages.sh" build run demo
   export PATH="$PATH:/usr/sbin:/sbin"
   local lacking
   # shellcheck source=cmake/rights.sh
@@ -24,6 +27,14 @@ prepare() { # packages, program, ISO: once, and quick the next time
   lacking="$(lacking_rights)"
   [[ -z $lacking ]] || die "$lacking"
   cd "$root"
+  [[ -n ${NUTSHELL_BUILD_DIR:-} ]] || make_program
+  [[ -x $binary ]] || die "there is no $binary"
+  "$root/tests/guest/build-guest.sh" "$guest" demo
+  remark "built: $binary"
+  remark "ISO:   $guest/demo.iso"
+}
+
+make_program() {
   mkdir -p build
   local configure=(--preset release)
   [[ -f build/release/CMakeCache.txt ]] || configure+=(-DNUTSHELL_TESTS=OFF)
@@ -31,9 +42,6 @@ prepare() { # packages, program, ISO: once, and quick the next time
     tail -n 30 build/demo-build.log >&2
     die 'nutshell does not build; the whole log is build/demo-build.log'
   fi
-  "$root/tests/guest/build-guest.sh" "$guest" demo
-  remark "built: $binary"
-  remark "ISO:   $guest/demo.iso"
 }
 
 # Runs this script again in a network namespace of its own: with --keep a named one that stays, else one that ends with us.
@@ -111,6 +119,7 @@ demonstrate() {
   trap 'exit 130' INT
   trap 'exit 143' TERM
   local before after address png="$root/build/demo.png"
+  [[ -z ${NUTSHELL_BUILD_DIR:-} ]] || png="$NUTSHELL_ROOT.png"  # of this run alone
   make_outside
 
   before="$(snapshot)"
@@ -170,6 +179,7 @@ demonstrate() {
   kill "$outside"
   outside=
   remove_folder
+  [[ -z ${NUTSHELL_BUILD_DIR:-} ]] || rm -f "$png"
   finished=yes
   remark "Nothing is left. The whole took $SECONDS s after the build."
 }

@@ -100,11 +100,11 @@ one_pass release release nest "${select[@]}"
 # What needs KVM and device-mapper, in one lab host, one scenario after another.
 [[ $nest == no ]] || one_pass nest release none -L '^nest$' "${select[@]}"
 # The pass under the sanitizers leaves out what does not run our code (the guests alone, the house rules), what measures
-# time, what waits for guests and time-outs more than it runs, and the dry run seen by strace, which would see the
-# sanitizers' own pipes.
+# time, what waits for guests and time-outs more than it runs, what kills us at each moment (hundreds of runs of what other
+# tests run once), and the dry run seen by strace, which would see the sanitizers' own pipes.
 if [[ $asan == yes ]]; then
   build asan
-  one_pass asan asan 'bench|house|nest' -E '^((guest|house)_|(dry_run|boot_once|hardware|host_lvm_fake)_test$)' "${select[@]}"
+  one_pass asan asan 'bench|house|nest' -E '^((guest|house)_|(dry_run|boot_once|hardware|host_lvm_fake|demo|kill|adopt_kill|network_kill)_test$)' "${select[@]}"
 fi
 [[ ${#summary[@]} -gt 0 ]] || die 'no test matches'
 

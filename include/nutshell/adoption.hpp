@@ -4,6 +4,7 @@
 #pragma once
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -43,10 +44,14 @@ struct LinkRoute {
   int preference = -1;        ///< RFC 4191, IPv6 only; -1: none
   std::uint32_t expires = 0;  ///< seconds from the moment of the view, 0: never
   std::string metrics;        ///< RTA_METRICS, in hex
+  /// The kernel has it from a router advertisement, and follows those that come: an IPv6 default.
+  bool learnt = false;
   [[nodiscard]] bool uses(const std::string& link) const;
   /// Made by the kernel with an address, and gone with it.
   [[nodiscard]] bool is_kernels() const { return protocol == 2; }
   bool operator==(const LinkRoute&) const = default;
+  /// But for its lifetime and, of a learnt one, for what the next advertisement sets.
+  [[nodiscard]] bool is_alike(const LinkRoute& other) const;
 };
 /// A rule: where it stands, the links that it names, and the rest of it, which only host reads.
 struct LinkRule {
@@ -63,6 +68,8 @@ struct LinkNeighbour {
   std::string link, ip, mac;
   unsigned flags = 0, protocol = 0;
   bool permanent = true;  ///< else it was learnt: copied, so that nobody has to be asked again
+  /// We answer for that address on that link, in somebody's place (`ip neigh add proxy`).
+  [[nodiscard]] bool is_proxy() const { return (flags & 0x08) != 0; }
   bool operator==(const LinkNeighbour&) const = default;
 };
 
@@ -70,9 +77,10 @@ struct LinkNeighbour {
 struct UplinkView {
   std::string uplink, bridge;
   bool uplink_there = false, bridge_there = false;
+  bool uplink_up = true;
   bool bridge_ours = false;  ///< it carries our mark, or (not yet marked) the MAC that was noted
   bool bridge_up = false;
-  bool bridge_stp = false;                           ///< of a bridge that is to be made
+  bool bridge_stp = false;
   std::string mac, bridge_mac, bridge_mark, master;  ///< master: of the uplink, "" for none
   std::uint32_t mtu = 0;                             ///< of the uplink
   std::vector<std::string> other_ports;              ///< ports of the bridge beside the uplink
@@ -89,7 +97,6 @@ struct UplinkView {
 struct MakeBridgeLink {
   std::string bridge, mac;
   std::uint32_t mtu = 0;
-  bool stp = false;
   std::string like;  ///< the link whose kernel settings (router advertisements, filters) it gets
   bool operator==(const MakeBridgeLink&) const = default;
 };
@@ -100,6 +107,13 @@ struct MarkBridge {
 struct SetBridgeMac {
   std::string bridge, mac;
   bool operator==(const SetBridgeMac&) const = default;
+};
+/// After its uplink forwards: a port that joins while the spanning tree is on is deaf for twice the
+/// forward delay.
+struct SetBridgeStp {
+  std::string bridge;
+  bool on = true;
+  bool operator==(const SetBridgeStp&) const = default;
 };
 struct SetUp {
   std::string link;
@@ -136,8 +150,8 @@ struct ChangeNeighbour {
   bool operator==(const ChangeNeighbour&) const = default;
 };
 using NetworkOp =
-    std::variant<MakeBridgeLink, MarkBridge, SetBridgeMac, SetUp, SetMaster, ChangeAddress,
-                 ChangeRoute, ChangeRule, ChangeNeighbour, DropBridgeLink>;
+    std::variant<MakeBridgeLink, MarkBridge, SetBridgeMac, SetBridgeStp, SetUp, SetMaster,
+                 ChangeAddress, ChangeRoute, ChangeRule, ChangeNeighbour, DropBridgeLink>;
 
 /// One line: "address 10.0.0.2/24 on br0".
 std::string describe(const LinkAddress& address);
@@ -151,6 +165,8 @@ UplinkView adopted(const UplinkView& before, const std::string& mark);
 /// What a release wants: all that names the bridge names the uplink; what `before` knew comes back
 /// in its old form and order; the bridge goes when `before` had none and nobody else is on it.
 UplinkView released(const UplinkView& now, const UplinkView& before);
+/// `view` with another name for its uplink, wherever that stands.
+UplinkView renamed(const UplinkView& view, const std::string& uplink);
 /// `view` as it is `seconds` later: lifetimes run on, and what has run out is gone.
 UplinkView later(UplinkView view, std::uint32_t seconds);
 
@@ -175,9 +191,13 @@ struct Adoption {
   std::uint64_t taken = 0, deadline = 0;  ///< CLOCK_BOOTTIME, milliseconds
   std::uint64_t timeout = 60;             ///< seconds
   std::string reason;                     ///< why it was put back
-  bool persist = false;            ///< the host's own configuration is written at the confirm
+  std::vector<std::string> left;          ///< what could not be put back, in sentences
+  bool persist = false;  ///< the host's own configuration is written at the confirm
+  /// Path and text of the host's own configuration of that bridge, as it was before.
+  std::vector<std::pair<std::string, std::string>> native;
   std::vector<std::string> asked;  ///< who must go on answering: "arp 10.0.0.1", "echo ..."
   UplinkView before;
+  int uplink_index = 0;  ///< by which the uplink is found when somebody renamed it; 0: not known
   std::string mark;
 };
 Json to_json(const Adoption& adoption);

@@ -32,6 +32,7 @@ struct Handle {
     memory_copy,    ///< the content of `path` in a memfd (kernel, initrd)
     listen_unix,    ///< a listening stream socket bound at `path`
     tap,            ///< the tap of NIC `nic`, named `path`
+    macvtap,        ///< a queue of the macvtap link `path`, which is there already
     vhost_net,      ///< /dev/vhost-net, one for each tap
     bridge_helper,  ///< the tap that qemu-bridge-helper gives for bridge `path` (ordinary users)
   };
@@ -46,6 +47,8 @@ struct Line {
   std::string program;
   std::vector<Arg> args;
   std::vector<Handle> handles;
+  std::vector<std::string> before;  ///< by hand: commands that must have run
+  std::string redirections;         ///< by hand: what a shell must open for it, after the last word
   /// program and args as one list.
   [[nodiscard]] std::vector<std::string> argv() const;
 };

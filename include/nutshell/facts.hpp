@@ -19,6 +19,8 @@ struct LinkFact {
   unsigned mtu = 0;
   int master = 0;  ///< index of the bridge it is a port of, 0: none
   bool up = false;
+  int lower = 0;  ///< index of the device below a VLAN or macvtap, the other end of a veth; 0: none
+  bool vlan_filtering = false;  ///< a bridge that keeps VLANs apart
 };
 struct AddressFact {
   int link = 0;

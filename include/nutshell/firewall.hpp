@@ -26,6 +26,8 @@ struct Firewall {
   std::string table = "nutshell";  ///< of the family inet
   std::string mark;                ///< firewall_mark() of the registry
   std::vector<FirewallNetwork> networks;
+  /// Isolated bridges of the host: nothing passes to or from them.
+  std::vector<std::string> closed{};
   /// This registry lives on forwarding that was off before nutshell came, and puts it off again if
   /// it is the last to do so.
   bool forwards_ipv4 = false, forwards_ipv6 = false;

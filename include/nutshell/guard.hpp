@@ -4,6 +4,7 @@
 #pragma once
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "nutshell/registry.hpp"
@@ -54,6 +55,10 @@ enum class BridgeTracking { yes, no };
 std::string render_bridge_base(const std::string& table);
 /// What the table of the family inet has for machines, between its braces.
 std::string render_guest_parts();
+
+/// True of the name of a chain or set that comes and goes with machines and groups; all others
+/// stand in the tables from the beginning.
+bool comes_and_goes(std::string_view name);
 
 struct GuardTables {
   std::string bridge,

@@ -19,7 +19,8 @@ struct NativeBridge {
   std::optional<unsigned> forward_delay, hello, max_age;  ///< seconds
   std::vector<LinkAddress> addresses;                     ///< those of the bridge
   std::vector<LinkRoute> routes;                          ///< those over the bridge
-  bool rules = false;  ///< there are rules that name it, which these texts leave out
+  /// What these texts leave out: rules, permanent neighbours, routes with several ways...
+  std::vector<std::string> omitted;
 };
 /// The bridge's part of a view, as `adopted` makes it.
 NativeBridge native_bridge(const UplinkView& view);

@@ -13,7 +13,7 @@
 namespace nutshell {
 
 /// outer: the link by which the host routes; it is no port of the bridge.
-enum class PathRole { outer, uplink, bridge, tap };
+enum class PathRole { outer, uplink, bridge, tap, macvtap };
 std::string to_string(PathRole role);
 
 /// What went through a device, from its own side: a tap receives what the guest sends. Of a bridge,

@@ -23,16 +23,18 @@ Step step_to_drop_disk(const DiskSpec& disk, const Uuid& machine);
 /// beside them.
 std::vector<Step> steps_to_create(const MachineSpec& spec, const Paths& paths,
                                   const std::string& ovmf_vars_template);
-/// What a run has beside its leases: the logical volumes that it activates, and what the firewall
-/// knows of its NICs (as in RunRecord; empty: nothing).
+/// What a run has beside its leases: the logical volumes that it activates, the name of each NIC's
+/// link (empty: none), of which a macvtap outlives QEMU, and what the firewall knows of its NICs
+/// (as in RunRecord; empty: nothing).
 struct RunParts {
-  VolumeWords volumes;
-  std::string guests;
+  VolumeWords volumes{};
+  std::vector<std::string> links{};
+  std::string guests{};
 };
 /// Those of a run that is recorded; nothing without one.
 RunParts parts_of(const std::optional<RunRecord>& run);
-/// One run: its leases, its folder, its networks, the logical volumes that it activates, QEMU in
-/// prelaunch, its firewall rules, and `cont`.
+/// One run: its leases, its folder, its networks, the logical volumes that it activates, its
+/// macvtap links, QEMU in prelaunch, its firewall rules, and `cont`.
 std::vector<Step> steps_to_start(const MachineSpec& spec, const Paths& paths, unsigned boot,
                                  const std::vector<EnsureNetwork>& networks,
                                  const RunParts& parts = {});

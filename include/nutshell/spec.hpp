@@ -24,7 +24,10 @@ enum class CacheMode {
 };  ///< QEMU's -drive cache= modes
 enum class AioMode { threads, native, io_uring };
 enum class NicModel { virtio, e1000, rtl8139 };
-enum class NicKind { bridge, network, user };
+enum class NicKind { bridge, network, user, macvtap };
+/// How the macvtap NICs of one uplink see each other (ip-link(8), macvtap): directly, only through
+/// a switch that sends frames back, not at all, or one NIC alone that has the whole uplink.
+enum class MacvtapMode { bridge, vepa, closed, passthru };
 enum class Firmware { bios, uefi };
 enum class Nested { automatic, on, off };
 enum class Accel { automatic, kvm, tcg };
@@ -76,6 +79,12 @@ struct PublishedPort {
   auto operator<=>(const PublishedPort&) const = default;
 };
 
+/// VLANs from `first` to `last`, both included; 1..4094 (IEEE 802.1Q).
+struct VlanRange {
+  unsigned first = 1, last = 1;
+  auto operator<=>(const VlanRange&) const = default;
+};
+
 struct NicSpec {
   NicKind kind = NicKind::network;
   std::string bridge;   ///< kind bridge: the bridge. kind network: filled in at create (the
@@ -90,10 +99,22 @@ struct NicSpec {
   std::optional<bool> antispoof;   ///< nullopt: where its address is known
   std::vector<AddressRange> also;  ///< addresses that it may use beside its own
   std::uint64_t rate = 0;          ///< bits per second, each way; 0: no limit
+  unsigned vlan = 0;  ///< kind bridge: the VLAN of the guest's frames without a tag; 0: the
+                      ///< bridge's default, or none where `trunk` names some
+  std::vector<VlanRange> trunk;  ///< kind bridge: VLANs that the guest sees with their tags; in
+                                 ///< order, apart from one another
+  std::string uplink;            ///< kind macvtap: the device that the link is made on
+  MacvtapMode macvtap_mode = MacvtapMode::bridge;
   bool operator==(const NicSpec&) const = default;
+  /// The NIC needs a bridge that keeps VLANs apart.
+  [[nodiscard]] bool has_vlans() const { return vlan != 0 || !trunk.empty(); }
+  /// Its frames cross a bridge of the host, where rules can see them.
+  [[nodiscard]] bool is_bridged() const {
+    return kind == NicKind::bridge || kind == NicKind::network;
+  }
   /// It may send from its own MAC and addresses alone.
   [[nodiscard]] bool is_guarded() const {
-    return kind != NicKind::user && antispoof.value_or(ip.has_value());
+    return is_bridged() && antispoof.value_or(ip.has_value());
   }
 };
 
@@ -154,6 +175,7 @@ std::string to_string(CacheMode value);
 std::string to_string(AioMode value);
 std::string to_string(NicModel value);
 std::string to_string(NicKind value);
+std::string to_string(MacvtapMode value);
 std::string to_string(Firmware value);
 std::string to_string(Nested value);
 std::string to_string(Accel value);
@@ -167,6 +189,7 @@ bool from_word(std::string_view word, CacheMode& value);
 bool from_word(std::string_view word, AioMode& value);
 bool from_word(std::string_view word, NicModel& value);
 bool from_word(std::string_view word, NicKind& value);
+bool from_word(std::string_view word, MacvtapMode& value);
 bool from_word(std::string_view word, Firmware& value);
 bool from_word(std::string_view word, Nested& value);
 bool from_word(std::string_view word, Accel& value);
@@ -178,6 +201,7 @@ std::string words_of(DiskFormat);
 std::string words_of(CacheMode);
 std::string words_of(AioMode);
 std::string words_of(NicModel);
+std::string words_of(MacvtapMode);
 std::string words_of(Firmware);
 std::string words_of(Nested);
 std::string words_of(Accel);
@@ -188,9 +212,9 @@ std::string words_of(BootOrder);
 /// A comma inside a value is written twice, as QEMU does. Paths stay as given (the caller makes
 /// them absolute). Mistakes go to `problems`.
 DiskSpec parse_disk(std::string_view text, const std::string& where, Problems& problems);
-/// The value of --nic: "bridge=br0,model=virtio,mac=...,ip=...", "network=NAME" or "user", with
-/// mtu= and queues= for virtio. Where
-/// none of the three is named ("model=e1000"), the kind is network with an empty `network`: the
+/// The value of --nic: "bridge=br0,model=virtio,mac=...,ip=...", "network=NAME", "user" or
+/// "macvtap=em1,mode=bridge", with mtu= and queues= for virtio, vlan= and trunk= on a bridge. Where
+/// none of the four is named ("model=e1000"), the kind is network with an empty `network`: the
 /// default network of whoever asks. Mistakes go to `problems`.
 NicSpec parse_nic(std::string_view text, const std::string& where, Problems& problems);
 /// The value of --publish: "8443:8443", "192.0.2.1:5353:53/udp". Mistakes go to `problems`.
@@ -206,6 +230,11 @@ std::string to_string(const std::vector<AddressRange>& ranges);
 /// Bits per second: "100M", "1500000" (suffixes K M G are powers of 1000); nullopt when it is less
 /// than 8K or more than 1000G.
 std::optional<std::uint64_t> parse_rate(std::string_view text);
+/// "100-110+200" as VLANs, in order and joined where they touch; nullopt when it is malformed or a
+/// number is not from 1 to 4094.
+std::optional<std::vector<VlanRange>> parse_vlans(std::string_view text);
+/// "100-110+200".
+std::string to_string(const std::vector<VlanRange>& vlans);
 /// The value of --vnc: auto, a display number, unix or off. Mistakes go to `problems`.
 void parse_vnc(std::string_view text, const std::string& where, VncSpec& vnc, Problems& problems);
 

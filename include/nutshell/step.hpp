@@ -174,6 +174,19 @@ struct UnguardMachine {
   std::string guests;
   bool operator==(const UnguardMachine&) const = default;
 };  ///< takes them back; gone already is done
+struct MakeMacvtap {
+  std::string link, uplink;
+  MacvtapMode mode = MacvtapMode::bridge;
+  Mac mac;           ///< the guest's own: the uplink sorts by it
+  std::string mark;  ///< set right after it is made; until then `mac` tells whose it is
+  unsigned mtu = 0;  ///< 0: the uplink's
+  bool operator==(const MakeMacvtap&) const = default;
+};  ///< exclusive, and up
+struct DropMacvtap {
+  std::string link, mark;
+  Mac mac;
+  bool operator==(const DropMacvtap&) const = default;
+};  ///< only with that mark, or without any and with that MAC; gone already is done
 struct StartQemu {
   Uuid uuid;
   unsigned boot = 1;
@@ -188,13 +201,13 @@ struct Continue {
   bool operator==(const Continue&) const = default;
 };  ///< `cont`; its undo is StopQemu's
 
-using Step =
-    std::variant<HoldMachine, ForgetMachine, HoldRun, FreeRun, HoldSpec, RestoreSpec, Commit,
-                 TrimLeases, MakeDirectory, DropDirectory, MakeVolume, DropVolume,
-                 MakeLogicalVolume, DropLogicalVolume, ActivateVolume, DeactivateVolume, WipeVolume,
-                 SnapshotVolume, RestoreVolume, ResizeVolume, TellGuest, FillVolume, HoldGuest,
-                 LetGuest, CopyFile, MakeSecret, WriteFile, DropFile, EnsureNetwork, LeaveNetwork,
-                 GuardMachine, UnguardMachine, StartQemu, StopQemu, Continue>;
+using Step = std::variant<HoldMachine, ForgetMachine, HoldRun, FreeRun, HoldSpec, RestoreSpec,
+                          Commit, TrimLeases, MakeDirectory, DropDirectory, MakeVolume, DropVolume,
+                          MakeLogicalVolume, DropLogicalVolume, ActivateVolume, DeactivateVolume,
+                          WipeVolume, SnapshotVolume, RestoreVolume, ResizeVolume, TellGuest,
+                          FillVolume, HoldGuest, LetGuest, CopyFile, MakeSecret, WriteFile,
+                          DropFile, EnsureNetwork, LeaveNetwork, MakeMacvtap, DropMacvtap,
+                          GuardMachine, UnguardMachine, StartQemu, StopQemu, Continue>;
 
 /// What undoes a completed step; nullopt for teardown steps, which are finished and never undone.
 std::optional<Step> inverse(const Step& step);

@@ -4,6 +4,7 @@
 #include "nl/bridge.hpp"
 
 #include <linux/if.h>
+#include <linux/if_ether.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 
@@ -35,6 +36,10 @@ Link require_bridge(Socket& socket, const LinkRef& bridge, const std::string& op
   return *link;
 }
 
+/// The kernel keeps a bridge's MTU against its ports' only when it was changed after it was made
+/// (br_change_mtu); to what it is already is no change.
+std::uint32_t beside(std::uint32_t mtu) { return mtu > ETH_MIN_MTU ? mtu - 1 : mtu + 1; }
+
 std::string bridge_id(const ifla_bridge_id& id) {
   char text[20];
   std::snprintf(text, sizeof text, "%02x%02x.%02x%02x%02x%02x%02x%02x", id.prio[0], id.prio[1],
@@ -49,7 +54,6 @@ int make_bridge(Socket& socket, const std::string& name, const BridgeOptions& op
       socket, name, "bridge",
       [&](Message& message) {
         if (options.mac) message.value(IFLA_ADDRESS, *options.mac);
-        if (options.mtu) message.u32(IFLA_MTU, *options.mtu);
       },
       [&](Message& message) {
         put_settings(message, options);
@@ -60,7 +64,9 @@ int make_bridge(Socket& socket, const std::string& name, const BridgeOptions& op
     LinkChange change;
     if (!options.alias.empty()) change.alias = options.alias;
     if (options.up) change.up = true;
-    if (change.alias || change.up) change_link(socket, index, change);
+    if (options.mtu) set_mtu(socket, index, beside(*options.mtu));
+    change.mtu = options.mtu;
+    if (change.alias || change.up || change.mtu) change_link(socket, index, change);
     return index;
   } catch (...) {
     try {
@@ -70,6 +76,11 @@ int make_bridge(Socket& socket, const std::string& name, const BridgeOptions& op
     }
     throw;
   }
+}
+
+void hold_mtu(Socket& socket, const LinkRef& bridge, std::uint32_t mtu) {
+  set_mtu(socket, bridge, beside(mtu));
+  set_mtu(socket, bridge, mtu);
 }
 
 void remove_bridge(Socket& socket, const LinkRef& bridge) {
@@ -111,6 +122,17 @@ void change_bridge(Socket& socket, const LinkRef& bridge, const BridgeChange& ch
     });
   });
   check(socket, socket.wire().exchange(message), link, "change bridge");
+}
+
+const char* to_string(PortState state) {
+  switch (state) {
+    case PortState::disabled: return "disabled";
+    case PortState::listening: return "listening";
+    case PortState::learning: return "learning";
+    case PortState::forwarding: return "forwarding";
+    case PortState::blocking: return "blocking";
+  }
+  return "";
 }
 
 std::vector<BridgePort> list_ports(Socket& socket, const LinkRef& bridge) {

@@ -44,6 +44,8 @@ Link parse_link(nlmsghdr* message) {
     link.mac = at.value<Mac>(IFLA_ADDRESS);
   const Attributes info = at.nested(IFLA_LINKINFO);
   link.kind = info.text(IFLA_INFO_KIND);
+  if (link.kind == "bridge")
+    link.vlan_filtering = info.nested(IFLA_INFO_DATA).u8(IFLA_BR_VLAN_FILTERING) != 0;
   link.port_kind = info.text(IFLA_INFO_SLAVE_KIND);
   const auto stats = at.value<rtnl_link_stats64>(IFLA_STATS64);
   link.received = {stats.rx_bytes, stats.rx_packets, stats.rx_dropped, stats.rx_errors};

@@ -59,13 +59,16 @@ std::vector<Neighbour> list_neighbours(Socket& socket, const NeighbourFilter& fi
   for (const Family family : {Family::v4, Family::v6}) {
     if (filter.family != Family::none && filter.family != family) continue;
     Message message(RTM_GETNEIGH, NLM_F_DUMP);
-    message.header<ndmsg>().ndm_family = static_cast<std::uint8_t>(family);
+    auto& asked = message.header<ndmsg>();
+    asked.ndm_family = static_cast<std::uint8_t>(family);
+    if (filter.proxies) asked.ndm_flags = NTF_PROXY;
     auto some =
         socket.wire().dump<Neighbour>(message, "neighbours", [&](nlmsghdr* part, auto& out) {
           if (part->nlmsg_type != RTM_NEWNEIGH) return;
           const auto* header = static_cast<const ndmsg*>(::nlmsg_data(part));
           if (header->ndm_family != static_cast<std::uint8_t>(family) ||
-              header->ndm_state == NUD_NOARP)
+              header->ndm_state == NUD_NOARP ||
+              filter.proxies != ((header->ndm_flags & NTF_PROXY) != 0))
             return;
           if (filter.index > 0 && header->ndm_ifindex != filter.index) return;
           const Attributes at(part, sizeof(ndmsg));
@@ -84,9 +87,10 @@ void add_neighbour(Socket& socket, const LinkRef& link, const Neighbour& neighbo
 void replace_neighbour(Socket& socket, const LinkRef& link, const Neighbour& neighbour) {
   send(socket, link, neighbour, {RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, "replace"});
 }
-void remove_neighbour(Socket& socket, const LinkRef& link, const Ip& ip) {
+void remove_neighbour(Socket& socket, const LinkRef& link, const Ip& ip, std::uint8_t flags) {
   Neighbour neighbour;
   neighbour.ip = ip;
+  neighbour.flags = flags;
   send(socket, link, neighbour, {RTM_DELNEIGH, 0, "remove"});
 }
 

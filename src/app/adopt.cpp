@@ -3,6 +3,7 @@
 #include "app/adopt.hpp"
 
 #include <fmt/format.h>
+#include <net/if.h>
 
 #include <algorithm>
 #include <chrono>
@@ -14,6 +15,8 @@
 #include "host/answers.hpp"
 #include "host/dead_man.hpp"
 #include "host/files.hpp"
+#include "host/native_network.hpp"
+#include "host/sysctl.hpp"
 
 namespace nutshell {
 namespace {
@@ -112,7 +115,10 @@ Adoption new_adoption(House& house, const UplinkView& before, unsigned timeout) 
   adoption.timeout = timeout;
   adoption.deadline = adoption.taken + std::uint64_t{timeout} * 1000;
   adoption.before = before;
+  adoption.uplink_index = static_cast<int>(::if_nametoindex(before.uplink.c_str()));
   adoption.mark = mark_of_bridge(house, before.bridge);
+  for (const std::string& path : host::find_native(before.bridge))
+    adoption.native.emplace_back(path, host::read_file(path).value_or(""));
   return adoption;
 }
 
@@ -126,10 +132,30 @@ Adoption need_adoption(House& house, const std::string& bridge) {
         fmt::format("the adoption of {} by {} is in another network namespace; run the "
                     "command there",
                     adoption->before.uplink, bridge));
-  if (adoption->state == AdoptionState::restored)
-    throw Conflict(fmt::format("too late: the adoption of {} by {} was put back ({})",
-                               adoption->before.uplink, bridge, adoption->reason));
-  return *adoption;
+  return host::with_present_name(*adoption);
+}
+
+std::string why_not_adopted(const Adoption& adoption) {
+  const UplinkView now = host::observe_uplink(host::names_of(adoption), &adoption.before);
+  const std::string &bridge = now.bridge, &uplink = now.uplink;
+  if (!now.bridge_there) return fmt::format("the bridge {} is gone", bridge);
+  if (!now.uplink_there) return fmt::format("the uplink {} is gone", uplink);
+  if (now.master != bridge) return fmt::format("{} is no port of {} any more", uplink, bridge);
+  if (!now.bridge_up || !now.uplink_up)
+    return fmt::format("{} is down", now.bridge_up ? uplink : bridge);
+  bool any = false, had_any = false;
+  for (const LinkAddress& want : adopted(adoption.before, adoption.mark).addresses) {
+    if (want.link != bridge || want.is_link_local()) continue;
+    const bool there =
+        std::any_of(now.addresses.begin(), now.addresses.end(), [&](const LinkAddress& each) {
+          return each.link == bridge && each.ip == want.ip && each.prefix == want.prefix;
+        });
+    had_any = true;
+    any = any || there;
+    if (!there && want.valid == forever)
+      return fmt::format("{} has lost {}/{}", bridge, want.ip, want.prefix);
+  }
+  return had_any && !any ? fmt::format("{} has no address left", bridge) : "";
 }
 
 Exit show_plan(House& house, const UplinkView& before, const UplinkView& after,

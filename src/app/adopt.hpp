@@ -16,8 +16,11 @@ namespace nutshell {
 host::Lock lock_adoptions(House& house, std::chrono::milliseconds patience);
 /// A note that begins now.
 Adoption new_adoption(House& house, const UplinkView& before, unsigned timeout);
-/// The adoption of that bridge. Throws NotFound, or Conflict when it was put back or is elsewhere.
+/// The adoption of that bridge. Throws NotFound, or Conflict when it is elsewhere.
 Adoption need_adoption(House& house, const std::string& bridge);
+/// Empty while the bridge is there and up, with the uplink as its port and the addresses that were
+/// moved; else what is amiss. Addresses with a lifetime may have gone by themselves, but not all.
+std::string why_not_adopted(const Adoption& adoption);
 /// Answers a dry run: addresses, routes and rules before and after, and the messages between.
 Exit show_plan(House& house, const UplinkView& before, const UplinkView& after,
                const Native& native);

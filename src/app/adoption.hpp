@@ -19,6 +19,9 @@ std::string adoptions_folder(const House& house);
 /// `bridge confirm`, which decides for itself while its time is not over.
 void recover_adoptions(House& house, const std::string& confirming);
 
+/// "the adoption of em1 by br9 was put back: no confirm came within 60 s; `nutshell bridge release
+/// br9` clears this note", or, where something is left to do, that it tries again.
+std::string words_of_restored(const Adoption& adoption);
 /// True for an adoption in another network namespace of this boot: its links are not ours to touch.
 bool is_elsewhere(const House& house, const Adoption& adoption);
 
@@ -26,6 +29,11 @@ bool is_elsewhere(const House& house, const Adoption& adoption);
 void need_root(const House& house, const std::string& what);
 /// Throws ConfigError when no link can have that name.
 void check_bridge_name(const std::string& name);
+/// Letters, digits, dot, dash and underscore, beginning with a letter or a digit: what means
+/// nothing to nft, to systemd-networkd and to ifupdown.
+bool is_plain_name(const std::string& name);
+/// Throws ConfigError unless a bridge that we make may have that name.
+void check_new_bridge_name(const std::string& name);
 /// "nutshell:bridge:NAME:TAG", the alias of a bridge of this registry.
 std::string mark_of_bridge(House& house, const std::string& name);
 
@@ -36,6 +44,10 @@ struct BridgeNote {
 };
 std::optional<BridgeNote> read_bridge_note(const House& house, const std::string& name);
 void write_bridge_note(const House& house, const std::string& name, const BridgeNote& note);
+/// By its mark, or, while nobody has given it any alias, by the MAC that was noted: one of ours
+/// that was cut short, or that the host made anew from what --persist wrote.
+bool is_our_bridge(House& house, const std::string& name, const std::string& alias,
+                   const std::string& mac);
 void drop_bridge_note(const House& house, const std::string& name);
 
 /// The native configuration, as files or as commands, for whoever is in charge of the host.

@@ -3,9 +3,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "app/adoption.hpp"
+#include "core/spec_options.hpp"
 
 namespace nutshell {
 namespace {
@@ -43,10 +45,13 @@ host::NewBridge parse_new_bridge(const Parsed& args) {
   Problems problems;
   host::NewBridge wish;
   wish.name = args.word(0, "BRIDGE");
-  check_bridge_name(wish.name);
+  check_new_bridge_name(wish.name);
   for (const std::string& text : args.values("address")) {
     const auto address = host::interface_address(text);
-    if (address)
+    if (address &&
+        std::find(wish.addresses.begin(), wish.addresses.end(), *address) != wish.addresses.end())
+      problems.push_back({"--address", printable(text) + " is named twice"});
+    else if (address)
       wish.addresses.push_back(*address);
     else
       problems.push_back(
@@ -55,7 +60,7 @@ host::NewBridge parse_new_bridge(const Parsed& args) {
                                     printable(text))});
   }
   wish.stp = on_off(args, "stp", problems);
-  wish.mtu = number(args, "mtu", {576, 65535}, problems);
+  wish.mtu = number(args, "mtu", {least_mtu, largest_mtu_of_tap}, problems);
   wish.forward_delay = number(args, "forward-delay", {wish.stp ? 2U : 0U, 30}, problems);
   wish.hello = number(args, "hello", {1, 10}, problems);
   wish.max_age = number(args, "max-age", {6, 40}, problems);
@@ -69,7 +74,7 @@ AdoptOptions parse_adopt(const Parsed& args) {
   Problems problems;
   AdoptOptions options;
   options.bridge = args.word(0, "BRIDGE");
-  check_bridge_name(options.bridge);
+  check_new_bridge_name(options.bridge);
   options.uplink = args.value("uplink").value_or("");
   if (options.uplink.empty())
     throw UsageError("`nutshell bridge adopt` wants --uplink LINK, the link whose addresses move");

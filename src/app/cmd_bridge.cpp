@@ -8,6 +8,8 @@
 #include "app/bridge_checks.hpp"
 #include "app/bridge_options.hpp"
 #include "app/cmd.hpp"
+#include "app/forwarding.hpp"
+#include "app/network.hpp"
 #include "app/start.hpp"
 #include "host/adoption.hpp"
 #include "host/bridge.hpp"
@@ -40,6 +42,15 @@ std::optional<BridgeNote> check_way(House& house, const std::string& name) {
   const auto note = read_bridge_note(house, name);
   const Facts facts = observe_parts(house, host::part::links);
   const LinkFact* link = facts.link(name);
+  for (const NetworkRow& network : house.registry().networks())
+    if (network.bridge == name)
+      throw Conflict(fmt::format(
+          "{} is the bridge of the managed network {}, which makes it; choose another name{}", name,
+          network.name,
+          link ? ""
+               : fmt::format(" (`nutshell bridge repair {}` makes it again where machines "
+                             "lost it)",
+                             name)));
   if (!link) return std::nullopt;
   if (note && link->kind == "bridge" && link->alias.empty() && to_string(link->mac) == note->mac)
     return note;
@@ -96,6 +107,19 @@ std::string words_of(const host::NewBridge& wish) {
   return text;
 }
 
+/// The setting of the link keeps IPv4 from being forwarded; somebody may turn it on again, and for
+/// IPv6 there is none.
+void close_isolated(House& house, const std::string& name) {
+  try {
+    follow_isolated_bridges(house);
+  } catch (const Interrupted&) {
+    throw;
+  } catch (const Error& error) {
+    house.reporter.warn(fmt::format(
+        "the bridge {} has no rules that keep it apart, only its setting: {}", name, error.what()));
+  }
+}
+
 }  // namespace
 
 Exit run_bridge_create(const Parsed& args, House& house) {
@@ -123,6 +147,7 @@ Exit run_bridge_create(const Parsed& args, House& house) {
   write_bridge_note(house, wish.name, {wish.mac, wish.isolated});
   try {
     host::make_host_bridge(wish);
+    if (wish.isolated) close_isolated(house, wish.name);
     host::write_native(native.files, wish.name);
   } catch (...) {
     host::drop_host_bridge(wish.name, wish.mark, wish.mac);
@@ -152,9 +177,7 @@ Exit run_bridge_rm(const Parsed& args, House& house) {
     throw NotFound(fmt::format("there is no bridge {}; `nutshell bridge ls` lists them", name));
   const std::string mark = mark_of_bridge(house, name);
   if (found != bridges.end()) {
-    const bool ours =
-        found->alias == mark || (found->alias.empty() && note && found->mac == note->mac);
-    if (!ours)
+    if (!is_our_bridge(house, name, found->alias, found->mac))
       throw Conflict(fmt::format(
           "the bridge {} is not nutshell's (it carries no mark of this registry); it is left alone",
           name));
@@ -174,11 +197,21 @@ Exit run_bridge_rm(const Parsed& args, House& house) {
                       name, ports));
     }
   }
+  std::vector<std::string> left;
   if (!house.dry()) {
     const host::Lock lock = lock_bridges(house);
     host::drop_host_bridge(name, mark, note ? note->mac : "");
-    host::drop_native(name);
+    left = host::drop_native(name);
     drop_bridge_note(house, name);
+    if (note && note->isolated) follow_isolated_bridges(house);
+  }
+  if (!left.empty()) {
+    std::string words;
+    for (const std::string& each : left) words += (words.empty() ? "" : "; ") + each;
+    throw Error(Exit::left_behind,
+                fmt::format("the bridge {} is removed, but it comes back when this host restarts: "
+                            "{}",
+                            name, words));
   }
   std::string what =
       fmt::format("the bridge {} {}removed", name, house.dry() ? "would be " : "is ");

@@ -6,6 +6,8 @@
 #include "app/adoption.hpp"
 #include "app/bridge_checks.hpp"
 #include "app/cmd.hpp"
+#include "app/forwarding.hpp"
+#include "app/network.hpp"
 #include "app/start.hpp"
 #include "host/adoption.hpp"
 #include "host/bridge.hpp"
@@ -28,6 +30,13 @@ std::string port_words(const host::BridgePortFact& port) {
 }
 
 Exit run_bridge_ls(const Parsed&, House& house) {
+  if (!house.dry() && lacks_isolation(house)) {  // what the host made anew when it started
+    try {
+      follow_isolated_bridges(house);
+    } catch (const Error& error) {
+      house.reporter.warn(fmt::format("isolated bridges have no rules: {}", error.what()));
+    }
+  }
   std::vector<std::string> trouble;
   const std::vector<Adoption> adoptions = host::read_adoptions(adoptions_folder(house), trouble);
   for (const std::string& each : trouble) house.reporter.warn(each);
@@ -39,7 +48,7 @@ Exit run_bridge_ls(const Parsed&, House& house) {
           return each.before.bridge == bridge.name && each.state != AdoptionState::restored;
         });
     const auto note = read_bridge_note(house, bridge.name);
-    const bool ours = bridge.alias == mark_of_bridge(house, bridge.name);
+    const bool ours = is_our_bridge(house, bridge.name, bridge.alias, bridge.mac);
     const bool network = is_mark(bridge.alias);
     Json ports = Json::array(), addresses = Json::array(), adopted_from;
     std::string ports_text, addresses_text, adoption_text = "-";
@@ -89,53 +98,115 @@ Exit run_bridge_ls(const Parsed&, House& house) {
                           ports_text.empty() ? "-" : ports_text, bridge.stp ? "on" : "off",
                           adoption_text});
   }
-  for (const Adoption& each : adoptions)
-    if (each.state == AdoptionState::restored)
-      house.reporter.note(fmt::format("the adoption of {} by {} was put back: {}",
-                                      each.before.uplink, each.before.bridge, each.reason));
+  Json put_back = Json::array();
+  for (const Adoption& each : adoptions) {
+    if (each.state != AdoptionState::restored) continue;
+    Json left = Json::array();
+    for (const std::string& one : each.left) left.push(one);
+    put_back.push(Json::object({{"bridge", each.before.bridge},
+                                {"uplink", each.before.uplink},
+                                {"reason", each.reason},
+                                {"left", left}}));
+    if (!house.reporter.json()) house.reporter.note(words_of_restored(each));
+  }
   if (table.rows.empty() && !house.reporter.json())
     house.reporter.note("there is no bridge");
   else
-    house.reporter.answer(Json::object({{"bridges", list}}), table);
+    house.reporter.answer(Json::object({{"bridges", list}, {"put_back", put_back}}), table);
   return Exit::done;
 }
+
+namespace {
+
+// Of those that are ports of it; one that was put on it a moment ago has them already.
+std::vector<std::string> repair_vlans(House& house, const std::string& bridge) {
+  std::vector<std::string> ports;
+  for (const Mistagged& each : mistagged_taps(house)) {
+    if (each.port.bridge != bridge) continue;
+    if (!house.dry()) host::put_on_bridge(each.port.tap, bridge, each.port.vlans);
+    ports.push_back(each.port.tap);
+    if (!house.reporter.json())
+      house.reporter.note(fmt::format("{} ({}) {} the VLANs {}", each.port.machine, each.port.tap,
+                                      house.dry() ? "would have" : "has",
+                                      host::vlan_words(each.port.vlans)));
+  }
+  return ports;
+}
+
+/// Throws where a port is on a bridge (or in a bond) that is not ours: somebody put it there.
+void check_free(House& house, const Facts& facts, const std::string& port) {
+  const LinkFact* link = facts.link(port);
+  if (!link || link->master == 0) return;
+  const std::string ending = ":" + house.registry().tag();
+  for (const LinkFact& master : facts.links)
+    if (master.index == link->master && !(is_mark(master.alias) && master.alias.ends_with(ending)))
+      throw Conflict(
+          fmt::format("{0} is a port of {1} now, which is not nutshell's; take it off there first, "
+                      "with `ip link set {0} nomaster`",
+                      port, master.name));
+}
+
+}  // namespace
 
 Exit run_bridge_repair(const Parsed& args, House& house) {
   const std::string& name = args.word(0, "BRIDGE");
   check_bridge_name(name);
   need_root(house, "bridge repair");
-  const Facts facts = observe_parts(house, host::part::links);
+  Facts facts = observe_parts(house, host::part::links);
+  if (!facts.link(name) && make_network_again(house, name)) {
+    house.reporter.note(fmt::format("the bridge {} {} made again, with its rules, DHCP and DNS",
+                                    name, house.dry() ? "would be" : "is"));
+    if (house.dry()) return Exit::done;
+    facts = observe_parts(house, host::part::links);
+  }
   const LinkFact* bridge = facts.link(name);
   if (!bridge || bridge->kind != "bridge")
     throw NotFound(fmt::format("{}; `nutshell bridge create {}` makes it",
                                bridge ? name + " is no bridge" : "there is no bridge " + name,
                                name));
   std::vector<std::string> ports;
+  std::vector<host::VlanWish> vlans;
   std::string words;
   for (const Placed& each : displaced_taps(house))
     if (each.bridge == name) {
       ports.push_back(each.tap);
+      vlans.push_back(each.vlans);
       words += fmt::format("{}{} ({})", words.empty() ? "" : ", ", each.machine, each.tap);
     }
-  const auto adoption = host::read_adoption(adoptions_folder(house), name);
+  auto adoption = host::read_adoption(adoptions_folder(house), name);
+  std::string missing;
   if (adoption && adoption->state == AdoptionState::confirmed) {
+    adoption = host::with_present_name(*adoption);
     const LinkFact* uplink = facts.link(adoption->before.uplink);
+    if (!uplink) missing = adoption->before.uplink;
     if (uplink && uplink->master != bridge->index) {
       ports.push_back(uplink->name);
+      vlans.emplace_back();
       words += fmt::format("{}the uplink {}", words.empty() ? "" : ", ", uplink->name);
     }
   }
+  for (const std::string& port : ports) check_free(house, facts, port);
+  if (lacks_isolation(house) && !house.dry()) follow_isolated_bridges(house);
   if (!house.dry())
-    for (const std::string& port : ports) host::put_on_bridge(port, name);
+    for (std::size_t i = 0; i < ports.size(); ++i) host::put_on_bridge(ports[i], name, vlans[i]);
+  const std::vector<std::string> retagged = repair_vlans(house, name);
   Json list = Json::array();
   for (const std::string& port : ports) list.push(port);
+  Json vlan_list = Json::array();
+  for (const std::string& port : retagged) vlan_list.push(port);
   if (house.reporter.json())
-    house.reporter.answer(Json::object({{"bridge", name}, {"repaired", list}}), "");
-  else
+    house.reporter.answer(
+        Json::object({{"bridge", name}, {"repaired", list}, {"vlans", vlan_list}}), "");
+  else if (!ports.empty() || (retagged.empty() && missing.empty()))
     house.reporter.note(
         ports.empty()
             ? fmt::format("{} has every port that it should have", name)
             : fmt::format("{} on {} again: {}", house.dry() ? "would be put" : "put", name, words));
+  if (!missing.empty())
+    throw Error(Exit::left_behind,
+                fmt::format("{0}: its uplink {1} is not there; bring it back and repair again, or "
+                            "take the bridge away with `nutshell bridge release {0}`",
+                            name, missing));
   return Exit::done;
 }
 

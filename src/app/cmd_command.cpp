@@ -63,7 +63,18 @@ Exit run_command(const Parsed& args, House& house) {
   if (args.has("by-hand")) say_how_to_activate(house, rendered.row);
   Json json = Json::array();
   for (const std::string& word : argv) json.push(word);
-  house.reporter.answer(Json::object({{"argv", json}}), shell_line(argv) + "\n");
+  Json before = Json::array();
+  std::string text;
+  for (const std::string& command : rendered.line.before) {
+    before.push(command);
+    text += command + "\n";
+  }
+  text += shell_line(argv);
+  if (!rendered.line.redirections.empty()) text += " " + rendered.line.redirections;
+  house.reporter.answer(
+      Json::object(
+          {{"argv", json}, {"before", before}, {"redirections", rendered.line.redirections}}),
+      text + "\n");
   return Exit::done;
 }
 
@@ -75,7 +86,12 @@ Exit run_explain(const Parsed& args, House& house) {
                              {"value", arg.value},
                              {"meaning", arg.meaning},
                              {"origin", arg.origin}}));
-  house.reporter.answer(Json::object({{"program", rendered.line.program}, {"parts", parts}}),
+  Json before = Json::array();
+  for (const std::string& command : rendered.line.before) before.push(command);
+  house.reporter.answer(Json::object({{"program", rendered.line.program},
+                                      {"parts", parts},
+                                      {"before", before},
+                                      {"redirections", rendered.line.redirections}}),
                         explain(rendered.line));
   return Exit::done;
 }

@@ -10,6 +10,7 @@
 #include "app/guard.hpp"
 #include "app/leftovers.hpp"
 #include "app/lvm_access.hpp"
+#include "app/network.hpp"
 #include "app/path_look.hpp"
 #include "app/start.hpp"
 #include "host/fd.hpp"
@@ -200,11 +201,20 @@ std::vector<Check> all_checks(House& house, const Facts& facts) {
   for (const BridgeTrouble& each : bridge_troubles(house))
     checks.push_back(
         {"bridge " + each.bridge, each.bad ? Verdict::bad : Verdict::note, each.words});
+  for (const std::string& trouble : network_troubles(house))
+    checks.push_back({"networks", Verdict::bad, trouble});
   const std::vector<Leftover> leftovers = find_leftovers(house);
   if (leftovers.empty()) checks.push_back({"leftovers", Verdict::good, "none"});
   for (const Leftover& leftover : leftovers)
+    if (leftover.kind == Leftover::Kind::unknown_machine)  // gc would keep it
+      checks.push_back(
+          {"registry", Verdict::bad, fmt::format("{}: {}", leftover.thing, leftover.evidence)});
+    else if (leftover.kind == Leftover::Kind::bridge && !leftover.held.empty())
+      checks.push_back({"leftover", Verdict::note,
+                        fmt::format("{} ({}); {}, then run `nutshell gc`", leftover.thing,
+                                    leftover.evidence, leftover.held)});
     // Of another registry, perhaps; or a machine uses it.
-    if (leftover.kind != Leftover::Kind::lost_volume && leftover.held.empty())
+    else if (leftover.kind != Leftover::Kind::lost_volume && leftover.held.empty())
       checks.push_back(
           {"leftover", Verdict::note,
            fmt::format("{} ({}); run `nutshell gc`", leftover.thing, leftover.evidence)});

@@ -7,10 +7,13 @@
 #include <algorithm>
 
 #include "app/cmd.hpp"
+#include "app/firewall.hpp"
+#include "app/lost.hpp"
 #include "app/machine_options.hpp"
 #include "app/network.hpp"
 #include "app/settle.hpp"
 #include "app/start.hpp"
+#include "core/spec_options.hpp"
 #include "host/observe.hpp"
 
 namespace nutshell {
@@ -19,6 +22,7 @@ namespace {
 constexpr unsigned largest_prefix = 30;  // one address for the host, one for a machine
 constexpr unsigned smallest_prefix = 8;
 constexpr std::size_t names_told = 5;
+constexpr Ipv4Net link_local{{0xa9fe0000}, 16};  // RFC 3927
 
 void take_subnet(NetworkRow& row, const Parsed& args, Problems& problems) {
   const auto text = args.value("subnet");
@@ -36,6 +40,11 @@ void take_subnet(NetworkRow& row, const Parsed& args, Problems& problems) {
   if (net->first() != net->address)
     return complain(fmt::format("{} is an address in a network; the network is {}/{}",
                                 to_string(*net), to_string(net->first()), net->prefix));
+  if (net->overlaps(link_local))
+    return complain(
+        fmt::format("{} has addresses that hosts give themselves ({}), and no router "
+                    "passes them on",
+                    to_string(*net), to_string(link_local)));
   const unsigned first = net->address.value >> 24;
   if (first == 0 || first == 127 || first >= 224)
     return complain(fmt::format("{} holds no addresses that machines can have", to_string(*net)));
@@ -74,7 +83,7 @@ NetworkRow row_from(const Parsed& args) {
   take_ipv6(row, args, problems);
   if (const auto text = args.value("mtu"))
     row.mtu = parse_number(*text, "--mtu", row.ipv6.empty() ? least_mtu : least_mtu_of_ipv6,
-                           largest_mtu, problems);
+                           largest_mtu_of_tap, problems);
   if (!problems.empty()) throw ConfigError(problems);
   return row;
 }
@@ -106,6 +115,34 @@ Json json_of(const Member& member) {
                        {"running", member.machine.run.has_value()}});
 }
 
+/// What the registry calls the network's addresses may be a pool's already, and its range a part of
+/// one that nutshell.toml gives to other machines.
+void refuse_taken_names(House& house, const NetworkRow& wanted) {
+  if (needed_by_lost_machines(house, wanted.name))
+    throw Conflict(
+        fmt::format("network {}: a machine that the registry has lost is on one of that "
+                    "name; `nutshell recover` finds both again",
+                    wanted.name));
+  const auto pools = house.registry().pools();
+  if (wanted.name == "bridge" ||  // the pool of addresses on bridges is listed nowhere
+      std::any_of(pools.begin(), pools.end(), [&](const Registry::PoolState& pool) {
+        return pool.range.name == "ipv4:" + wanted.name;
+      }))
+    throw Conflict(
+        fmt::format("network {}: its addresses would be the pool ipv4:{}, which there is already; "
+                    "choose another name",
+                    wanted.name, wanted.name));
+  for (const Registry::PoolState& pool : pools) {
+    const PoolRange& range = pool.range;
+    if (range.kind == "ipv4" && !range.name.starts_with("ipv4:") && wanted.address.prefix &&
+        wanted.address.first().value <= range.high && wanted.address.last().value >= range.low)
+      throw Conflict(
+          fmt::format("network {}: the subnet {} overlaps the pool {} ({}); choose "
+                      "another",
+                      wanted.name, subnet_of(wanted), range.name, range.origin));
+  }
+}
+
 }  // namespace
 
 Exit run_network_create(const Parsed& args, House& house) {
@@ -114,12 +151,14 @@ Exit run_network_create(const Parsed& args, House& house) {
     throw Failed(
         fmt::format("network {}: managed networks need root; run this with sudo", wanted.name));
   settle(house);
-  const Facts facts = observe_parts(
+  Facts facts = observe_parts(
       house, host::part::links | host::part::addresses | host::part::routes | host::part::macs);
+  add_lost_machines(house, facts);
   Transaction transaction = house.registry().begin();
   if (const auto other = house.registry().network(wanted.name))
     throw Conflict(fmt::format("there is a network {} already ({}, {}); choose another name",
                                other->name, to_string(other->mode), subnet_of(*other)));
+  refuse_taken_names(house, wanted);
   const NetworkRow row = add_network(house, transaction, std::move(wanted), facts);
   const std::string words = fmt::format("{} is {} ({}), on the bridge {} while machines run there",
                                         row.name, subnet_of(row), to_string(row.mode), row.bridge);
@@ -168,6 +207,9 @@ Exit run_network_rm(const Parsed& args, House& house) {
 
 Exit run_network_ls(const Parsed&, House& house) {
   settle(house);
+  if (!house.root)  // root's settle() has put them right
+    for (const std::string& fault : firewall_faults(house))
+      house.reporter.warn(fmt::format("networks: {}; `nutshell ls` by root puts it right", fault));
   const Facts facts = observe_parts(house, host::part::links);
   const std::vector<MachineRow> machines = house.registry().machines();
   JsonList list("networks");

@@ -2,6 +2,7 @@
 // them, and the one that lets nothing through.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <thread>
 
@@ -84,13 +85,18 @@ Json look_json(const MachineRow& row, const PathLook& look) {
                        {"outer", outer_json(look)}});
 }
 
-std::string state_words(const PathDevice& device) {
+bool has_bridge(const HostPath& path) {
+  return std::any_of(path.devices.begin(), path.devices.end(),
+                     [](const PathDevice& device) { return device.role == PathRole::bridge; });
+}
+
+std::string state_words(const PathDevice& device, bool with_bridge) {
   if (!device.present) return "gone";
   std::string words = device.up ? "up" : "down";
   if (device.up && !device.carrier) words += ", no carrier";
   if (!device.port_state.empty() && device.up) words += ", " + device.port_state;
   const bool is_port = device.role == PathRole::tap || device.role == PathRole::uplink;
-  if (is_port && device.master.empty()) words += ", no port of a bridge";
+  if (with_bridge && is_port && device.master.empty()) words += ", no port of a bridge";
   return words;
 }
 
@@ -122,8 +128,9 @@ std::string text_of(const Reporter& reporter, const HostPath& path, const NicSpe
   Table table;
   table.headings = {"DEVICE", "ROLE", "STATE", "MTU", "RECEIVED", "SENT"};
   std::string filters;
+  const bool with_bridge = has_bridge(path);
   for (const PathDevice& device : path.devices) {
-    table.rows.push_back({device.name, to_string(device.role), state_words(device),
+    table.rows.push_back({device.name, to_string(device.role), state_words(device, with_bridge),
                           device.present ? std::to_string(device.mtu) : "-",
                           device.present ? counter_words(device.received) : "-",
                           device.present ? counter_words(device.sent) : "-"});
@@ -195,9 +202,9 @@ std::string moves_text(const Reporter& reporter, const PathLook& before, const P
     for (const PathDevice& device : path.devices) {
       const PathDevice* old = same_device(before, path.nic, device);
       const PathDevice& from = old ? *old : device;
-      table.rows.push_back({std::to_string(path.nic), device.name, state_words(device),
-                            rate_words(from.received, device.received),
-                            rate_words(from.sent, device.sent)});
+      table.rows.push_back(
+          {std::to_string(path.nic), device.name, state_words(device, has_bridge(path)),
+           rate_words(from.received, device.received), rate_words(from.sent, device.sent)});
       filters += filters_moved(from, device);
     }
     if (const auto broken = find_break(path))

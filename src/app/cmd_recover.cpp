@@ -184,7 +184,7 @@ std::string open_or_put_aside(House& house) {
 
 /// Networks that were made by hand come back although no machine is on them.
 void recover_networks(House& house, std::string& text, std::vector<std::string>& failed) {
-  for (const std::string& name : lost_networks(house)) {
+  for (const std::string& name : lost_networks(house, failed)) {
     try {
       if (!house.dry()) {
         Transaction transaction = house.registry().begin();
@@ -244,6 +244,13 @@ Exit run_recover(const Parsed&, House& house) {
     } catch (const Error& error) {
       failed.push_back(fmt::format("{}: {}", who, error.what()));
     }
+  }
+  try {
+    if (house.root && !house.dry()) follow_running_networks(house);
+  } catch (const Interrupted&) {
+    throw;
+  } catch (const Error& error) {
+    failed.push_back(fmt::format("the rules of the networks: {}", error.what()));
   }
   recover_parts(house, text, failed, "public address", recover_addresses);
   recover_parts(house, text, failed, "firewall rules", put_rules_in);

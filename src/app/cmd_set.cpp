@@ -98,6 +98,13 @@ Exit run_set(const Parsed& args, House& house) {
   for (const char* fixed : {"cloud", "firmware"})
     if (args.has(fixed))
       throw UsageError(fmt::format("--{} cannot be changed afterwards; make a new machine", fixed));
+  const auto nics = args.values("nic");
+  if (!row.spec.nics.empty() && std::find(nics.begin(), nics.end(), "none") != nics.end())
+    throw UsageError(
+        fmt::format("--nic adds a NIC, and none takes none away; `nutshell set {} --drop-nic 0` "
+                    "drops the first "
+                    "of its {}",
+                    to_string(row.name), row.spec.nics.size()));
   Change change{row.spec, {}, args.has("boot")};
   Problems problems;
   drop_indexed(change, args, problems);

@@ -20,13 +20,18 @@ std::string describe_nic(const NicSpec& nic, const std::string& tap) {
   std::string words =
       fmt::format("{}  {}", nic.mac ? to_string(*nic.mac) : "no MAC yet", to_string(nic.model));
   if (nic.kind == NicKind::user) return words + "  user-mode networking";
-  words += nic.kind == NicKind::network
-               ? fmt::format("  network {} (bridge {})", nic.network, nic.bridge)
-               : fmt::format("  bridge {}", nic.bridge);
+  if (nic.kind == NicKind::macvtap)
+    words += fmt::format("  macvtap on {} ({})", nic.uplink, to_string(nic.macvtap_mode));
+  else
+    words += nic.kind == NicKind::network
+                 ? fmt::format("  network {} (bridge {})", nic.network, nic.bridge)
+                 : fmt::format("  bridge {}", nic.bridge);
+  if (nic.vlan) words += fmt::format("  VLAN {}", nic.vlan);
+  if (!nic.trunk.empty()) words += fmt::format("  trunk {}", to_string(nic.trunk));
   if (nic.ip) words += "  " + to_string(*nic.ip);
-  if (!tap.empty()) words += "  tap " + tap;
+  if (!tap.empty()) words += (nic.kind == NicKind::macvtap ? "  link " : "  tap ") + tap;
   if (nic.rate) words += fmt::format("  at most {} bit/s", nic.rate);
-  if (!nic.is_guarded()) words += "  not held to its addresses";
+  if (nic.is_bridged() && !nic.is_guarded()) words += "  not held to its addresses";
   return words;
 }
 

@@ -23,7 +23,8 @@ constexpr Option bridge_adopt_options[] = {
     stp_option,
     persist_option,
     {"force", "", "although something else on this host manages the uplink"}};
-constexpr Option bridge_release_options[] = {{"force", "", "although machines are on the bridge"}};
+constexpr Option bridge_release_options[] = {
+    {"force", "", "although machines are on the bridge, or something cannot be given back"}};
 
 }  // namespace
 

@@ -11,7 +11,8 @@ constexpr Option network_options[] = {
     {"subnet", "A.B.C.0/P", "its addresses (default: the next free range of the pool subnet)"},
     {"ipv6", "PREFIX/64", "advertise this prefix, too"},
     {"mtu", "N", "what its bridge carries, in bytes (default: 1500)"},
-    {"dns", "on|off", "find its machines by NAME.CLOUD.nutshell (default: on)"}};
+    {"dns", "on|off",
+     "find its machines by NAME.CLOUD.nutshell; off: no resolver at all (default: on)"}};
 
 }  // namespace
 

@@ -11,6 +11,7 @@
 
 #include "app/guard.hpp"
 #include "app/network.hpp"
+#include "app/nic_checks.hpp"
 #include "app/secret.hpp"
 #include "host/fd.hpp"
 #include "host/files.hpp"
@@ -73,11 +74,18 @@ void complete_nics(House& house, const Facts& facts, MachineSpec& spec, Problems
     if (nic.kind == NicKind::network)
       if (std::string fault = network_fault(house, nic); !fault.empty())
         problems.push_back({"--nic", std::move(fault)});
-    if (nic.queues > 1 && !facts.root)
+    for (std::string fault : {vlan_fault(nic, facts), macvtap_fault(nic, facts)})
+      if (!fault.empty()) problems.push_back({"--nic", std::move(fault)});
+    if (nic.queues > 1 && !facts.root && nic.kind != NicKind::macvtap)
       problems.push_back({"--nic", fmt::format("queues={} needs root; the bridge helper gives an "
                                                "ordinary user a tap of one queue",
                                                nic.queues)});
     if (nic.kind != NicKind::bridge) continue;
+    for (const NetworkRow& network : house.registry().networks())
+      if (network.bridge == nic.bridge)
+        problems.push_back(
+            {"--nic", fmt::format("{} is the bridge of the managed network {}; use network={}",
+                                  nic.bridge, network.name, network.name)});
     const LinkFact* link = facts.link(nic.bridge);
     if (!link)
       problems.push_back({"--nic", fmt::format("bridge {} does not exist; make it with `nutshell "
@@ -222,6 +230,8 @@ void check_before_start(House& house, const Facts& facts, const MachineSpec& spe
   check_files(spec);
   check_guard(house, spec);
   for (const NicSpec& nic : spec.nics) {
+    for (const std::string& fault : {vlan_fault(nic, facts), macvtap_fault(nic, facts)})
+      if (!fault.empty()) throw Conflict(fmt::format("{}: {}", to_string(spec.name), fault));
     if (nic.kind != NicKind::bridge) continue;
     const LinkFact* link = facts.link(nic.bridge);
     if (!link || link->kind != "bridge")

@@ -1,28 +1,30 @@
-// After a restart of the host there is nothing to take back, and the note says so by itself. The
-// tables carry our mark; the note only says where to look.
+// After a restart of the host there is nothing to take back, and the note says so by itself: it has
+// the boot and the network namespace in which it is true. The tables carry our mark; the note only
+// says where to look.
 #include "app/firewall_note.hpp"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 
+#include "app/network.hpp"
 #include "host/files.hpp"
-#include "host/observe.hpp"
+#include "host/runtime_file.hpp"
 #include "nutshell/error.hpp"
 #include "nutshell/firewall.hpp"
 
 namespace nutshell {
 namespace {
 
-using Settings = std::vector<host::Setting>;
+using Settings = FirewallNote::Settings;
 
 constexpr auto lock_patience = std::chrono::seconds(60);
 constexpr const char* usual_table = "nutshell";
 
-// No network's name begins like this, so neither is a network's note or lock. A folder of its own:
-// what is half written there is nobody's who does not hold the lock.
-std::string own_folder(const House& house) { return networks_folder(house) + "/_host"; }
-std::string note_file(const House& house) { return own_folder(house) + "/_note"; }
+// No network's name begins like this, so neither is a network's note or lock.
+std::string note_file(const House& house) { return house.paths.state + "/networks/_host.note"; }
+std::string lock_file(const House& house) { return house.paths.state + "/networks/_host.lock"; }
 
 Json json_of(const Settings& settings) {
   Json list = Json::array();
@@ -38,51 +40,66 @@ Settings settings_of(const Json& list) {
   return settings;
 }
 
+std::string namespace_here() { return std::to_string(host::network_namespace()); }
+
+/// An earlier version did not write everything.
+std::string text_of(const Json& json, const char* key) {
+  return json.find(key) ? json.text(key) : "";
+}
+
 }  // namespace
 
-std::string networks_folder(const House& house) { return house.paths.state + "/networks"; }
-
 host::Lock lock_firewall(const House& house) {
-  host::make_directories(own_folder(house));
-  host::Lock lock =
-      host::Lock::exclusive(own_folder(house) + "/_lock", lock_patience, "the firewall");
-  host::drop_temporaries(own_folder(house));
-  return lock;
+  host::make_directories(house.paths.state + "/networks");
+  return host::Lock::exclusive(lock_file(house), lock_patience, "the firewall");
 }
 
 FirewallNote read_firewall_note(const House& house) {
   const auto text = host::read_file(note_file(house));
   if (!text) return {};
-  const Json json = Json::parse(*text);
+  const auto parsed = Json::try_parse(*text);
+  if (!parsed) return {};  // cut short by a crash of the host, so it was of an earlier boot
+  const Json& json = *parsed;
   if (json.text("boot_id") != house.boot_id ||
-      json.text("network_namespace") != host::network_namespace())
+      json.text("network_namespace") != namespace_here())
     return {};
   FirewallNote note;
   note.table = json.text("table");
-  note.bridge_table = json.text("bridge_table");
-  note.bridge_made = json.text("bridge_made");
+  note.listing = json.text("listing");
+  note.bridge_table = text_of(json, "bridge_table");
+  note.bridge_made = text_of(json, "bridge_made");
+  note.bridge_listing = text_of(json, "bridge_listing");
   note.ipv4 = settings_of(json.at("ipv4"));
   note.ipv6 = settings_of(json.at("ipv6"));
-  if (const Json* held = json.find("addresses"))  // an earlier version wrote none
+  note.needs_ipv4 = json.flag("needs_ipv4");
+  note.needs_ipv6 = json.flag("needs_ipv6");
+  if (const Json* held = json.find("addresses"))
     for (const Json& one : held->as_array())
       note.addresses.push_back({one.text("address"), one.text("link")});
   return note;
 }
 
 void write_firewall_note(const House& house, const FirewallNote& note) {
+  const host::Lock lock = lock_notes(house);
   if (note.empty()) return host::drop_file(note_file(house));
   Json held = Json::array();
   for (const HeldAddress& one : note.addresses)
     held.push(Json::object({{"address", one.address}, {"link", one.link}}));
-  const Json json = Json::object({{"boot_id", house.boot_id},
-                                  {"network_namespace", host::network_namespace()},
-                                  {"table", note.table},
-                                  {"bridge_table", note.bridge_table},
-                                  {"bridge_made", note.bridge_made},
-                                  {"ipv4", json_of(note.ipv4)},
-                                  {"ipv6", json_of(note.ipv6)},
-                                  {"addresses", held}});
-  host::write_file(note_file(house), json.dump(true) + "\n");
+  host::write_runtime_file(note_file(house),
+                           Json::object({{"boot_id", house.boot_id},
+                                         {"network_namespace", namespace_here()},
+                                         {"table", note.table},
+                                         {"listing", note.listing},
+                                         {"bridge_table", note.bridge_table},
+                                         {"bridge_made", note.bridge_made},
+                                         {"bridge_listing", note.bridge_listing},
+                                         {"ipv4", json_of(note.ipv4)},
+                                         {"ipv6", json_of(note.ipv6)},
+                                         {"needs_ipv4", note.needs_ipv4},
+                                         {"needs_ipv6", note.needs_ipv6},
+                                         {"addresses", held}})
+                                   .dump(true) +
+                               "\n");
 }
 
 std::string own_mark(House& house) { return firewall_mark(house.registry().tag()); }
@@ -91,17 +108,26 @@ std::vector<std::string> table_names(House& house) {
   return {usual_table, fmt::format("{}-{}", usual_table, house.registry().tag())};
 }
 
-TablePlace find_table_place(House& house, const std::string& family) {
+TablePlace find_table_place(House& house, const std::string& family, const std::string& noted) {
+  const auto find_ours = [&](const std::string& name) {
+    auto table = host::find_table(name, family);
+    return table && has_mark(table->comment, own_mark(house)) ? table : std::nullopt;
+  };
+  if (!noted.empty())
+    if (const auto table = find_ours(noted)) return {noted, table};
+  const std::vector<std::string> there = host::list_tables(family);
   std::optional<std::string> free;
   for (const std::string& name : table_names(house)) {
-    const auto table = host::find_table(name, family);
-    if (table && has_mark(table->comment, own_mark(house))) return {name, table};
-    if (!table && !free) free = name;
+    if (std::find(there.begin(), there.end(), name) == there.end()) {
+      if (!free) free = name;
+    } else if (const auto table = find_ours(name)) {
+      return {name, table};
+    }
   }
   if (free) return {*free, std::nullopt};
-  throw Conflict(
-      fmt::format("nftables has tables {} and {} that are not nutshell's; rename one of them",
-                  table_names(house).front(), table_names(house).back()));
+  throw Conflict(fmt::format(
+      "nftables has tables {1} {0} and {1} {2} that are not nutshell's; rename one of them",
+      table_names(house).front(), family, table_names(house).back()));
 }
 
 void drop_own_table(House& house, const std::string& family, const std::string& name) {

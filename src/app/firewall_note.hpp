@@ -20,24 +20,27 @@ struct HeldAddress {
 };
 
 struct FirewallNote {
-  std::string table;         ///< of the family inet; empty: we have none
-  std::string bridge_table;  ///< of the family bridge
-  std::string bridge_made;   ///< the comment that it was made with
-  std::vector<host::Setting> ipv4, ipv6;
+  using Settings = std::vector<host::Setting>;
+  std::string table;           ///< of the family inet; empty: we have none
+  std::string listing;         ///< NftTable::digest of it as it was made
+  std::string bridge_table;    ///< of the family bridge
+  std::string bridge_made;     ///< the comment that it was made with
+  std::string bridge_listing;  ///< as `listing`
+  Settings ipv4, ipv6;         ///< what forwarding was before us, and is now; empty: it was on
+  bool needs_ipv4 = false, needs_ipv6 = false;  ///< a network that is up lives on forwarding
   std::vector<HeldAddress> addresses;
   [[nodiscard]] bool empty() const {
     return table.empty() && bridge_table.empty() && ipv4.empty() && ipv6.empty() &&
            addresses.empty();
   }
+  bool operator==(const FirewallNote&) const = default;
 };
 
-/// The folder with the notes of networks and firewall.
-std::string networks_folder(const House& house);
 /// The lock under which tables, forwarding and their note change.
 host::Lock lock_firewall(const House& house);
-/// Empty when it was written before the host was restarted, or in another network namespace.
+/// Empty where there is none, or it is of an earlier boot or another network namespace.
 FirewallNote read_firewall_note(const House& house);
-/// An empty one removes the file.
+/// Writes it; removes it when it is empty.
 void write_firewall_note(const House& house, const FirewallNote& note);
 
 std::string own_mark(House& house);
@@ -48,9 +51,10 @@ struct TablePlace {
   std::string name;
   std::optional<host::NftTable> ours;  ///< what is there, to be replaced
 };
-/// Where our table of a family is, or is to be. One that is there counts, whatever the note says.
-/// Throws Conflict when strangers have both names.
-TablePlace find_table_place(House& house, const std::string& family);
+/// Where our table of a family is, or is to be. One that is there counts, whatever the note says
+/// (`noted`, or empty); but where the note is right, one call of nft tells. Throws Conflict when
+/// strangers have both names.
+TablePlace find_table_place(House& house, const std::string& family, const std::string& noted);
 /// Removes the table of that name if it is ours.
 void drop_own_table(House& house, const std::string& family, const std::string& name);
 

@@ -57,15 +57,18 @@ void make_bridge_table(House& house, FirewallNote& note, const std::vector<Guest
   Firewall firewall = bridge_firewall(house);
   firewall.guests = nics;
   for (int i = 1;; ++i) {
-    const TablePlace place = find_table_place(house, "bridge");
+    const TablePlace place = find_table_place(house, "bridge", note.bridge_table);
     firewall.table = place.name;
     note.bridge_table = place.name;
     note.bridge_made = bridge_firewall_comment(firewall);
     write_firewall_note(house, note);
     try {
-      return host::apply_rules(
+      host::apply_rules(
           render_bridge_firewall(firewall, tracking_for(nics),
                                  place.ours ? std::optional(place.ours->handle) : std::nullopt));
+      const auto made = host::find_table(place.name, "bridge");
+      note.bridge_listing = made ? made->digest : "";
+      return write_firewall_note(house, note);
     } catch (const CommandFailed& error) {
       if (i == most_tries || !met_another(error)) throw;
     }
@@ -147,7 +150,7 @@ void unguard_machine(House& house, const UnguardMachine& step) {
   GuardTables tables = tables_of(note, nics);
   if (rest.empty() && !note.bridge_table.empty()) {
     drop_own_table(house, "bridge", note.bridge_table);
-    note.bridge_table = note.bridge_made = tables.bridge = "";
+    note.bridge_table = note.bridge_made = note.bridge_listing = tables.bridge = "";
     write_firewall_note(house, note);
   }
   if (tables.bridge.empty() && tables.inet.empty()) return;
@@ -190,7 +193,7 @@ void forget_guests(House& house) {
   const host::Lock lock = lock_firewall(house);
   FirewallNote note = read_firewall_note(house);
   if (note.bridge_table.empty()) return;
-  note.bridge_table = note.bridge_made = "";
+  note.bridge_table = note.bridge_made = note.bridge_listing = "";
   write_firewall_note(house, note);
 }
 
@@ -214,6 +217,18 @@ std::vector<std::string> unguarded_machines(House& house) {
       names.push_back(to_string(row.name));
   }
   return names;
+}
+
+bool mend_guests(House& house) {
+  {
+    const host::Lock lock = lock_firewall(house);
+    const FirewallNote note = read_firewall_note(house);
+    if (note.bridge_table.empty() || guests_up(house).empty()) return false;
+    const auto table = host::find_table(note.bridge_table, "bridge");
+    if (table && table->digest == note.bridge_listing) return false;
+  }
+  restore_guests(house);
+  return true;
 }
 
 void restore_guests(House& house) {

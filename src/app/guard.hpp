@@ -19,8 +19,7 @@ std::vector<GuestNic> guests_of(House& house, const MachineSpec& spec,
 /// NotFound for a group that there is not, Failed without root, nft, or connection tracking.
 void check_guard(House& house, const MachineSpec& spec);
 /// Takes the published ports for the run. Throws Conflict, naming who has one.
-void reserve_ports(Transaction& transaction, const MachineSpec& spec,
-                   const Facts& facts);
+void reserve_ports(Transaction& transaction, const MachineSpec& spec, const Facts& facts);
 /// What the firewall is to have of all machines that run, but one.
 std::vector<GuestNic> guests_up(House& house, const Uuid& leaving = {});
 
@@ -37,6 +36,9 @@ void change_guests(House& house, const Uuid& uuid, const std::vector<GuestNic>& 
 void forget_guests(House& house);
 /// Machines that run and whose rules somebody has taken out of the tables.
 std::vector<std::string> unguarded_machines(House& house);
+/// Makes the table of the bridges anew where somebody has changed or removed it while machines run
+/// that have rules there. True when it was so.
+bool mend_guests(House& house);
 /// Puts the rules of all running machines in again.
 void restore_guests(House& house);
 

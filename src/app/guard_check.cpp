@@ -86,14 +86,14 @@ std::vector<GuestNic> guests_of(House& house, const MachineSpec& spec,
   const bool isolates = house.config.isolate_clouds && has_nft();
   for (std::size_t i = 0; i < spec.nics.size(); ++i) {
     const NicSpec& from = spec.nics[i];
-    const bool on_tap = from.kind == NicKind::bridge || from.kind == NicKind::network;
-    if (i >= taps.size() || taps[i].empty() || !from.mac || !on_tap) continue;
+    if (i >= taps.size() || taps[i].empty() || !from.mac || !from.is_bridged()) continue;
     GuestNic nic;
     nic.tap = taps[i];
     nic.mark = tap_mark(spec.name, static_cast<unsigned>(i));
     nic.cloud = spec.name.cloud;
     nic.mac = *from.mac;
     nic.guarded = from.is_guarded();
+    nic.tagged = !from.trunk.empty();
     nic.isolated = isolates;
     nic.ip = from.ip;
     nic.also = from.also;

@@ -35,15 +35,6 @@ PathChoice choose_paths(const GlobalOptions& options) {
   return choice;
 }
 
-Config read_config(const Paths& paths, const GlobalOptions& options) {
-  const auto text = host::read_file(paths.config_file);
-  if (text) return parse_config(*text, paths.config_file);
-  if (!options.config.empty())
-    throw NotFound(fmt::format("there is no config file {}; leave --config out, or make it",
-                               printable(options.config)));
-  return {};
-}
-
 std::string read_boot_id() {
   std::string id = host::read_file("/proc/sys/kernel/random/boot_id").value_or("");
   while (!id.empty() && id.back() == '\n') id.pop_back();
@@ -87,10 +78,17 @@ House::House(GlobalOptions global, const Command& command)
       access(command.access) {
   root = geteuid() == 0;
   uid = geteuid();
-  config = read_config(paths, options);
   boot_id = read_boot_id();
   ssh_connection = environment("SSH_CONNECTION");
   self = {getpid(), host::start_time(getpid()).value_or(0)};
+}
+
+void House::read_config() {
+  if (const auto text = host::read_file(paths.config_file))
+    config = parse_config(*text, paths.config_file);
+  else if (!options.config.empty())
+    throw NotFound(fmt::format("there is no config file {}; leave --config out, or make it",
+                               printable(options.config)));
 }
 
 void House::open_for_change() {

@@ -26,7 +26,10 @@ struct House {
   host::Identity self;         ///< this command, as the owner of journaled plans
   Access access = Access::look;
 
+  /// Reads no file of ours: what has to be put back does not wait for a config file that parses.
   House(GlobalOptions global, const Command& command);
+  /// Fills `config`. Throws NotFound, ConfigError.
+  void read_config();
   /// Opened at the first call: for looking only where the command changes nothing, or in a dry run.
   Registry& registry();
   /// From here the registry is open for writing, also in a command that only looks (it found

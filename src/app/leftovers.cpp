@@ -8,9 +8,13 @@
 #include <filesystem>
 
 #include "app/firewall.hpp"
+#include "app/forwarding.hpp"
 #include "app/guard.hpp"
+#include "app/lost.hpp"
+#include "app/lost_links.hpp"
 #include "app/lvm_access.hpp"
 #include "app/machine_state.hpp"
+#include "app/network_up.hpp"
 #include "app/settle.hpp"
 #include "app/start.hpp"
 #include "app/volume.hpp"
@@ -100,8 +104,11 @@ void find_folders(House& house, std::vector<Leftover>& found) {
     const auto uuid = parse_uuid(name);
     if (!uuid || !unknown(uuids, name)) continue;
     const std::string folder = house.paths.machine(*uuid);
-    if (is_alive(house, *uuid)) continue;  // it runs: `recover` finds it again
-    if (named_by_a_machine(house, folder)) continue;
+    if (is_alive(house, *uuid) || named_by_a_machine(house, folder)) continue;
+    if (std::any_of(found.begin(), found.end(), [&](const Leftover& one) {
+          return one.kind == Kind::unknown_machine && one.key == name;
+        }))
+      continue;
     found.push_back({Kind::machine_folder, "the folder " + folder,
                      "no machine of the registry has it, and its lock is free", name,
                      holds_volumes(folder)});
@@ -137,8 +144,10 @@ void find_logical_volumes(House& house, std::vector<Leftover>& found) {
     const auto mark = tag ? parse_mark(*tag) : std::nullopt;
     if (!mark || !mark->machine || house.registry().machine(mark->owner)) continue;
     const auto folder = std::find_if(found.begin(), found.end(), [&](const Leftover& one) {
-      return one.kind == Kind::machine_folder && one.key == mark->owner.text;
+      return (one.kind == Kind::machine_folder || one.kind == Kind::unknown_machine) &&
+             one.key == mark->owner.text;
     });
+    if (folder != found.end() && folder->kind == Kind::unknown_machine) continue;
     if (folder != found.end()) {
       const std::string word = volume.vg + "/" + volume.name;
       folder->has_volumes = true;
@@ -163,23 +172,16 @@ void find_logical_volumes(House& house, std::vector<Leftover>& found) {
 }
 
 bool in_use(House& house, const std::string& network) {
-  for (const MachineRow& row : house.registry().machines())
-    if (row.run)
-      for (const NicSpec& nic : row.spec.nics)
-        if (nic.kind == NicKind::network && nic.network == network) return true;
-  return false;
-}
-
-bool any_in_use(House& house) {
-  for (const NetworkRow& network : house.registry().networks())
-    if (in_use(house, network.name)) return true;
-  return false;
+  const auto machines = house.registry().machines();
+  return std::any_of(machines.begin(), machines.end(),
+                     [&](const MachineRow& row) { return runs_on(row, network); });
 }
 
 void find_firewall(House& house, std::vector<Leftover>& found) {
-  if (any_in_use(house)) return;
+  if (!networks_up(house, Uuid{}).empty() || !isolated_bridges(house).empty()) return;
+  const bool guarded = !guests_up(house).empty() || !living_strangers(house).empty();
   for (const OurTable& table : our_tables(house)) {
-    if (table.family == "bridge" && !guests_up(house).empty()) continue;
+    if (table.family == "bridge" && guarded) continue;
     found.push_back({Kind::firewall,
                      fmt::format("the nftables table {} {}", table.family, table.name),
                      fmt::format("its mark is nutshell:{}, and no machine runs that it is for",
@@ -219,14 +221,16 @@ void find_networks(House& house, std::vector<Leftover>& found) {
       continue;
     const std::string network =
         link.alias.substr(start.size(), link.alias.size() - start.size() - ending.size());
-    const bool has_port =
-        std::any_of(facts.links.begin(), facts.links.end(),
-                    [&](const LinkFact& other) { return other.master == link.index; });
-    if (has_port || in_use(house, network)) continue;
+    if (in_use(house, network)) continue;
+    const auto port =
+        std::find_if(facts.links.begin(), facts.links.end(),
+                     [&](const LinkFact& other) { return other.master == link.index; });
     found.push_back({Kind::bridge, "the bridge " + link.name,
-                     fmt::format("its mark is {}, it has no port, and no machine runs on {}",
-                                 link.alias, network),
+                     fmt::format("its mark is {}, and no machine runs on {}", link.alias, network),
                      link.name});
+    if (port != facts.links.end())
+      found.back().held =
+          fmt::format("{0} is a port of it; `ip link set {0} nomaster` takes it off", port->name);
   }
 }
 
@@ -247,17 +251,29 @@ std::vector<Leftover> find_leftovers(House& house) {
         {Kind::unknown_machine, "a running machine, " + uuid,
          "its lock is held, and the registry does not know it: `nutshell recover` finds it again",
          uuid});
+  for (const MachineSpec& spec : lost_machines(house))
+    if (!is_alive(house, spec.uuid))
+      found.push_back({Kind::unknown_machine, "the folder " + house.paths.machine(spec.uuid),
+                       fmt::format("it is the machine {}, which the registry does not know: "
+                                   "`nutshell recover` finds it again",
+                                   to_string(spec.name)),
+                       spec.uuid.text});
   find_cut_short(house, found);
   find_folders(house, found);
   find_logical_volumes(house, found);
   find_networks(house, found);
+  for (const LostLink& link : lost_macvtaps(house))
+    found.push_back(
+        {Kind::macvtap, "the macvtap link " + link.name,
+         fmt::format("its mark is {} and its MAC is that machine's, which does not run", link.mark),
+         link.name});
   return found;
 }
 
 void drop_leftover(House& house, const Leftover& leftover) {
   switch (leftover.kind) {
     case Kind::unknown_machine:
-      throw Conflict("it runs; `nutshell recover` finds it again, and nothing of it is taken away");
+      throw Conflict("`nutshell recover` finds it again, and nothing of it is taken away");
     case Kind::lost_volume:
       throw Conflict("another registry may know its machine; `lvremove` is for you to decide");
     case Kind::plan:
@@ -271,6 +287,7 @@ void drop_leftover(House& house, const Leftover& leftover) {
         host::drop_bridge({link->name, {}, link->mac, link->alias});
       return;
     }
+    case Kind::macvtap: return drop_lost_macvtap(house, leftover.key);
     case Kind::machine_folder: {
       const Uuid uuid{leftover.key};
       for (const std::string& name : names_in(house.paths.machine(uuid)))

@@ -14,6 +14,7 @@ struct Leftover {
     plan,
     run,
     bridge,
+    macvtap,
     dhcp,
     firewall,
     run_folder,

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <set>
 
+#include "app/network.hpp"
 #include "host/files.hpp"
 
 namespace nutshell {
@@ -40,6 +41,7 @@ void add_lost_machines(House& house, Facts& facts) {
       if (nic.mac) facts.macs.push_back({*nic.mac, holder});
       if (nic.ip) facts.ips.push_back({*nic.ip, holder});
     }
+  add_lost_networks(house, facts);
 }
 
 }  // namespace nutshell

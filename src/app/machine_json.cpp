@@ -14,18 +14,23 @@ Json nics_json(const MachineSpec& spec, const std::optional<RunRecord>& run) {
   for (std::size_t i = 0; i < spec.nics.size(); ++i) {
     const NicSpec& nic = spec.nics[i];
     const std::string tap = run && i < run->taps.size() ? run->taps[i] : "";
-    nics.push(Json::object({{"mac", nic.mac ? Json(to_string(*nic.mac)) : Json()},
-                            {"kind", to_string(nic.kind)},
-                            {"bridge", text_or_null(nic.bridge)},
-                            {"network", text_or_null(nic.network)},
-                            {"model", to_string(nic.model)},
-                            {"tap", text_or_null(tap)},
-                            {"ip", nic.ip ? Json(to_string(*nic.ip)) : Json()},
-                            {"mtu", nic.mtu ? Json(nic.mtu) : Json()},
-                            {"queues", nic.queues},
-                            {"antispoof", nic.is_guarded()},
-                            {"also", nic.also.empty() ? Json() : Json(to_string(nic.also))},
-                            {"rate", nic.rate ? Json(nic.rate) : Json()}}));
+    nics.push(Json::object(
+        {{"mac", nic.mac ? Json(to_string(*nic.mac)) : Json()},
+         {"kind", to_string(nic.kind)},
+         {"bridge", text_or_null(nic.bridge)},
+         {"network", text_or_null(nic.network)},
+         {"model", to_string(nic.model)},
+         {"tap", text_or_null(tap)},
+         {"ip", nic.ip ? Json(to_string(*nic.ip)) : Json()},
+         {"mtu", nic.mtu ? Json(nic.mtu) : Json()},
+         {"queues", nic.queues},
+         {"vlan", nic.vlan ? Json(nic.vlan) : Json()},
+         {"trunk", text_or_null(to_string(nic.trunk))},
+         {"uplink", text_or_null(nic.uplink)},
+         {"mode", nic.kind == NicKind::macvtap ? Json(to_string(nic.macvtap_mode)) : Json()},
+         {"antispoof", nic.is_guarded()},
+         {"also", nic.also.empty() ? Json() : Json(to_string(nic.also))},
+         {"rate", nic.rate ? Json(nic.rate) : Json()}}));
   }
   return nics;
 }

@@ -30,8 +30,8 @@ constexpr Option options[] = {
     {"initrd", "FILE", "its initial RAM disk"},
     {"append", "TEXT", "its command line"},
     {"nic", "SPEC",
-     "bridge=BR, network=NAME, user or none, with model= mac= ip= mtu= queues= antispoof= also= "
-     "rate=; may be repeated",
+     "bridge=BR, network=NAME, macvtap=UPLINK, user or none, with model= mac= ip= mtu= queues= "
+     "vlan= trunk= mode= antispoof= also= rate=; may be repeated",
      true},
     {"group", "GROUP", "a security group of its cloud; may be repeated", true},
     {"publish", "PORTS",

@@ -44,6 +44,7 @@ Exit run(const std::vector<std::string>& words, GlobalOptions& global) {
   recover_adoptions(house, line.command->name == "bridge confirm" && !line.parsed.words.empty()
                                ? line.parsed.words[0]
                                : "");
+  house.read_config();
   return line.command->run(line.parsed, house);
 }
 

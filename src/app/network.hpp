@@ -31,6 +31,9 @@ std::string mark_of_network(House& house, const std::string& name);
 /// Names of the machines that have a NIC there, by cloud and name.
 std::vector<std::string> machines_on(House& house, const std::string& network);
 
+/// While it is held, nobody else writes into the folder of the notes (state/networks); what killed
+/// commands left half written there is swept.
+host::Lock lock_notes(const House& house);
 /// Writes the note of a network, from which `recover` knows it again. The note goes with the
 /// network's row.
 void note_network(House& house, const NetworkRow& row);
@@ -46,22 +49,41 @@ void restore_row(House& house, Transaction& transaction, const NetworkRow& row);
 /// Puts a network back into the registry from the note beside it (for `recover`). Throws NotFound
 /// without one.
 void restore_network(House& house, Transaction& transaction, const std::string& name);
-/// Names of the networks that were made by hand, have a note, and are not in the registry.
-std::vector<std::string> lost_networks(House& house);
+/// What the note of a network says; nullopt without one. Throws Failed, naming the file, when it
+/// cannot be read.
+std::optional<NetworkRow> noted_network(const House& house, const std::string& name);
+/// Puts what the notes of lost networks hold among what others have: each bridge's MAC and
+/// range. A note that cannot be read holds nothing.
+void add_lost_networks(House& house, Facts& facts);
+/// Names of the networks that were made by hand, have a note, and are not in the registry. Notes
+/// that cannot be read are named in `unreadable`.
+std::vector<std::string> lost_networks(House& house, std::vector<std::string>& unreadable);
 /// Forgets networks that were made on demand and in which no machine has an address any more.
 void remove_unused_networks(House& house, Transaction& transaction);
 
-/// Rules, bridge and dnsmasq, with a line for each machine that has an address here.
+/// Rules, bridge and dnsmasq, with a line for each machine that runs here. Throws Conflict where
+/// somebody else has come to have its range since it was made.
 void ensure_network(House& house, const EnsureNetwork& step);
-/// Takes them down when no other machine runs on it; tells dnsmasq who is left otherwise.
+/// Takes them down when no other machine runs on it. (Otherwise dnsmasq is told who is left when
+/// the run is no more: tell_networks().)
 void leave_network(House& house, const LeaveNetwork& step);
 /// Makes rules and forwarding agree with the networks that are up.
 void refresh_networks(House& house);
 /// Tells the dnsmasq of each of these networks, where one runs, which machines there are now.
 void tell_networks(House& house, const std::vector<std::string>& networks);
-/// Starts the dnsmasq of each network on which a machine runs and none serves: it has died. A
-/// failure is a warning.
+/// Makes what is missing while machines run: our table and forwarding as they were made, the
+/// dnsmasq of each network that has died. It is said; a failure is a warning. One call of nft where
+/// a network is up.
 void tend_networks(House& house);
+/// Rules for every network on which a machine runs, however the registry came to know it.
+void follow_running_networks(House& house);
+/// Makes a managed network again whose bridge was removed while machines run there. False when that
+/// is no such network's bridge.
+bool make_network_again(House& house, const std::string& bridge);
+/// What tend_networks() would see to, in words with the cure, and a dnsmasq that does not answer.
+std::vector<std::string> network_troubles(House& house);
+/// An isolated bridge of the host has come or gone, or lost its rules: the table is made to know.
+void follow_isolated_bridges(House& house);
 /// The lock under which a network's bridge and dnsmasq change.
 host::Lock lock_network(House& house, const std::string& network);
 /// Removes the network's lock file, which the caller holds; who waits for it notices.

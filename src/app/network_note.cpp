@@ -42,10 +42,14 @@ NetworkRow row_of(const std::string& name, const std::string& text) {
   NetworkRow row;
   row.name = name;
   row.bridge = json.text("bridge");
-  row.address = parse_ipv4_net(json.text("address")).value_or(Ipv4Net{});
-  row.bridge_mac = parse_mac(json.text("mac")).value_or(Mac{});
+  const auto address = parse_ipv4_net(json.text("address"));
+  const auto mac = parse_mac(json.text("mac"));
+  if (!is_interface_name(row.bridge) || !address || !mac)
+    throw Failed("it has no bridge, address or MAC");
+  row.address = *address;
+  row.bridge_mac = *mac;
   if (!json.find("mode")) return row;  // a note of the first version
-  from_word(json.text("mode"), row.mode);
+  if (!from_word(json.text("mode"), row.mode)) throw Failed("its mode is none");
   row.mtu = static_cast<unsigned>(json.at("mtu").as_integer());
   row.ipv6 = json.text("ipv6");
   row.dns = json.flag("dns");
@@ -53,16 +57,29 @@ NetworkRow row_of(const std::string& name, const std::string& text) {
   return row;
 }
 
-/// While it is held, nobody else writes a note; what killed commands left half written is swept.
-host::Lock lock_notes(House& house) {
+/// Networks that have a note and are not in the registry, sorted.
+std::vector<std::string> notes_without_row(House& house) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder(house), error)) {
+    const std::string file = entry.path().filename().string();
+    if (!file.ends_with(ending)) continue;
+    const std::string name = file.substr(0, file.size() - ending.size());
+    if (!house.registry().network(name)) names.push_back(name);
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+}  // namespace
+
+host::Lock lock_notes(const House& house) {
   host::make_directories(folder(house));
   host::Lock lock = host::Lock::exclusive(folder(house) + "/_notes.lock", lock_patience,
                                           "the notes of the networks");
   host::drop_temporaries(folder(house));
   return lock;
 }
-
-}  // namespace
 
 bool needed_by_lost_machines(House& house, const std::string& network) {
   if (!host::file_exists(notes_file(house, network))) return false;
@@ -95,28 +112,52 @@ void drop_note(House& house, const std::string& network) {
 
 void restore_network(House& house, Transaction& transaction, const std::string& name) {
   if (house.registry().network(name)) return;
-  const auto text = host::read_file(notes_file(house, name));
-  if (!text)
+  const auto row = noted_network(house, name);
+  if (!row)
     throw NotFound(fmt::format(
         "the network {} has no note at {}, so its range is not known; move the machine's folder "
         "away and launch it anew",
         name, notes_file(house, name)));
-  restore_row(house, transaction, row_of(name, *text));
+  restore_row(house, transaction, *row);
 }
 
-std::vector<std::string> lost_networks(House& house) {
-  std::vector<std::string> names;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder(house), error)) {
-    const std::string file = entry.path().filename().string();
-    if (!file.ends_with(ending)) continue;
-    const std::string name = file.substr(0, file.size() - ending.size());
-    const auto text = host::read_file(entry.path().string());
-    if (text && !house.registry().network(name) && row_of(name, *text).by_hand)
-      names.push_back(name);
+std::optional<NetworkRow> noted_network(const House& house, const std::string& name) {
+  const std::string file = notes_file(house, name);
+  try {
+    const auto text = host::read_file(file);
+    return text ? std::optional(row_of(name, *text)) : std::nullopt;
+  } catch (const Error& error) {
+    throw Failed(fmt::format(
+        "the note {} does not say what the network {} is ({}); move it away, or write it anew",
+        file, name, error.what()));
   }
-  std::sort(names.begin(), names.end());
+}
+
+std::vector<std::string> lost_networks(House& house, std::vector<std::string>& unreadable) {
+  std::vector<std::string> names;
+  for (const std::string& name : notes_without_row(house)) {
+    try {
+      if (const auto row = noted_network(house, name); row && row->by_hand) names.push_back(name);
+    } catch (const Error& error) {
+      unreadable.push_back(error.what());
+    }
+  }
   return names;
+}
+
+void add_lost_networks(House& house, Facts& facts) {
+  for (const std::string& name : notes_without_row(house)) {
+    try {
+      const auto row = noted_network(house, name);
+      if (!row) continue;
+      facts.macs.push_back(
+          {row->bridge_mac,
+           fmt::format("the network {}, which the registry has lost (`nutshell recover`)", name)});
+      facts.addresses.push_back({0, row->address});
+    } catch (const Error&) {
+      // `recover` names it.
+    }
+  }
 }
 
 }  // namespace nutshell

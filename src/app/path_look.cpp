@@ -79,6 +79,11 @@ class Looker {
     path.has_tap = runs;
     path.told_mtu = spec.mtu;
     if (spec.kind == NicKind::user) return path;
+    if (spec.kind == NicKind::macvtap) {
+      const bool named = runs && row.run && nic < row.run->taps.size();
+      path.devices = host::observe_macvtap_path(spec.uplink, named ? row.run->taps[nic] : "");
+      return path;
+    }
     const std::string tap = runs && row.run ? tap_of(*row.run, row.spec, nic) : "";
     path.devices = host::observe_path(spec.bridge, tap, path.wants_uplink);
     PathView view = view_of(spec, tap);

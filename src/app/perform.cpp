@@ -14,6 +14,7 @@
 #include "app/secret.hpp"
 #include "host/files.hpp"
 #include "host/lock.hpp"
+#include "host/macvtap.hpp"
 #include "host/network.hpp"
 #include "nutshell/error.hpp"
 
@@ -87,11 +88,15 @@ void Performer::perform(const FreeRun& step) {
   Transaction transaction = house_.registry().begin();
   transaction.end_run(step.uuid, step.end);
   transaction.commit();
-  if (!row || !step.end.empty()) return;
+  if (!row || !house_.root) return;
+  std::vector<std::string> networks;  // whose DNS and DHCP knew it
+  for (const NicSpec& nic : row->spec.nics)
+    if (nic.kind == NicKind::network) networks.push_back(nic.network);
   // A start that is undone left its networks while its run still counted: somebody who left them at
   // the same moment took it for one that stays.
-  for (const NicSpec& nic : row->spec.nics)
-    if (nic.kind == NicKind::network) leave_network(house_, {step.uuid, nic.network});
+  if (step.end.empty())
+    for (const std::string& network : networks) leave_network(house_, {step.uuid, network});
+  tell_networks(house_, networks);
 }
 
 void Performer::perform(const RestoreSpec& step) { restore_spec(house_, step.uuid, step.spec); }
@@ -119,6 +124,13 @@ void Performer::perform(const DropFile& step) { host::drop_file(step.path); }
 void Performer::perform(const EnsureNetwork& step) { ensure_network(house_, step); }
 void Performer::perform(const LeaveNetwork& step) { leave_network(house_, step); }
 
+void Performer::perform(const MakeMacvtap& step) {
+  host::make_macvtap({step.link, step.uplink, step.mode, step.mac, step.mark, step.mtu});
+}
+
+void Performer::perform(const DropMacvtap& step) {
+  host::drop_macvtap(step.link, step.mark, step.mac);
+}
 void Performer::perform(const GuardMachine& step) { guard_machine(house_, step); }
 void Performer::perform(const UnguardMachine& step) { unguard_machine(house_, step); }
 

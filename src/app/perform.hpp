@@ -58,6 +58,8 @@ class Performer {
   void perform(const DropFile& step);
   void perform(const EnsureNetwork& step);
   void perform(const LeaveNetwork& step);
+  void perform(const MakeMacvtap& step);
+  void perform(const DropMacvtap& step);
   void perform(const GuardMachine& step);
   void perform(const UnguardMachine& step);
   void perform(const StartQemu& step);

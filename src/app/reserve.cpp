@@ -55,6 +55,25 @@ std::vector<Want> wants_for_life(const MachineSpec& spec, const Facts& facts) {
   return wants;
 }
 
+/// The numbers that machines have which the registry has lost are theirs still.
+void pass_over_lost(House& house, Allocator& allocator, std::vector<Want>& wants,
+                    const Facts& facts) {
+  const std::vector<MachineSpec> lost = lost_machines(house);
+  if (lost.empty()) return;
+  std::set<std::string> cids, uids;
+  for (const MachineSpec& spec : lost) {
+    if (spec.vsock_cid) cids.insert(std::to_string(*spec.vsock_cid));
+    if (spec.run_as_uid) uids.insert(std::to_string(*spec.run_as_uid));
+  }
+  for (Want& want : wants) {
+    if (want.pool != "cid" && want.pool != "uid") continue;
+    const std::set<std::string>& theirs = want.pool == "cid" ? cids : uids;
+    for (const std::string& value :
+         allocator.candidates(want.pool, static_cast<unsigned>(theirs.size()) + 1, facts))
+      if (!want.value && !theirs.contains(value)) want.value = value;
+  }
+}
+
 void put_into_spec(MachineSpec& spec, const Want& want, const std::string& value) {
   const auto index = static_cast<std::size_t>(want.index);
   if (want.pool == "mac") {
@@ -181,7 +200,8 @@ void reserve_machine(House& house, Transaction& transaction, MachineSpec& spec,
   for (NicSpec& nic : spec.nics)
     if (nic.kind == NicKind::network)
       nic.bridge = find_or_add_network(house, transaction, nic.network, facts).bridge;
-  const std::vector<Want> wants = wants_for_life(spec, facts);
+  std::vector<Want> wants = wants_for_life(spec, facts);
+  pass_over_lost(house, transaction.allocator(), wants, facts);
   const Taken taken = transaction.allocator().take(spec.uuid, wants, facts);
   for (std::size_t i = 0; i < wants.size(); ++i)
     put_into_spec(spec, wants[i], taken.leases.at(i).value);

@@ -46,7 +46,8 @@ Json put(const LinkRoute& r) {
                        {"tos", r.tos},
                        {"preference", r.preference},
                        {"expires", r.expires},
-                       {"metrics", r.metrics}});
+                       {"metrics", r.metrics},
+                       {"learnt", r.learnt}});
 }
 Json put(const LinkRule& r) {
   return Json::object({{"family", r.family},
@@ -103,6 +104,7 @@ void get(const Json& json, LinkRoute& r) {
   r.preference = number<int>(json, "preference");
   r.expires = number<std::uint32_t>(json, "expires");
   r.metrics = text(json, "metrics");
+  r.learnt = json.flag("learnt");
 }
 void get(const Json& json, LinkRule& r) {
   r = {number<unsigned>(json, "family"), number<std::uint32_t>(json, "priority"),
@@ -149,6 +151,7 @@ Json to_json(const UplinkView& view) {
   return Json::object({{"uplink", view.uplink},
                        {"bridge", view.bridge},
                        {"uplink_there", view.uplink_there},
+                       {"uplink_up", view.uplink_up},
                        {"bridge_there", view.bridge_there},
                        {"bridge_ours", view.bridge_ours},
                        {"bridge_up", view.bridge_up},
@@ -170,6 +173,7 @@ UplinkView view_from_json(const Json& json) {
   view.uplink = text(json, "uplink");
   view.bridge = text(json, "bridge");
   view.uplink_there = json.at("uplink_there").as_bool();
+  if (json.find("uplink_up")) view.uplink_up = json.flag("uplink_up");
   view.bridge_there = json.at("bridge_there").as_bool();
   view.bridge_ours = json.at("bridge_ours").as_bool();
   view.bridge_up = json.at("bridge_up").as_bool();
@@ -191,6 +195,10 @@ UplinkView view_from_json(const Json& json) {
 Json to_json(const Adoption& adoption) {
   Json asked = Json::array();
   for (const std::string& each : adoption.asked) asked.push(each);
+  Json left = Json::array(), native = Json::array();
+  for (const std::string& each : adoption.left) left.push(each);
+  for (const auto& [path, text] : adoption.native)
+    native.push(Json::object({{"path", path}, {"text", text}}));
   return Json::object({{"version", version},
                        {"id", adoption.id},
                        {"state", to_string(adoption.state)},
@@ -200,8 +208,11 @@ Json to_json(const Adoption& adoption) {
                        {"deadline", adoption.deadline},
                        {"timeout", adoption.timeout},
                        {"reason", adoption.reason},
+                       {"left", left},
                        {"persist", adoption.persist},
+                       {"native", native},
                        {"asked", asked},
+                       {"uplink_index", adoption.uplink_index},
                        {"mark", adoption.mark},
                        {"before", to_json(adoption.before)}});
 }
@@ -228,6 +239,12 @@ Adoption adoption_from_json(const Json& json) {
   adoption.reason = text(json, "reason");
   adoption.persist = json.at("persist").as_bool();
   for (const Json& each : json.at("asked").as_array()) adoption.asked.push_back(each.as_string());
+  if (const Json* left = json.find("left"))
+    for (const Json& each : left->as_array()) adoption.left.push_back(each.as_string());
+  if (const Json* native = json.find("native"))
+    for (const Json& each : native->as_array())
+      adoption.native.emplace_back(text(each, "path"), text(each, "text"));
+  if (json.find("uplink_index")) adoption.uplink_index = number<int>(json, "uplink_index");
   adoption.mark = text(json, "mark");
   adoption.before = view_from_json(json.at("before"));
   return adoption;

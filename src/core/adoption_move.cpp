@@ -40,10 +40,7 @@ LinkNeighbour moved(LinkNeighbour neighbour, const std::string& from, const std:
 bool alike(const LinkAddress& a, const LinkAddress& b) {
   return a.link == b.link && a.ip == b.ip && a.prefix == b.prefix;
 }
-bool alike(LinkRoute a, const LinkRoute& b) {
-  a.expires = b.expires;
-  return a == b;
-}
+bool alike(const LinkRoute& a, const LinkRoute& b) { return a.is_alike(b); }
 template <class T>
 bool alike(const T& a, const T& b) {
   return a == b;
@@ -100,6 +97,17 @@ bool LinkRoute::uses(const std::string& link) const {
                      [&](const RouteHop& hop) { return hop.link == link; });
 }
 
+bool LinkRoute::is_alike(const LinkRoute& other) const {
+  LinkRoute same = *this;
+  same.expires = other.expires;
+  if (learnt && other.learnt) {
+    same.protocol = other.protocol;
+    same.metrics = other.metrics;
+    same.preference = other.preference;
+  }
+  return same == other;
+}
+
 UplinkView adopted(const UplinkView& before, const std::string& mark) {
   UplinkView want = before;
   want.bridge_there = want.bridge_ours = want.bridge_up = true;
@@ -117,6 +125,16 @@ UplinkView adopted(const UplinkView& before, const std::string& mark) {
   return want;
 }
 
+UplinkView renamed(const UplinkView& view, const std::string& uplink) {
+  UplinkView result = view;
+  result.uplink = uplink;
+  for (LinkAddress& each : result.addresses) each = moved(each, view.uplink, uplink);
+  for (LinkRoute& each : result.routes) each = moved(each, view.uplink, uplink);
+  for (LinkRule& each : result.rules) each = moved(each, view.uplink, uplink);
+  for (LinkNeighbour& each : result.neighbours) each = moved(each, view.uplink, uplink);
+  return result;
+}
+
 UplinkView released(const UplinkView& now, const UplinkView& before) {
   UplinkView want = now;
   std::erase_if(want.addresses, [&](const LinkAddress& each) {
@@ -131,6 +149,7 @@ UplinkView released(const UplinkView& now, const UplinkView& before) {
   want.bridge_mac = before.bridge_there ? before.bridge_mac : now.bridge_mac;
   want.bridge_mark = now.bridge_mark;
   want.bridge_up = now.bridge_up;
+  if (before.bridge_there) want.bridge_stp = before.bridge_stp;
   return want;
 }
 

@@ -19,10 +19,8 @@ bool same(LinkAddress a, const LinkAddress& b) {
   a.preferred = b.preferred;
   return a == b;
 }
-bool same(LinkRoute a, const LinkRoute& b) {
-  if ((a.expires != 0) != (b.expires != 0)) return false;
-  a.expires = b.expires;
-  return a == b;
+bool same(const LinkRoute& a, const LinkRoute& b) {
+  return (a.expires != 0) == (b.expires != 0) && a.is_alike(b);
 }
 bool same(const LinkRule& a, const LinkRule& b) { return a == b; }
 
@@ -214,7 +212,7 @@ void plan_rules(const UplinkView& have, const UplinkView& want, Phases& phases) 
 /// Those that were learnt are only ever added: they come and go by themselves.
 void plan_neighbours(const UplinkView& have, const UplinkView& want, Phases& phases) {
   const auto same_entry = [](const LinkNeighbour& a, const LinkNeighbour& b) {
-    return a.link == b.link && a.ip == b.ip;
+    return a.link == b.link && a.ip == b.ip && a.is_proxy() == b.is_proxy();
   };
   const auto find = [&](const std::vector<LinkNeighbour>& all, const LinkNeighbour& one) {
     const auto found = std::find_if(
@@ -244,10 +242,11 @@ std::vector<NetworkOp> plan_network(const UplinkView& have, const UplinkView& go
   UplinkView want = goal;
   if (!have.uplink_there) leave_out(want, want.uplink);
   Phases phases;
+  if (have.uplink_there && want.uplink_up && !have.uplink_up)
+    phases.before.push_back(SetUp{want.uplink, true});
   const bool makes = want.bridge_there && !have.bridge_there;
   if (makes)
-    phases.before.push_back(
-        MakeBridgeLink{want.bridge, want.bridge_mac, want.mtu, want.bridge_stp, want.uplink});
+    phases.before.push_back(MakeBridgeLink{want.bridge, want.bridge_mac, want.mtu, want.uplink});
   if (want.bridge_there) {
     if (!want.bridge_mark.empty() && (makes || have.bridge_mark != want.bridge_mark))
       phases.before.push_back(MarkBridge{want.bridge, want.bridge_mark});
@@ -263,6 +262,8 @@ std::vector<NetworkOp> plan_network(const UplinkView& have, const UplinkView& go
   plan_neighbours(have, want, phases);
   if (have.uplink_there && have.master != want.master)
     phases.move.push_back(SetMaster{want.uplink, want.master});
+  if (want.bridge_there && want.bridge_stp != (!makes && have.bridge_stp))
+    phases.last.push_back(SetBridgeStp{want.bridge, want.bridge_stp});
   if (want.bridge_there && !makes && !want.bridge_up && have.bridge_up)
     phases.last.push_back(SetUp{want.bridge, false});
   if (!want.bridge_there && have.bridge_there && have.bridge_ours && have.other_ports.empty())

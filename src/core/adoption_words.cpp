@@ -24,6 +24,9 @@ std::string words(const MarkBridge& op) {
 std::string words(const SetBridgeMac& op) {
   return fmt::format("give the bridge {} the MAC {}", op.bridge, op.mac);
 }
+std::string words(const SetBridgeStp& op) {
+  return fmt::format("set the spanning tree of {} {}", op.bridge, op.on ? "on" : "off");
+}
 std::string words(const SetUp& op) {
   return fmt::format("set {} {}", op.link, op.up ? "up" : "down");
 }
@@ -41,6 +44,9 @@ std::string words(const ChangeRule& op) {
   return fmt::format("{} the {}", word(op.verb), describe(op.rule));
 }
 std::string words(const ChangeNeighbour& op) {
+  if (op.neighbour.is_proxy())
+    return fmt::format("{} the proxy for {} on {}", word(op.verb), op.neighbour.ip,
+                       op.neighbour.link);
   return fmt::format("{} the neighbour {} ({}) of {}", word(op.verb), op.neighbour.ip,
                      op.neighbour.mac, op.neighbour.link);
 }

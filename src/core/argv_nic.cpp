@@ -31,7 +31,14 @@ Json netdev_of(LineBuilder& line, const NicSpec& nic, std::size_t index, const P
   if (nic.kind == NicKind::user) return netdev;
   const auto number = static_cast<unsigned>(index);
   const std::string tap = index < places.taps.size() ? places.taps[index] : "";
-  if (places.by_bridge_helper) {
+  if (places.by_bridge_helper && (nic.kind == NicKind::macvtap || nic.has_vlans()))
+    throw ConfigError("--nic", nic.kind == NicKind::macvtap
+                                   ? "macvtap= needs root; the bridge helper makes taps alone"
+                                   : "vlan= and trunk= need root; the bridge helper sets no VLAN");
+  if (nic.kind == NicKind::macvtap) {
+    netdev.set(nic.queues > 1 ? "fds" : "fd",
+               handed(line, Handle::What::macvtap, tap, number, nic.queues));
+  } else if (places.by_bridge_helper) {
     if (nic.queues > 1)
       throw ConfigError("--nic", "queues= needs root; the bridge helper gives a tap of one queue");
     netdev.set("fd", std::to_string(line.hand(Handle::What::bridge_helper, nic.bridge, number)));
@@ -46,9 +53,19 @@ Json netdev_of(LineBuilder& line, const NicSpec& nic, std::size_t index, const P
   return netdev;
 }
 
+std::string vlan_words(const NicSpec& nic) {
+  std::string words;
+  if (nic.vlan) words += fmt::format(", in VLAN {}", nic.vlan);
+  if (!nic.trunk.empty()) words += fmt::format(", with the tagged VLANs {}", to_string(nic.trunk));
+  return words;
+}
+
 std::string describe_wire(const NicSpec& nic) {
   switch (nic.kind) {
-    case NicKind::bridge: return fmt::format("a tap on the bridge {}", nic.bridge);
+    case NicKind::bridge:
+      return fmt::format("a tap on the bridge {}{}", nic.bridge, vlan_words(nic));
+    case NicKind::macvtap:
+      return fmt::format("a macvtap link on {} ({} mode)", nic.uplink, to_string(nic.macvtap_mode));
     case NicKind::network: return fmt::format("a tap on the managed network {}", nic.network);
     case NicKind::user: return "user-mode networking: out through this host, nobody in";
   }

@@ -59,41 +59,6 @@ void hand_disks(LineBuilder& line, const MachineSpec& spec, const Places& places
   }
 }
 
-void hand_nics(LineBuilder& line, const MachineSpec& spec) {
-  if (spec.nics.empty()) line.add("-nic", "none", "no network card", line.origin("nic"));
-  // Several -net options would all hang on one hub, and -net nic cannot tell an MTU.
-  const bool alone = spec.nics.size() == 1 && spec.nics.front().mtu == 0;
-  for (std::size_t i = 0; i < spec.nics.size(); ++i) {
-    const NicSpec& nic = spec.nics[i];
-    const std::string origin = line.origin(fmt::format("nic.{}", i));
-    const std::string mac = nic.mac ? to_string(*nic.mac) : "";
-    const std::string card = "the network card, with a MAC that no other machine may have";
-    const std::string wire =
-        nic.kind == NicKind::user
-            ? "user-mode networking: out through this host, nobody in"
-            : fmt::format("a tap on the bridge {}, made by QEMU's bridge helper", nic.bridge);
-    if (alone) {
-      line.add(
-          "-net",
-          fmt::format("nic,model={}{}", to_string(nic.model), mac.empty() ? "" : ",macaddr=" + mac),
-          card, origin);
-      line.add("-net", nic.kind == NicKind::user ? "user" : "bridge,br=" + nic.bridge, wire,
-               origin);
-      continue;
-    }
-    line.add("-netdev",
-             nic.kind == NicKind::user ? fmt::format("user,id=net{}", i)
-                                       : fmt::format("bridge,id=net{},br={}", i, nic.bridge),
-             wire, origin);
-    const std::string driver =
-        nic.model == NicModel::virtio ? "virtio-net-pci" : to_string(nic.model);
-    line.add("-device",
-             fmt::format("{},netdev=net{}{}{}", driver, i, mac.empty() ? "" : ",mac=" + mac,
-                         nic.mtu ? fmt::format(",host_mtu={}", nic.mtu) : ""),
-             card, origin);
-  }
-}
-
 void hand_firmware(LineBuilder& line, const MachineSpec& spec, const Places& places) {
   const bool plain_pc =
       spec.machine.empty() || spec.machine == "pc" || spec.machine.starts_with("pc-i440fx");
@@ -218,7 +183,9 @@ Line render_by_hand(const MachineSpec& spec, const Decision& decision, const Pla
 }
 
 std::string explain(const Line& line) {
-  std::string text = line.program + "\n";
+  std::string text;
+  for (const std::string& command : line.before) text += command + "\n    must have run before\n\n";
+  text += line.program + "\n";
   for (const Arg& arg : line.args) {
     text += fmt::format("\n{}\n", arg.value.empty()    ? shell_quote(arg.option)
                                   : arg.option.empty() ? shell_quote(arg.value)

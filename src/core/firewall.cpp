@@ -101,11 +101,24 @@ std::string chain_masquerade(const Networks& networks) {
          rules + "\t}\n";
 }
 
+/// The setting of the link keeps IPv4 from being forwarded, and nothing keeps IPv6 (Linux:
+/// ip6_forward looks at the one setting for all links).
+std::string rules_of_closed(std::vector<std::string> bridges) {
+  std::sort(bridges.begin(), bridges.end());
+  std::string rules;
+  for (const std::string& each : bridges)
+    rules += fmt::format(
+        "\t\tiifname \"{0}\" oifname != \"{0}\" drop\n"
+        "\t\toifname \"{0}\" iifname != \"{0}\" drop\n",
+        each);
+  return rules;
+}
+
 std::string chains(const Firewall& firewall) {
   const Networks networks = sorted(firewall.networks);
   std::string text = "\n" + render_guest_parts();
   text += "\n\tchain forward {\n\t\ttype filter hook forward priority filter; policy accept;\n" +
-          dispatch(networks, "iifname", "from-", is_isolated) +
+          rules_of_closed(firewall.closed) + dispatch(networks, "iifname", "from-", is_isolated) +
           dispatch(networks, "oifname", "to-", [](const FirewallNetwork&) { return true; }) +
           "\t}\n";
   for (const FirewallNetwork& each : networks) {

@@ -2,6 +2,10 @@
 // machines, by what the sets hold of its tap and addresses.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
+#include <string_view>
+
 #include "nutshell/guard.hpp"
 
 namespace nutshell {
@@ -126,6 +130,13 @@ constexpr const char* inet_parts =
 
 std::string render_bridge_base(const std::string& table) {
   return fmt::format("table bridge {} {{\n{}}}\n", table, bridge_base);
+}
+
+bool comes_and_goes(std::string_view name) {
+  constexpr std::string_view beginnings[] = {"cloud_",  "cloud6_", "group_",  "group6_",
+                                             "filter_", "also-nt", "from-nt", "to-nt"};
+  return std::any_of(std::begin(beginnings), std::end(beginnings),
+                     [&](std::string_view each) { return name.starts_with(each); });
 }
 
 std::string render_guest_parts() { return inet_parts; }

@@ -62,6 +62,12 @@ std::string LineBuilder::hand_file(Handle::What what, const std::string& path,
   return fmt::format("/dev/fdset/{}", set);
 }
 
+void LineBuilder::run_before(std::string command) { line_.before.push_back(std::move(command)); }
+
+void LineBuilder::redirect(const std::string& redirection) {
+  line_.redirections += (line_.redirections.empty() ? "" : " ") + redirection;
+}
+
 Line LineBuilder::finish(std::string program) && {
   line_.program = std::move(program);
   return std::move(line_);

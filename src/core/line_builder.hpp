@@ -27,6 +27,9 @@ class LineBuilder {
   int hand(Handle::What what, std::string path, unsigned nic = 0);
   /// Hands a file over as an fdset; returns "/dev/fdset/N".
   std::string hand_file(Handle::What what, const std::string& path, const std::string& name);
+  /// By hand: a command that must have run, and what the shell must open for QEMU.
+  void run_before(std::string command);
+  void redirect(const std::string& redirection);
   [[nodiscard]] Line finish(std::string program) &&;
 
  private:
@@ -45,5 +48,7 @@ int cdrom_bootindex(const MachineSpec& spec);
 void render_disks(LineBuilder& line, const MachineSpec& spec, const Places& places);
 void render_cdrom(LineBuilder& line, const MachineSpec& spec);
 void render_nics(LineBuilder& line, const MachineSpec& spec, const Places& places);
+/// Network cards for a shell.
+void hand_nics(LineBuilder& line, const MachineSpec& spec);
 
 }  // namespace nutshell

@@ -10,14 +10,32 @@
 namespace nutshell {
 namespace {
 
-constexpr unsigned by_kernel = 2, by_router = 9, by_dhcp = 16, main_table = 254;
+constexpr unsigned by_kernel = 2, by_router = 9, by_dhcp = 16, main_table = 254, unicast = 1;
+constexpr unsigned no_prefix_route = 0x200;  // IFA_F_NOPREFIXROUTE
 
 bool is_configured(const LinkAddress& address) {
   return address.valid == forever && !address.is_link_local();
 }
-bool is_configured(const LinkRoute& route) {
-  return route.protocol != by_kernel && route.protocol != by_router && route.protocol != by_dhcp &&
-         route.hops.size() == 1;
+/// Somebody's, rather than the kernel's, a router's or a DHCP client's.
+bool is_somebodys(const LinkRoute& route) {
+  return !route.learnt && route.protocol != by_kernel && route.protocol != by_router &&
+         route.protocol != by_dhcp;
+}
+bool has_way_beside(const LinkRoute& route, const std::vector<LinkRoute>& all) {
+  return std::any_of(all.begin(), all.end(), [&](const LinkRoute& each) {
+    return each.family == 6 && route.family == 6 && each.destination == route.destination &&
+           each.table == route.table && each.priority == route.priority && !(each == route);
+  });
+}
+/// With nothing to it that these texts have no words for.
+bool is_plain(const LinkRoute& route, const std::vector<LinkRoute>& all) {
+  return route.hops.size() == 1 && route.source.empty() && route.tos == 0 &&
+         route.type == unicast && !has_way_beside(route, all);
+}
+bool is_configured(const LinkRoute& route) { return is_somebodys(route) && route.hops.size() == 1; }
+/// As it is written: "10.9.3.2/32 peer 10.9.3.1".
+std::string with_peer(const LinkAddress& address) {
+  return address.peer.empty() ? "" : " peer " + address.peer;
 }
 bool has_dynamic(const NativeBridge& bridge, bool v6) {
   return std::any_of(bridge.addresses.begin(), bridge.addresses.end(),
@@ -79,8 +97,16 @@ std::string network(const NativeBridge& bridge) {
   if (has_dynamic(bridge, false)) text += "DHCP=ipv4\n";
   if (bridge.uplink.empty()) text += "IPv6AcceptRA=no\n";
   if (bridge.isolated) text += "IPForward=no\n";
-  for (const LinkAddress& each : bridge.addresses)
-    if (is_configured(each)) text += "Address=" + with_prefix(each) + "\n";
+  std::string sections;
+  for (const LinkAddress& each : bridge.addresses) {
+    if (!is_configured(each)) continue;
+    const bool plain = each.peer.empty() && (each.flags & no_prefix_route) == 0;
+    (plain ? text : sections) +=
+        (plain ? "" : "\n[Address]\n") + ("Address=" + with_prefix(each)) + "\n";
+    if (!each.peer.empty()) sections += "Peer=" + each.peer + fmt::format("/{}\n", each.prefix);
+    if (each.flags & no_prefix_route) sections += "AddPrefixRoute=no\n";
+  }
+  text += sections;
   for (const LinkRoute& each : bridge.routes)
     if (is_configured(each)) text += route_section(each);
   return text;
@@ -88,13 +114,22 @@ std::string network(const NativeBridge& bridge) {
 
 std::string stanza(const NativeBridge& bridge, bool v6) {
   std::vector<std::string> own;
+  const LinkAddress* first = nullptr;
   for (const LinkAddress& each : bridge.addresses)
-    if (is_configured(each) && each.is_v6() == v6) own.push_back(with_prefix(each));
+    if (is_configured(each) && each.is_v6() == v6) {
+      if (!first) first = &each;
+      own.push_back(!each.peer.empty() && &each != first
+                        ? fmt::format("{}{}", each.ip, with_peer(each))
+                        : with_prefix(each) + (&each != first && (each.flags & no_prefix_route)
+                                                   ? " noprefixroute"
+                                                   : ""));
+    }
   const bool dynamic = has_dynamic(bridge, v6);
   if (v6 && own.empty()) return "";
   const std::string method = !own.empty() ? "static" : dynamic ? "dhcp" : "manual";
   std::string text = fmt::format("\niface {} {} {}\n", bridge.name, v6 ? "inet6" : "inet", method);
   if (!own.empty()) text += "    address " + own.front() + "\n";
+  if (first && !first->peer.empty()) text += "    pointopoint " + first->peer + "\n";
   for (std::size_t i = 1; i < own.size(); ++i)
     text += fmt::format("    up ip address add {} dev $IFACE\n", own[i]);
   if (!v6) {
@@ -125,10 +160,19 @@ NativeBridge native_bridge(const UplinkView& view) {
   if (view.mtu != 1500) bridge.mtu = view.mtu;
   for (const LinkAddress& each : view.addresses)
     if (each.link == view.bridge) bridge.addresses.push_back(each);
-  for (const LinkRoute& each : view.routes)
-    if (each.uses(view.bridge)) bridge.routes.push_back(each);
-  bridge.rules = std::any_of(view.rules.begin(), view.rules.end(),
-                             [&](const LinkRule& rule) { return rule.names(view.bridge); });
+  bridge.stp = view.bridge_stp;
+  for (const LinkRoute& each : view.routes) {
+    if (!each.uses(view.bridge)) continue;
+    const bool plain = is_plain(each, view.routes);
+    if (plain || !is_somebodys(each)) bridge.routes.push_back(each);
+    if (is_somebodys(each) && (!plain || !each.metrics.empty()))
+      bridge.omitted.push_back((plain ? "MTU and the like of the " : "the ") + describe(each));
+  }
+  for (const LinkRule& each : view.rules)
+    if (each.names(view.bridge)) bridge.omitted.push_back("the " + describe(each));
+  for (const LinkNeighbour& each : view.neighbours)
+    if (each.permanent && each.link == view.bridge)
+      bridge.omitted.push_back(fmt::format("the neighbour {} ({})", each.ip, each.mac));
   return bridge;
 }
 

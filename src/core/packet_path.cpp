@@ -22,6 +22,7 @@ std::string why_absent(const PathDevice& device) {
     case PathRole::tap: return "does not exist; `nutshell restart` gives the machine a new one";
     case PathRole::outer:
     case PathRole::uplink: return "does not exist";
+    case PathRole::macvtap: return "does not exist; `nutshell restart` gives the machine a new one";
   }
   return "";
 }
@@ -33,6 +34,7 @@ std::string why_no_carrier(const PathDevice& device) {
       return "has no carrier; look at its cable, or at the device at its other end";
     case PathRole::bridge: return "has no carrier; none of its ports has one";
     case PathRole::tap: return "has no carrier; no QEMU holds it";
+    case PathRole::macvtap: return "has no carrier; its uplink has none";
   }
   return "";
 }
@@ -111,6 +113,16 @@ HostPath with_what_matters(const HostPath& path, const PathDevice& bridge) {
   return kept;
 }
 
+// A macvtap link is on its uplink for as long as both are there: there is nothing to plug in.
+std::optional<PathBreak> find_break_of_macvtap(const HostPath& path) {
+  if (auto found = find_absent(path)) return found;
+  if (auto found = find_down(path)) return found;
+  if (!path.has_tap)
+    return PathBreak{"macvtap",
+                     "is not there: the machine does not run; `nutshell start` starts it", ""};
+  return find_dead(path);
+}
+
 }  // namespace
 
 std::string to_string(PathRole role) {
@@ -119,12 +131,14 @@ std::string to_string(PathRole role) {
     case PathRole::uplink: return "uplink";
     case PathRole::bridge: return "bridge";
     case PathRole::tap: return "tap";
+    case PathRole::macvtap: return "macvtap";
   }
   return "";
 }
 
 std::optional<PathBreak> find_break(const HostPath& whole) {
   const PathDevice* bridge = bridge_of(whole);
+  if (!bridge && !whole.devices.empty()) return find_break_of_macvtap(whole);
   if (!bridge) return std::nullopt;  // QEMU itself makes the connections
   const HostPath path = with_what_matters(whole, *bridge);
   if (auto found = find_absent(path)) return found;

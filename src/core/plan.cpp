@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "core/plan_parts.hpp"
+#include "nutshell/facts.hpp"
 
 namespace nutshell {
 namespace {
@@ -13,6 +14,18 @@ template <class S>
 Step with_volume(const std::string& word) {
   const auto slash = word.find('/');
   return S{word.substr(0, slash), word.substr(slash + 1)};
+}
+
+/// The macvtap links of a run, by the names that the run has for its NICs.
+std::vector<MakeMacvtap> macvtaps_of(const MachineSpec& spec, const RunParts& parts) {
+  std::vector<MakeMacvtap> links;
+  for (std::size_t i = 0; i < spec.nics.size() && i < parts.links.size(); ++i) {
+    const NicSpec& nic = spec.nics[i];
+    if (nic.kind != NicKind::macvtap || parts.links[i].empty()) continue;
+    links.push_back({parts.links[i], nic.uplink, nic.macvtap_mode, nic.mac.value_or(Mac{}),
+                     tap_mark(spec.name, static_cast<unsigned>(i)), nic.mtu});
+  }
+  return links;
 }
 
 }  // namespace
@@ -40,8 +53,7 @@ std::vector<Step> steps_to_create(const MachineSpec& spec, const Paths& paths,
 }
 
 RunParts parts_of(const std::optional<RunRecord>& run) {
-  if (!run) return {};
-  return {run->volumes, run->guests};
+  return run ? RunParts{run->volumes, run->taps, run->guests} : RunParts{};
 }
 
 std::vector<Step> steps_to_start(const MachineSpec& spec, const Paths& paths, unsigned boot,
@@ -52,6 +64,7 @@ std::vector<Step> steps_to_start(const MachineSpec& spec, const Paths& paths, un
   steps.push_back(MakeDirectory{paths.run_dir(spec.uuid)});
   for (const std::string& word : parts.volumes) steps.push_back(with_volume<ActivateVolume>(word));
   for (const EnsureNetwork& network : networks) steps.push_back(network);
+  for (const MakeMacvtap& link : macvtaps_of(spec, parts)) steps.push_back(link);
   steps.push_back(StartQemu{spec.uuid, boot});
   // Its taps are there, and its guest stands still: no frame goes by before the rules.
   if (!parts.guests.empty()) steps.push_back(GuardMachine{spec.uuid, parts.guests});
@@ -62,9 +75,11 @@ std::vector<Step> steps_to_start(const MachineSpec& spec, const Paths& paths, un
 std::vector<Step> steps_to_collect(const MachineSpec& spec, const Paths& paths,
                                    const std::string& end, const RunParts& parts) {
   std::vector<Step> steps{DropDirectory{paths.run_dir(spec.uuid)}};
-  // Before the run's leases are given back: nobody else has its taps, ports and addresses yet.
+  // While the run is in the registry, its links' names, ports and addresses are nobody else's, and
+  // its volumes are known to be active.
+  for (const MakeMacvtap& link : macvtaps_of(spec, parts))
+    steps.push_back(DropMacvtap{link.link, link.mark, link.mac});
   if (!parts.guests.empty()) steps.push_back(UnguardMachine{spec.uuid, parts.guests});
-  // While the run is in the registry, its volumes are known to be active.
   for (const std::string& word : parts.volumes)
     steps.push_back(with_volume<DeactivateVolume>(word));
   steps.push_back(FreeRun{spec.uuid, end});

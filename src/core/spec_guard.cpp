@@ -82,15 +82,17 @@ std::optional<std::uint64_t> parse_rate(std::string_view text) {
 }
 
 void take_guard(OptionList& list, NicSpec& nic) {
-  const bool user = nic.kind == NicKind::user;
-  const auto refuse_user = [&](const char* key) {
-    if (user)
+  const auto refuse_others = [&](const char* key) {
+    if (nic.kind == NicKind::user)
       list.complain(std::string(key) + " needs bridge= or network=; user mode sends no frames");
+    if (nic.kind == NicKind::macvtap)
+      list.complain(std::string(key) +
+                    " needs bridge= or network=; no rule of the host sees a macvtap link's frames");
   };
   nic.antispoof = list.take_switch("antispoof");
-  if (nic.antispoof) refuse_user("antispoof=");
+  if (nic.antispoof) refuse_others("antispoof=");
   if (const auto text = list.take("also")) {
-    refuse_user("also=");
+    refuse_others("also=");
     if (const auto ranges = parse_ranges(*text))
       nic.also = *ranges;
     else
@@ -101,7 +103,7 @@ void take_guard(OptionList& list, NicSpec& nic) {
       list.complain("also= lets through what antispoof=off does not hold back; give one of them");
   }
   if (const auto text = list.take("rate")) {
-    refuse_user("rate=");
+    refuse_others("rate=");
     if (const auto rate = parse_rate(*text))
       nic.rate = *rate;
     else

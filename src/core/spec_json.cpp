@@ -119,6 +119,12 @@ Json nic_to_json(const NicSpec& nic) {
   if (nic.antispoof) json.append("antispoof", *nic.antispoof);
   if (!nic.also.empty()) json.append("also", to_string(nic.also));
   if (nic.rate) json.append("rate", nic.rate);
+  if (nic.vlan) json.append("vlan", nic.vlan);
+  if (!nic.trunk.empty()) json.append("trunk", to_string(nic.trunk));
+  if (nic.kind == NicKind::macvtap) {
+    json.append("uplink", nic.uplink);
+    json.append("mode", to_string(nic.macvtap_mode));
+  }
   return json;
 }
 
@@ -141,6 +147,16 @@ NicSpec nic_from_json(const Json& json) {
     const auto ranges = parse_ranges(text(json, "also"));
     if (!ranges) damaged("also", "it is malformed");
     nic.also = *ranges;
+  }
+  if (json.find("vlan")) nic.vlan = number<unsigned>(json, "vlan");
+  if (json.find("trunk")) {
+    const auto trunk = parse_vlans(text(json, "trunk"));
+    if (!trunk) damaged("trunk", "it is malformed");
+    nic.trunk = *trunk;
+  }
+  if (nic.kind == NicKind::macvtap) {
+    nic.uplink = text(json, "uplink");
+    nic.macvtap_mode = word<MacvtapMode>(json, "mode");
   }
   return nic;
 }

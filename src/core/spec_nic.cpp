@@ -11,8 +11,9 @@ namespace nutshell {
 namespace {
 
 const std::vector<std::string>& nic_keys() {
-  static const std::vector<std::string> keys{"bridge", "network", "user",      "model", "mac", "ip",
-                                             "mtu",    "queues",  "antispoof", "also",  "rate"};
+  static const std::vector<std::string> keys{"bridge", "network", "user",      "macvtap", "model",
+                                             "mac",    "ip",      "mtu",       "queues",  "vlan",
+                                             "trunk",  "mode",    "antispoof", "also",    "rate"};
   return keys;
 }
 
@@ -55,8 +56,11 @@ void take_ip(OptionList& list, NicSpec& nic) {
                   ")");
     return;
   }
-  if (nic.kind == NicKind::user) {
-    list.complain("ip= needs bridge= or network=; in user mode QEMU hands out the address itself");
+  if (nic.kind == NicKind::user || nic.kind == NicKind::macvtap) {
+    list.complain(std::string("ip= needs bridge= or network=; ") +
+                  (nic.kind == NicKind::user
+                       ? "in user mode QEMU hands out the address itself"
+                       : "what an address is behind a macvtap link, nobody here can see"));
     return;
   }
   nic.ip = ip;
@@ -76,10 +80,39 @@ std::optional<unsigned> take_number(OptionList& list, const std::string& key, un
   return std::nullopt;
 }
 
+/// VLANs of a port of a bridge that keeps them apart.
+void take_vlans(OptionList& list, NicSpec& nic) {
+  constexpr unsigned highest = 4094;
+  const bool asked = list.has("vlan") || list.has("trunk");
+  const auto vlan = take_number(list, "vlan", 1, highest);
+  std::vector<VlanRange> trunk;
+  if (const auto text = list.take("trunk")) {
+    if (const auto vlans = parse_vlans(*text))
+      trunk = *vlans;
+    else
+      list.complain("trunk=" + quoted(*text) +
+                    " is not possible; write VLANs from 1 to 4094, ranges with '-' and several "
+                    "with '+': trunk=10+20-25");
+  }
+  if (asked && nic.kind != NicKind::bridge) {
+    list.complain(
+        "vlan= and trunk= need bridge=, on a bridge that keeps VLANs apart (`nutshell "
+        "bridge create --vlan-filtering`)");
+    return;
+  }
+  for (const VlanRange& range : trunk)
+    if (vlan && *vlan >= range.first && *vlan <= range.last)
+      list.complain("VLAN " + std::to_string(*vlan) +
+                    " is in vlan= and in trunk= too; its frames come either without a tag (vlan=) "
+                    "or with it (trunk=)");
+  nic.vlan = vlan.value_or(0);
+  nic.trunk = std::move(trunk);
+}
+
 /// What only a virtio card can be told, and only on a tap.
 void take_virtio(OptionList& list, NicSpec& nic) {
   constexpr unsigned most_queues = 16;
-  const auto mtu = take_number(list, "mtu", least_mtu, largest_mtu);
+  const auto mtu = take_number(list, "mtu", least_mtu, largest_mtu_of_tap);
   const auto queues = take_number(list, "queues", 1, most_queues);
   for (const auto& [key, given] :
        {std::pair{"mtu=", mtu.has_value()}, std::pair{"queues=", queues.value_or(1) > 1}}) {
@@ -88,7 +121,8 @@ void take_virtio(OptionList& list, NicSpec& nic) {
       list.complain(std::string(key) + " is for model=virtio alone; an " + to_string(nic.model) +
                     " card cannot be told");
     else if (nic.kind == NicKind::user)
-      list.complain(std::string(key) + " needs bridge= or network=; user mode has no tap");
+      list.complain(std::string(key) +
+                    " needs bridge=, network= or macvtap=; user mode has no tap");
   }
   nic.mtu = mtu.value_or(0);
   nic.queues = queues.value_or(1);
@@ -101,13 +135,15 @@ NicSpec parse_nic(std::string_view text, const std::string& where, Problems& pro
   OptionList list(text, where, problems);
   if (const auto word = list.take_leading_word(nic_keys())) {
     const std::string guess = suggestion(*word, {"user"});
-    list.complain(quoted(*word) + " is no network; write bridge=NAME, network=NAME or user" +
+    list.complain(quoted(*word) +
+                  " is no network; write bridge=NAME, network=NAME, macvtap=UPLINK or user" +
                   guess);
   }
   const bool user = list.take_switch("user").value_or(false);
   const auto bridge = list.take("bridge"), network = list.take("network");
-  if (user + bridge.has_value() + network.has_value() > 1)
-    list.complain("a NIC is on one network; give one of bridge=, network= and user");
+  const auto uplink = list.take("macvtap");
+  if (user + bridge.has_value() + network.has_value() + uplink.has_value() > 1)
+    list.complain("a NIC is on one network; give one of bridge=, network=, macvtap= and user");
   if (bridge) {
     nic.kind = NicKind::bridge;
     nic.bridge = *bridge;
@@ -119,13 +155,25 @@ NicSpec parse_nic(std::string_view text, const std::string& where, Problems& pro
     nic.network = *network;
     if (const std::string fault = name_fault(*network); !fault.empty())
       list.complain("network=" + quoted(*network) + " can be no network's name: " + fault);
+  } else if (uplink) {
+    nic.kind = NicKind::macvtap;
+    nic.uplink = *uplink;
+    if (!is_interface_name(*uplink))
+      list.complain("macvtap=" + quoted(*uplink) +
+                    " can be no interface's name (1 to 15 bytes without '/', ':', '%' and spaces)");
   } else if (user) {
     nic.kind = NicKind::user;
   }
+  if (list.has("mode") && !uplink) {
+    list.take("mode");
+    list.complain("mode= is for macvtap= alone");
+  }
+  list.take_word("mode", nic.macvtap_mode);
   list.take_word("model", nic.model);
   take_mac(list, nic);
   take_ip(list, nic);
   take_virtio(list, nic);
+  take_vlans(list, nic);
   take_guard(list, nic);
   list.refuse_the_rest(nic_keys());
   return nic;

@@ -7,9 +7,14 @@
 #include <vector>
 
 #include "nutshell/error.hpp"
+#include "nutshell/network.hpp"
 #include "nutshell/spec.hpp"
 
 namespace nutshell {
+
+/// The largest MTU of a NIC in bytes: a tap keeps 14 of what a bridge can carry for the Ethernet
+/// header (Linux: tun_net_init).
+inline constexpr unsigned largest_mtu_of_tap = largest_mtu - 14;
 
 /// The text in double quotes, printable, cut after 60 bytes.
 std::string quoted(std::string_view text);

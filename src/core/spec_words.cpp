@@ -25,7 +25,10 @@ constexpr std::array aio_modes{Word{AioMode::threads, "threads"}, Word{AioMode::
 constexpr std::array nic_models{Word{NicModel::virtio, "virtio"}, Word{NicModel::e1000, "e1000"},
                                 Word{NicModel::rtl8139, "rtl8139"}};
 constexpr std::array nic_kinds{Word{NicKind::bridge, "bridge"}, Word{NicKind::network, "network"},
-                               Word{NicKind::user, "user"}};
+                               Word{NicKind::user, "user"}, Word{NicKind::macvtap, "macvtap"}};
+constexpr std::array macvtap_modes{
+    Word{MacvtapMode::bridge, "bridge"}, Word{MacvtapMode::closed, "private"},
+    Word{MacvtapMode::vepa, "vepa"}, Word{MacvtapMode::passthru, "passthru"}};
 constexpr std::array firmwares{Word{Firmware::bios, "bios"}, Word{Firmware::uefi, "uefi"}};
 constexpr std::array nesteds{Word{Nested::automatic, "auto"}, Word{Nested::on, "on"},
                              Word{Nested::off, "off"}};
@@ -72,6 +75,7 @@ std::string to_string(CacheMode value) { return text_of(cache_modes, value); }
 std::string to_string(AioMode value) { return text_of(aio_modes, value); }
 std::string to_string(NicModel value) { return text_of(nic_models, value); }
 std::string to_string(NicKind value) { return text_of(nic_kinds, value); }
+std::string to_string(MacvtapMode value) { return text_of(macvtap_modes, value); }
 std::string to_string(Firmware value) { return text_of(firmwares, value); }
 std::string to_string(Nested value) { return text_of(nesteds, value); }
 std::string to_string(Accel value) { return text_of(accels, value); }
@@ -84,6 +88,9 @@ bool from_word(std::string_view word, CacheMode& value) { return read(cache_mode
 bool from_word(std::string_view word, AioMode& value) { return read(aio_modes, word, value); }
 bool from_word(std::string_view word, NicModel& value) { return read(nic_models, word, value); }
 bool from_word(std::string_view word, NicKind& value) { return read(nic_kinds, word, value); }
+bool from_word(std::string_view word, MacvtapMode& value) {
+  return read(macvtap_modes, word, value);
+}
 bool from_word(std::string_view word, Firmware& value) { return read(firmwares, word, value); }
 bool from_word(std::string_view word, Nested& value) { return read(nesteds, word, value); }
 bool from_word(std::string_view word, Accel& value) { return read(accels, word, value); }
@@ -95,6 +102,7 @@ std::string words_of(DiskFormat) { return list(disk_formats); }
 std::string words_of(CacheMode) { return list(cache_modes); }
 std::string words_of(AioMode) { return list(aio_modes); }
 std::string words_of(NicModel) { return list(nic_models); }
+std::string words_of(MacvtapMode) { return list(macvtap_modes); }
 std::string words_of(Firmware) { return list(firmwares); }
 std::string words_of(Nested) { return list(nesteds); }
 std::string words_of(Accel) { return list(accels); }

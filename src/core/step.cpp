@@ -34,6 +34,10 @@ struct InverseOf {
   Undo operator()(const MakeSecret& step) const { return DropFile{step.path}; }
   Undo operator()(const WriteFile& step) const { return DropFile{step.path}; }
   Undo operator()(const EnsureNetwork& step) const { return LeaveNetwork{step.user, step.network}; }
+  Undo operator()(const MakeMacvtap& step) const {
+    return DropMacvtap{step.link, step.mark, step.mac};
+  }
+  Undo operator()(const DropMacvtap&) const { return std::nullopt; }
   Undo operator()(const GuardMachine& step) const { return UnguardMachine{step.uuid, step.guests}; }
   Undo operator()(const StartQemu& step) const { return StopQemu{step.uuid}; }
   // A machine that runs is undone by the undo of its start, which comes right after in reverse.
@@ -166,6 +170,13 @@ struct Words {
     return fmt::format("leave network {}, and remove it if nobody else uses it",
                        printable(step.network));
   }
+  std::string operator()(const MakeMacvtap& step) const {
+    return fmt::format("make macvtap link {} on {} ({}), with the MAC {}", printable(step.link),
+                       printable(step.uplink), to_string(step.mode), to_string(step.mac));
+  }
+  std::string operator()(const DropMacvtap& step) const {
+    return "remove macvtap link " + printable(step.link);
+  }
   std::string operator()(const GuardMachine&) const {
     return "put its firewall rules into nftables";
   }
@@ -210,6 +221,8 @@ struct Kind {
   std::string operator()(const DropFile&) const { return "drop_file"; }
   std::string operator()(const EnsureNetwork&) const { return "ensure_network"; }
   std::string operator()(const LeaveNetwork&) const { return "leave_network"; }
+  std::string operator()(const MakeMacvtap&) const { return "make_macvtap"; }
+  std::string operator()(const DropMacvtap&) const { return "drop_macvtap"; }
   std::string operator()(const GuardMachine&) const { return "guard_machine"; }
   std::string operator()(const UnguardMachine&) const { return "unguard_machine"; }
   std::string operator()(const StartQemu&) const { return "start_qemu"; }

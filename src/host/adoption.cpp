@@ -18,6 +18,8 @@
 #include "host/files.hpp"
 #include "host/lock.hpp"
 #include "host/native_network.hpp"
+#include "host/sysctl.hpp"
+#include "nl/link.hpp"
 #include "nutshell/error.hpp"
 
 namespace nutshell::host {
@@ -52,7 +54,7 @@ std::vector<Adoption> read_adoptions(const std::string& folder, std::vector<std:
       if (auto one = read_adoption(folder, name.substr(0, name.size() - ending.size())))
         all.push_back(std::move(*one));
     } catch (const std::exception& error) {
-      trouble.push_back(fmt::format("{}/{}: {}", folder, name, error.what()));
+      trouble.emplace_back(error.what());
     }
   }
   std::sort(all.begin(), all.end(),
@@ -63,7 +65,14 @@ std::vector<Adoption> read_adoptions(const std::string& folder, std::vector<std:
 std::optional<Adoption> read_adoption(const std::string& folder, const std::string& bridge) {
   const auto text = read_file(note_of(folder, bridge), 64 * mebi);
   if (!text) return std::nullopt;
-  return adoption_from_json(Json::parse(*text));
+  try {
+    return adoption_from_json(Json::parse(*text));
+  } catch (const std::exception& error) {
+    throw Failed(fmt::format(
+        "the note of an adoption, {}: {}; put it right, or see with `ip addr` that this "
+        "host has its addresses and move the note away",
+        note_of(folder, bridge), error.what()));
+  }
 }
 
 void write_adoption(const std::string& folder, const Adoption& adoption) {
@@ -84,16 +93,36 @@ UplinkNames names_of(const Adoption& adoption) {
   return {adoption.before.uplink, adoption.before.bridge, adoption.mark, adoption.before.mac};
 }
 
+Adoption with_present_name(Adoption adoption) {
+  try {
+    const UplinkView& before = adoption.before;
+    const std::string boot = read_file("/proc/sys/kernel/random/boot_id").value_or("");
+    if (adoption.uplink_index == 0 || !boot.starts_with(adoption.boot_id) ||
+        adoption.network != network_namespace())
+      return adoption;
+    nl::Socket socket;
+    if (nl::find_link(socket, before.uplink)) return adoption;
+    const auto link = nl::find_link(socket, adoption.uplink_index);
+    if (link && link->mac && nl::to_text(*link->mac) == before.mac)
+      adoption.before = renamed(before, link->name);
+  } catch (const std::exception&) {
+    // Then it is looked for under its old name, and what cannot be done is told.
+  }
+  return adoption;
+}
+
 std::vector<std::string> restore_adoption(const std::string& folder, Adoption adoption,
                                           const std::string& reason) {
+  adoption = with_present_name(std::move(adoption));
   const std::uint64_t passed = (boot_milliseconds() - adoption.taken) / 1000;
   const UplinkView want = later(adoption.before, static_cast<std::uint32_t>(passed));
   std::vector<std::string> left = settle_network(names_of(adoption), want);
+  if (adoption.persist)  // a confirm that was cut short
+    for (std::string& each : put_back_native(adoption)) left.push_back(std::move(each));
   adoption.state = AdoptionState::restored;
   adoption.reason = reason;
-  for (const std::string& each : left) adoption.reason += "; " + each;
+  adoption.left = left;
   try {
-    if (adoption.persist) drop_native(adoption.before.bridge);  // a confirm that was cut short
     write_adoption(folder, adoption);
   } catch (const std::exception&) {
     // The network is back, which counts; the next command finds nothing to do, and tries again.
@@ -101,13 +130,20 @@ std::vector<std::string> restore_adoption(const std::string& folder, Adoption ad
   return left;
 }
 
-bool has_dead_man(const std::string& folder, const Adoption& adoption) {
-  return is_held(dead_man_lock(folder, adoption.before.bridge));
+std::vector<std::string> put_back_native(const Adoption& adoption) {
+  std::vector<std::string> left = drop_native(adoption.before.bridge);
+  for (const auto& [path, text] : adoption.native) {
+    try {
+      write_native({{path, text}}, adoption.before.bridge);
+    } catch (const std::exception& error) {
+      left.emplace_back(error.what());
+    }
+  }
+  return left;
 }
 
-std::uint64_t network_namespace() {
-  struct stat facts {};
-  return ::stat("/proc/self/ns/net", &facts) == 0 ? facts.st_ino : 0;
+bool has_dead_man(const std::string& folder, const Adoption& adoption) {
+  return is_held(dead_man_lock(folder, adoption.before.bridge));
 }
 
 }  // namespace nutshell::host

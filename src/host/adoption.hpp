@@ -25,14 +25,18 @@ void write_adoption(const std::string& folder, const Adoption& adoption);
 /// (within two seconds; else the note stays). Gone already is done.
 void drop_adoption(const std::string& folder, const std::string& bridge);
 
+/// The same, its uplink under the name that it has now if somebody renamed it: known by its index
+/// (in the same boot and network namespace) and its MAC.
+Adoption with_present_name(Adoption adoption);
 UplinkNames names_of(const Adoption& adoption);
-/// Puts the uplink back as the note has it, and writes down that and why. Returns what could not be
-/// done, in sentences. The caller holds adoption_lock().
+/// Puts the uplink back as the note has it, and writes down that, why, and what could not be done,
+/// which it returns in sentences. The caller holds adoption_lock().
 std::vector<std::string> restore_adoption(const std::string& folder, Adoption adoption,
                                           const std::string& reason);
+/// Makes the host's own configuration of that bridge what it was before. Returns what is left to
+/// do, in sentences.
+std::vector<std::string> put_back_native(const Adoption& adoption);
 /// True while the dead-man of that adoption lives.
 bool has_dead_man(const std::string& folder, const Adoption& adoption);
-/// The inode of the network namespace that we are in.
-std::uint64_t network_namespace();
 
 }  // namespace nutshell::host

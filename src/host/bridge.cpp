@@ -32,17 +32,6 @@ auto told(Act act) {
   }
 }
 
-const char* words(nl::PortState state) {
-  switch (state) {
-    case nl::PortState::disabled: return "disabled";
-    case nl::PortState::listening: return "listening";
-    case nl::PortState::learning: return "learning";
-    case nl::PortState::forwarding: return "forwarding";
-    case nl::PortState::blocking: return "blocking";
-  }
-  return "";
-}
-
 std::optional<std::uint32_t> hundredths(const std::optional<unsigned>& seconds) {
   if (!seconds) return std::nullopt;
   return *seconds * per_second;
@@ -100,7 +89,7 @@ std::vector<BridgeFact> list_bridges() {
         fact.hello = settings.hello_time / double{per_second};
         fact.max_age = settings.max_age / double{per_second};
         for (const nl::BridgePort& port : nl::list_ports(socket, link))
-          fact.ports.push_back({port.link.name, port.link.alias, words(port.state)});
+          fact.ports.push_back({port.link.name, port.link.alias, nl::to_string(port.state)});
       } catch (const nl::Error& error) {
         if (error.code() == ENODEV) continue;  // it went while we looked
         throw;
@@ -161,9 +150,14 @@ void drop_host_bridge(const std::string& name, const std::string& mark, const st
   });
 }
 
-void put_on_bridge(const std::string& port, const std::string& bridge) {
+void put_on_bridge(const std::string& port, const std::string& bridge, const VlanWish& vlans) {
   told([&] {
     nl::Socket socket;
+    if (vlans.any()) {  // no frame passes before they are set
+      nl::change_link(socket, port, {.up = false});
+      nl::set_master(socket, {port, bridge});
+      put_vlans(port, vlans);
+    }
     nl::change_link(socket, port, {.up = true, .master = bridge});
     nl::set_up(socket, bridge);
   });

@@ -16,12 +16,14 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cstdlib>
 #include <map>
 #include <thread>
 
 #include "host/adoption.hpp"
 #include "host/answers.hpp"
 #include "host/fd.hpp"
+#include "host/files.hpp"
 #include "host/lock.hpp"
 #include "nutshell/error.hpp"
 
@@ -33,6 +35,7 @@ using namespace std::chrono_literals;
 constexpr std::chrono::milliseconds look_every = 200ms, probe_every = 1s, answer_patience = 300ms,
                                     lock_patience = 5s;
 constexpr int most_attempts = 5;
+constexpr const char* name_of_process = "nutshell-dead";
 
 volatile sig_atomic_t told_to_end = 0;
 void note_signal(int) { told_to_end = 1; }
@@ -147,7 +150,7 @@ class Watch {
 
 void settle_in() {
   ::setsid();
-  ::prctl(PR_SET_NAME, "nutshell-dead", 0, 0, 0);
+  ::prctl(PR_SET_NAME, name_of_process, 0, 0, 0);
   struct sigaction action {};
   action.sa_handler = note_signal;
   ::sigaction(SIGTERM, &action, nullptr);
@@ -227,6 +230,19 @@ Identity start_dead_man(const std::string& folder, const Adoption& adoption) {
   if (::read(ready.get(), &answer, 1) != 1)
     throw Failed("the dead-man: ended at once; nothing was changed, try again");
   return {pid, start_time(pid).value_or(0)};
+}
+
+bool end_dead_man(const std::string& folder, const Adoption& adoption) {
+  const std::string path = dead_man_lock(folder, adoption.before.bridge);
+  const int pid = std::atoi(read_file(path).value_or("").c_str());
+  const Fd handle(pid > 1 ? static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)) : -1);
+  if (handle && process_name(pid) == name_of_process)
+    ::syscall(SYS_pidfd_send_signal, handle.get(), SIGKILL, nullptr, 0);
+  for (int attempt = 0; attempt < 100; ++attempt) {
+    if (!is_held(path)) return true;
+    std::this_thread::sleep_for(20ms);
+  }
+  return false;
 }
 
 }  // namespace nutshell::host

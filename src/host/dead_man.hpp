@@ -18,4 +18,8 @@ inline constexpr int most_lost = 5;
 /// Throws SystemError, Conflict.
 Identity start_dead_man(const std::string& folder, const Adoption& adoption);
 
+/// Kills the one that holds the lock of that adoption, by the pid that he wrote there and only
+/// while he is what he says. True when nobody holds it any more (within two seconds).
+bool end_dead_man(const std::string& folder, const Adoption& adoption);
+
 }  // namespace nutshell::host

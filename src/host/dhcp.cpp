@@ -22,6 +22,7 @@
 #include "host/dhcp_start.hpp"
 #include "host/files.hpp"
 #include "host/holder.hpp"
+#include "host/runtime_file.hpp"
 #include "nutshell/error.hpp"
 
 namespace nutshell::host {
@@ -33,6 +34,7 @@ constexpr milliseconds start_wait{10'000}, reload_wait{3'000}, end_wait{5'000};
 constexpr const char* start_of_proof = "--pid-file=";
 
 std::string pid_file(const std::string& folder) { return folder + "/dnsmasq.pid"; }
+std::string config_file(const std::string& folder) { return folder + "/dnsmasq.conf"; }
 std::string log_file(const std::string& folder) { return folder + "/dnsmasq.log"; }
 std::string proof(const std::string& folder) { return start_of_proof + pid_file(folder); }
 
@@ -60,17 +62,17 @@ std::string last_words(std::string said) {
   return said.empty() ? "it said nothing" : (from ? "..." : "") + printable(said.substr(from));
 }
 
-/// Waits until the log has `words` after `offset`. False when the process has ended before.
-bool wait_for_log(const std::string& folder, const Fd& process, std::size_t offset,
-                  const std::string& words, milliseconds wait) {
+enum class Heard { words, end, nothing };
+
+/// Waits until the log has `words` after `offset`, the process has ended, or the time is over.
+Heard listen(const std::string& folder, const Fd& process, std::size_t offset,
+             const std::string& words, milliseconds wait) {
   const auto end = std::chrono::steady_clock::now() + wait;
   do {
-    if (log_from(folder, offset).find(words) != std::string::npos) return true;
-    if (wait_until_gone(process, milliseconds(2))) return false;
+    if (log_from(folder, offset).find(words) != std::string::npos) return Heard::words;
+    if (wait_until_gone(process, milliseconds(2))) return Heard::end;
   } while (std::chrono::steady_clock::now() < end);
-  throw Failed(
-      fmt::format("dnsmasq in {} runs, but does not do what it was told within {} s; see {}",
-                  folder, wait.count() / 1000, log_file(folder)));
+  return Heard::nothing;
 }
 
 void end(const std::string& folder, const Fd& process) {
@@ -80,6 +82,8 @@ void end(const std::string& folder, const Fd& process) {
   if (!wait_until_gone(process, end_wait))
     throw Failed(fmt::format("dnsmasq in {} does not end, not even by SIGKILL", folder));
 }
+
+std::string read_leases(const std::string& file) { return read_file(file, 64 * mebi).value_or(""); }
 
 void make_folder(const std::string& folder) {
   make_directories(folder.substr(0, folder.rfind('/')));
@@ -102,17 +106,18 @@ void refuse_held_port(const DhcpNetwork& network, const std::string& said) {
       dhcp ? "DHCP" : "DNS", dhcp ? "" : ", or make the network with --dns off"));
 }
 
-void start(const DhcpNetwork& network) {
+void start(const DhcpNetwork& network, const std::string& config) {
   const std::string& folder = network.folder;
-  write_file(folder + "/dnsmasq.conf", render_dhcp_config(network), 0644);
+  write_runtime_file(config_file(folder), config, 0644);
   const std::size_t offset = log_size(folder);
   const Identity identity = start_dnsmasq({folder, log_file(folder), proof(folder)});
-  write_file(pid_file(folder), fmt::format("{} {}\n", identity.pid, identity.start_time));
+  write_runtime_file(pid_file(folder), fmt::format("{} {}\n", identity.pid, identity.start_time));
   const std::optional<Fd> newborn = open_pidfd(identity);
   std::string ended = "died at its start";
-  try {
-    if (newborn && wait_for_log(folder, *newborn, offset, "started, version", start_wait)) return;
-  } catch (const Error&) {
+  const Heard heard =
+      newborn ? listen(folder, *newborn, offset, "started, version", start_wait) : Heard::end;
+  if (heard == Heard::words) return;
+  if (heard == Heard::nothing) {
     ended = fmt::format("did not start within {} s, and was killed", start_wait.count() / 1000);
     end(folder, *newborn);  // a start that failed leaves nothing
   }
@@ -131,6 +136,15 @@ bool stands_elsewhere(const std::string& folder, int pid) {
          wanted.st_dev != where.st_dev || wanted.st_ino != where.st_ino;
 }
 
+/// A line of the lease file: when it ends, MAC, address, and what does not matter here.
+struct LeaseLine {
+  explicit LeaseLine(const std::string& line) {
+    std::istringstream words(line);
+    words >> expiry >> mac >> ip;
+  }
+  std::string expiry, mac, ip;
+};
+
 /// The process by its command line, whatever became of its folder.
 std::optional<Identity> find_by_argument(const std::string& argument) {
   for (const int pid : pids()) {
@@ -144,24 +158,31 @@ std::optional<Identity> find_by_argument(const std::string& argument) {
 
 }  // namespace
 
-std::optional<std::string> without_stale_leases(const std::string& leases,
-                                                const std::vector<DhcpHost>& hosts) {
+bool has_stale_lease(const std::string& leases, const std::vector<DhcpHost>& hosts) {
   std::map<std::string, std::string> mac_of;
   for (const DhcpHost& host : hosts) mac_of[to_string(host.ip)] = to_string(host.mac);
-  std::string kept;
-  bool stale = false;
   std::istringstream lines(leases);
   for (std::string line; std::getline(lines, line);) {
-    std::istringstream words(line);
-    std::string expiry, mac, ip;
-    words >> expiry >> mac >> ip;
-    const auto wanted = mac_of.find(ip);
-    if (wanted != mac_of.end() && wanted->second != mac)
-      stale = true;
-    else
+    const LeaseLine lease(line);
+    const auto wanted = mac_of.find(lease.ip);
+    if (wanted != mac_of.end() && wanted->second != lease.mac) return true;
+  }
+  return false;
+}
+
+std::string leases_of_hosts(const std::string& leases, const std::vector<DhcpHost>& hosts) {
+  std::string kept;
+  std::istringstream lines(leases);
+  for (std::string line; std::getline(lines, line);) {
+    const LeaseLine lease(line);
+    const bool is_lease = parse_ipv4(lease.ip).has_value();
+    if (!is_lease || std::any_of(hosts.begin(), hosts.end(), [&](const DhcpHost& host) {
+          return !host.name.empty() && to_string(host.ip) == lease.ip &&
+                 to_string(host.mac) == lease.mac;
+        }))
       kept += line + "\n";
   }
-  return stale ? std::optional(kept) : std::nullopt;
+  return kept;
 }
 
 std::optional<Identity> find_dhcp(const std::string& folder) {
@@ -196,34 +217,35 @@ std::vector<std::string> served_folders(const std::string& run) {
 
 void start_dhcp(const DhcpNetwork& network, const std::vector<DhcpHost>& hosts) {
   const std::string& folder = network.folder;
-  const std::string hosts_file = folder + "/hosts", leases_file = folder + "/leases";
+  const std::string leases_file = folder + "/leases", config = render_dhcp_config(network, hosts);
   make_folder(folder);
   std::optional<Fd> process;
   if (const auto identity = find_dhcp(folder)) {
     process = open_checked_pidfd(*identity, proof(folder));
-    if (process && stands_elsewhere(folder, identity->pid)) {
+    if (process &&
+        (stands_elsewhere(folder, identity->pid) || read_file(config_file(folder)) != config ||
+         has_stale_lease(read_leases(leases_file), hosts))) {
       end(folder, *process);
       process.reset();
     }
   }
-  const auto leases = read_file(leases_file, 64 * mebi);
-  if (leases && without_stale_leases(*leases, hosts)) {
-    if (process) end(folder, *process);
-    process.reset();
-    // Read again: it may have written its last word at its end.
-    const std::string last = read_file(leases_file, 64 * mebi).value_or("");
-    write_file(leases_file, without_stale_leases(last, hosts).value_or(last));
+  if (!process) {
+    const std::string leases = read_leases(leases_file), kept = leases_of_hosts(leases, hosts);
+    if (kept != leases) write_runtime_file(leases_file, kept);
   }
-  write_file(hosts_file, render_dhcp_hosts(hosts), 0644);
-  write_file(folder + "/names", render_dhcp_names(hosts), 0644);
-  write_file(folder + "/options", render_dhcp_options(hosts), 0644);
-  if (!process) return start(network);
+  write_runtime_file(folder + "/hosts", render_dhcp_hosts(network, hosts), 0644);
+  write_runtime_file(folder + "/names", render_dhcp_names(hosts), 0644);
+  write_runtime_file(folder + "/options", render_dhcp_options(hosts), 0644);
+  if (!process) return start(network, config);
   // Told again even if nothing has changed: whoever wrote the file may have been killed before he
   // told it.
   const std::size_t offset = log_size(folder);
-  if (!send_signal(*process, SIGHUP) ||
-      !wait_for_log(folder, *process, offset, "read options", reload_wait))
-    start(network);
+  const Heard heard = send_signal(*process, SIGHUP)
+                          ? listen(folder, *process, offset, "read options", reload_wait)
+                          : Heard::end;
+  if (heard == Heard::words) return;
+  if (heard == Heard::nothing) end(folder, *process);  // stopped, or hanging: it answers nobody
+  start(network, config);
 }
 
 void stop_dhcp(const std::string& folder) {

@@ -29,19 +29,21 @@ struct DhcpNetwork {
   std::string ipv6{};    ///< advertised /64 prefix; empty: none
 };
 
-/// What the files of such a server say. Pure.
-std::string render_dhcp_config(const DhcpNetwork& network);
+/// What the files of such a server say. Pure. The configuration depends on the hosts only where
+/// there are IPv6 and DNS.
+std::string render_dhcp_config(const DhcpNetwork& network, std::vector<DhcpHost> hosts);
 /// Who may have an address, and to which cloud he belongs; by address.
-std::string render_dhcp_hosts(std::vector<DhcpHost> hosts);
+std::string render_dhcp_hosts(const DhcpNetwork& network, std::vector<DhcpHost> hosts);
 /// What is told to some hosts and not to others.
 std::string render_dhcp_options(const std::vector<DhcpHost>& hosts);
 /// Names and addresses, as in hosts(5).
 std::string render_dhcp_names(std::vector<DhcpHost> hosts);
 
 /// From here on dnsmasq answers on the bridge for exactly these hosts. Starts it, or tells the one
-/// that runs; an address that it has leased to another MAC is taken back (which restarts it: a few
-/// milliseconds). Call it under the network's lock. Throws Failed: dnsmasq is not installed (which
-/// package), or died at its start (with what it said); Conflict: a port of it is held (by whom).
+/// that runs; it is restarted (a few milliseconds) where an address that it has leased to another
+/// MAC is to be taken back, and where its configuration is another now. Call it under the network's
+/// lock. Throws Failed: dnsmasq is not installed (which package), or died at its start (with what
+/// it said); Conflict: a port of it is held (by whom).
 void start_dhcp(const DhcpNetwork& network, const std::vector<DhcpHost>& hosts);
 /// Ends it and removes its files and folder; gone already is done. Throws Failed when it does not
 /// end.
@@ -53,9 +55,10 @@ std::optional<Identity> find_dhcp(const std::string& folder);
 /// all processes.
 std::vector<std::string> served_folders(const std::string& run);
 
-/// The lines of a dnsmasq lease file without those that give an address to another MAC than `hosts`
-/// does; nullopt when there is none to be left out. Pure.
-std::optional<std::string> without_stale_leases(const std::string& leases,
-                                                const std::vector<DhcpHost>& hosts);
+/// True when a dnsmasq lease file gives an address to another MAC than `hosts` does. Pure.
+bool has_stale_lease(const std::string& leases, const std::vector<DhcpHost>& hosts);
+/// Its lines without the leases of who is not in `hosts` with that very address and a name: a lease
+/// would bring back the name that it was given under. Pure.
+std::string leases_of_hosts(const std::string& leases, const std::vector<DhcpHost>& hosts);
 
 }  // namespace nutshell::host

@@ -1,6 +1,8 @@
 // What dnsmasq is told, as text. The configuration is read once; `hosts`, `options` and `names` are
 // read again at SIGHUP, so what changes with the machines is in those. What is told to some hosts
-// only (the domain of their cloud, an MTU of their own) goes by tags.
+// only (the domain of their cloud, an MTU of their own) goes by tags. With IPv6 the domain of each
+// host is in the configuration, too: dnsmasq makes names of addresses that hosts gave themselves
+// (ra-names: of the lease's MAC, once the address answers a ping) in no other way.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -29,42 +31,57 @@ std::string render_dns(const DhcpNetwork& network) {
                      network.upstream ? "" : "no-resolv\nno-poll\n");
 }
 
-std::string render_ipv6(const DhcpNetwork& network) {
+/// Names for IPv6 come from leases, by the name and domain of each.
+bool names_by_lease(const DhcpNetwork& network) { return network.dns && !network.ipv6.empty(); }
+
+std::string render_ipv6(const DhcpNetwork& network, const std::vector<DhcpHost>& hosts) {
   if (network.ipv6.empty()) return "";
   const std::string prefix = network.ipv6.substr(0, network.ipv6.find('/'));
-  std::string text = fmt::format("enable-ra\ndhcp-range={},ra-only,64,{}\n", prefix, lease_time);
+  std::string text = fmt::format("enable-ra\ndhcp-range={},{},64,{}\n", prefix,
+                                 network.dns ? "ra-names" : "ra-only", lease_time);
   // A router with a lifetime of 0 is none: addresses come from it, and no way out (RFC 4861, 4.2).
   if (!network.gateway) text += fmt::format("ra-param={},0,0\n", network.bridge);
+  if (!names_by_lease(network)) return text;
+  text += "dhcp-fqdn\ndomain=nutshell\n";
+  for (const DhcpHost& host : hosts)
+    if (!host.name.empty())
+      text += fmt::format("domain={},{}\n", dns_domain(host.cloud), to_string(host.ip));
   return text;
 }
 
 }  // namespace
 
-std::string render_dhcp_config(const DhcpNetwork& network) {
+std::string render_dhcp_config(const DhcpNetwork& network, std::vector<DhcpHost> hosts) {
+  sort_by_address(hosts);
+  // bind-dynamic looks at the link that a question came by; bind-interfaces would answer whoever
+  // reaches the bridge's address, by any link. A host has the name that we gave it, whatever it
+  // calls itself.
   std::string text = fmt::format(
       "# Written by nutshell. Addresses for the hosts in `hosts` only.\n"
-      "interface={}\nexcept-interface=lo\nbind-interfaces\n"
+      "interface={}\nexcept-interface=lo\nbind-dynamic\n"
       "no-hosts\n"
       "log-facility=-\nquiet-dhcp\nquiet-ra\n"
       "dhcp-range={},static,{},{}\n"
-      "dhcp-authoritative\ndhcp-ignore-clid\nno-ping\n"
+      "dhcp-authoritative\ndhcp-ignore-clid\ndhcp-ignore-names\nno-ping\n"
       "dhcp-hostsfile=hosts\ndhcp-optsfile=options\ndhcp-leasefile=leases\n",
       network.bridge, to_string(network.address.first()), to_string(network.address.netmask()),
       lease_time);
   text += render_dns(network);
   if (!network.gateway) text += "dhcp-option=option:router\n";
   if (network.mtu) text += fmt::format("dhcp-option=option:mtu,{}\n", network.mtu);
-  return text + render_ipv6(network);
+  return text + render_ipv6(network, hosts);
 }
 
-std::string render_dhcp_hosts(std::vector<DhcpHost> hosts) {
+std::string render_dhcp_hosts(const DhcpNetwork& network, std::vector<DhcpHost> hosts) {
   sort_by_address(hosts);
   std::string text;
   for (const DhcpHost& host : hosts) {
     text += to_string(host.mac);
     if (!host.cloud.empty()) text += ",set:" + tag_of_cloud(host);
     if (host.mtu) text += ",set:" + tag_of_mtu(host);
-    text += fmt::format(",{}\n", to_string(host.ip));
+    text += "," + to_string(host.ip);
+    if (names_by_lease(network) && !host.name.empty()) text += "," + host.name;
+    text += "\n";
   }
   return text;
 }

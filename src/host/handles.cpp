@@ -18,6 +18,7 @@
 #include "nl/bridge.hpp"
 #include "nl/error.hpp"
 #include "nl/link.hpp"
+#include "nl/macvtap.hpp"
 #include "nl/socket.hpp"
 #include "nl/tap.hpp"
 #include "nutshell/error.hpp"
@@ -65,6 +66,12 @@ nl::Mac to_nl(Mac mac) {
   return bytes;
 }
 
+std::deque<Fd> as_queues(const std::vector<int>& descriptors) {
+  std::deque<Fd> queues;
+  for (const int fd : descriptors) queues.emplace_back(fd);
+  return queues;
+}
+
 /// The descriptors of a tap, one for each queue.
 std::deque<Fd> make_tap(const TapPlace& place) {
   try {
@@ -81,6 +88,8 @@ std::deque<Fd> make_tap(const TapPlace& place) {
       throw Conflict(fmt::format(
           "mtu={} is more than the bridge {} carries ({}); use that or less with `nutshell set`",
           place.mtu, place.bridge, bridge->mtu));
+    if (place.vlans.any() && !bridge->vlan_filtering)
+      throw Conflict(no_vlan_filtering(place.bridge));
     nl::Tap tap = nl::open_tap(
         place.name, {.multi_queue = place.queues > 1, .queues = static_cast<int>(place.queues)});
     const int index = nl::link_index(socket, place.name);
@@ -90,11 +99,25 @@ std::deque<Fd> make_tap(const TapPlace& place) {
     change.mac = to_nl(place.host_mac);
     change.alias = place.alias;
     change.master = nl::LinkRef(bridge->index);
-    change.up = true;
+    change.up = !place.vlans.any();  // no frame passes before the VLANs are as asked for
     nl::change_link(socket, index, change);
-    std::deque<Fd> queues;
-    for (const int fd : tap.release()) queues.emplace_back(fd);
-    return queues;
+    if (place.vlans.any()) {
+      put_vlans(place.name, place.vlans);
+      nl::set_up(socket, index);
+    }
+    return as_queues(tap.release());
+  } catch (const nl::Error& error) {
+    if (error.code() == EOPNOTSUPP && place.vlans.any())
+      throw Failed(fmt::format("bridge {}: this kernel has no VLAN filtering", place.bridge));
+    throw SystemError(error.code(), error.subject() + ": cannot " + error.operation());
+  }
+}
+
+/// The same of a macvtap link that is there.
+std::deque<Fd> open_macvtap(const TapPlace& place) {
+  try {
+    nl::Socket socket;
+    return as_queues(nl::open_macvtap(socket, place.name, static_cast<int>(place.queues)));
   } catch (const nl::Error& error) {
     throw SystemError(error.code(), error.subject() + ": cannot " + error.operation());
   }
@@ -105,7 +128,9 @@ using Taps = std::map<unsigned, std::deque<Fd>>;
 
 Fd next_queue(Taps& made, const Handle& handle, const std::vector<TapPlace>& taps) {
   const TapPlace& place = taps.at(handle.nic);
-  if (!made.contains(handle.nic)) made.emplace(handle.nic, make_tap(place));
+  if (!made.contains(handle.nic))
+    made.emplace(handle.nic,
+                 handle.what == Handle::What::tap ? make_tap(place) : open_macvtap(place));
   std::deque<Fd>& queues = made.at(handle.nic);
   if (queues.empty())
     throw Failed(
@@ -124,7 +149,8 @@ Fd open_one(const Handle& handle, const std::vector<TapPlace>& taps, Taps& made,
     case Handle::What::append: return open_file(handle.path, O_WRONLY | O_CREAT | O_APPEND);
     case Handle::What::memory_copy: return copy_to_memory(handle.path);
     case Handle::What::listen_unix: return listen_unix(handle.path);
-    case Handle::What::tap: return next_queue(made, handle, taps);
+    case Handle::What::tap:
+    case Handle::What::macvtap: return next_queue(made, handle, taps);
     case Handle::What::vhost_net: return open_file(handle.path, O_RDWR);
     case Handle::What::bridge_helper: return tap_by_helper(bridge_helper, handle.path);
   }

@@ -5,11 +5,13 @@
 #include <vector>
 
 #include "host/fd.hpp"
+#include "host/vlans.hpp"
 #include "nutshell/argv.hpp"
 
 namespace nutshell::host {
 
-/// How one tap is set up before QEMU gets it.
+/// How one tap is set up before QEMU gets it. Of a macvtap link, which is there already, the name
+/// and the queues count.
 struct TapPlace {
   std::string name, bridge;
   std::string alias;  ///< our mark
@@ -17,6 +19,7 @@ struct TapPlace {
   unsigned mtu = 0;   ///< what the guest is told; 0: the bridge's. The tap has it where the bridge
                       ///< is ours: another's would follow it down
   unsigned queues = 1;
+  VlanWish vlans{};
 };
 
 struct OpenHandle {

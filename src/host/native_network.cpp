@@ -57,9 +57,20 @@ std::vector<std::string> find_native(const std::string& bridge) {
 }
 
 std::vector<std::string> drop_native(const std::string& bridge) {
-  const std::vector<std::string> found = find_native(bridge);
-  for (const std::string& path : found) drop_file(path);
-  return found;
+  std::vector<std::string> left;
+  for (const std::string& path : native_paths(bridge)) {
+    try {
+      if (!file_exists(path)) continue;
+      if (!is_ours(path, bridge))
+        left.push_back(fmt::format(
+            "file {}: does not begin with nutshell's line, so it is for you to remove", path));
+      else
+        drop_file(path);
+    } catch (const std::exception& error) {
+      left.emplace_back(error.what());
+    }
+  }
+  return left;
 }
 
 }  // namespace nutshell::host

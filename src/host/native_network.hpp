@@ -12,9 +12,10 @@ namespace nutshell::host {
 void check_native(const std::vector<NativeFile>& files, const std::string& bridge);
 /// Writes them (0644), folders made where missing; a failure takes back what was written.
 void write_native(const std::vector<NativeFile>& files, const std::string& bridge);
-/// Removes every file of ours for that bridge, and returns their paths. Others' files stay.
+/// Removes every file of ours for that bridge. Returns, in sentences, what stays: what cannot be
+/// removed, and what has such a name and does not begin with our header (any more).
 std::vector<std::string> drop_native(const std::string& bridge);
-/// Those that are there now.
+/// Paths of those that are there now.
 std::vector<std::string> find_native(const std::string& bridge);
 
 }  // namespace nutshell::host

@@ -2,14 +2,22 @@
 // marking, by the MAC that was recorded before it was made.
 #include "host/network.hpp"
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
+#include <linux/if_packet.h>
+#include <net/ethernet.h>
+#include <net/if_arp.h>
+#include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <cstring>
 #include <map>
 #include <string>
 #include <vector>
 
+#include "host/fd.hpp"
 #include "nl/address.hpp"
 #include "nl/arp.hpp"
 #include "nl/bridge.hpp"
@@ -44,13 +52,6 @@ auto told(Act act) {
   }
 }
 
-/// The kernel keeps a bridge's MTU against its ports' only when it was changed afterwards: what the
-/// create message says, or what it has already, does not count (Linux: br_change_mtu).
-void hold_mtu(nl::Socket& socket, const BridgeWish& wish) {
-  nl::set_mtu(socket, wish.name, wish.mtu - 1);
-  nl::set_mtu(socket, wish.name, wish.mtu);
-}
-
 void add_once(nl::Socket& socket, const std::string& link, const nl::Address& address) {
   try {
     nl::add_address(socket, link, address);
@@ -74,6 +75,32 @@ void add_own_addresses(nl::Socket& socket, const BridgeWish& wish) {
   add_once(socket, wish.name, second);
 }
 
+/// "This address is that MAC's", to all who are on the link (RFC 5227, 3).
+void send_gratuitous_arp(int link, Ipv4 address, const nl::Mac& mac) {
+  struct {
+    arphdr head{htons(ARPHRD_ETHER), htons(ETH_P_IP), 6, 4, htons(ARPOP_REQUEST)};
+    nl::Mac sender{};
+    std::array<std::uint8_t, 4> sender_ip{};
+    nl::Mac target{};
+    std::array<std::uint8_t, 4> target_ip{};
+  } packet;
+  static_assert(sizeof packet == 28);
+  packet.sender = mac;
+  const std::uint32_t ordered = htonl(address.value);
+  std::memcpy(packet.sender_ip.data(), &ordered, sizeof ordered);
+  packet.target_ip = packet.sender_ip;
+  sockaddr_ll to{};
+  to.sll_family = AF_PACKET;
+  to.sll_protocol = htons(ETH_P_ARP);
+  to.sll_ifindex = link;
+  to.sll_halen = mac.size();
+  std::fill_n(to.sll_addr, mac.size(), std::uint8_t{0xff});
+  const Fd socket(::socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (socket)
+    (void)::sendto(socket.get(), &packet, sizeof packet, MSG_DONTWAIT,
+                   reinterpret_cast<const sockaddr*>(&to), sizeof to);
+}
+
 bool overlap(const nl::Prefix& a, const nl::Prefix& b) {
   const unsigned bits = std::min(a.length, b.length);
   for (unsigned i = 0; i < bits; ++i)
@@ -88,16 +115,19 @@ void ensure_bridge(const BridgeWish& wish) {
     nl::Socket socket;
     if (const auto link = nl::find_link(socket, wish.name)) {
       if (!is_ours(*link, wish)) {
+        const std::string why =
+            link->alias.empty()
+                ? "not nutshell's (it carries no mark)"
+                : fmt::format("not this network's (its alias is '{}')", printable(link->alias));
         throw Conflict(fmt::format(
-            "bridge {}: there is a {} of that name which is not nutshell's (it carries no mark); "
-            "rename it, or remove it",
-            wish.name, link->kind.empty() ? "link" : link->kind));
+            "bridge {}: there is a {} of that name which is {}; rename it, or remove it", wish.name,
+            link->kind.empty() ? "link" : link->kind, why));
       }
       if (link->alias.empty()) nl::set_alias(socket, *link, wish.mark);
-      if (link->mtu != wish.mtu) hold_mtu(socket, wish);
+      if (link->mtu != wish.mtu) nl::hold_mtu(socket, wish.name, wish.mtu);
     } else {
-      nl::make_bridge(socket, wish.name, {.mac = to_bytes(wish.mac), .alias = wish.mark});
-      hold_mtu(socket, wish);
+      nl::make_bridge(socket, wish.name,
+                      {.mac = to_bytes(wish.mac), .mtu = wish.mtu, .alias = wish.mark});
     }
     add_own_addresses(socket, wish);
     nl::set_up(socket, wish.name);
@@ -123,7 +153,7 @@ void drop_bridge(const BridgeWish& wish) {
   });
 }
 
-std::string ipv6_holder(const std::string& prefix, const std::string& mark) {
+std::string ipv6_holder(const std::string& prefix, const std::string& mark, unsigned widest) {
   return told([&]() -> std::string {
     const auto wanted = nl::Prefix::parse(prefix);
     if (!wanted) return "";
@@ -132,13 +162,32 @@ std::string ipv6_holder(const std::string& prefix, const std::string& mark) {
     for (nl::Link& link : nl::list_links(socket, {.counters = false}))
       links.emplace(link.index, std::move(link));
     for (const nl::Route& route : nl::list_routes(socket, {.family = nl::Family::v6})) {
-      if (route.destination.length < 8 || route.hops.empty()) continue;  // the default route's like
+      if (route.destination.length < widest || route.hops.empty()) continue;  // the default route's
       const auto link = links.find(route.hops.front().index);
       if (link == links.end() || link->second.alias == mark) continue;
       if (overlap(*wanted, route.destination))
         return fmt::format("route {} by {}", route.destination.text(), link->second.name);
     }
     return "";
+  });
+}
+
+void pass_on_address(const std::string& bridge, Ipv4 address, Mac mac) {
+  told([&] {
+    nl::Socket socket;
+    const auto link = nl::find_link(socket, bridge);
+    if (!link) return;
+    for (const nl::Neighbour& each :
+         nl::list_neighbours(socket, {.index = link->index, .family = nl::Family::v4})) {
+      if (each.ip != nl::Ip::v4(address.value) || each.mac == to_bytes(mac) || each.permanent())
+        continue;
+      try {
+        nl::remove_neighbour(socket, each.index, each.ip);
+      } catch (const nl::Error&) {
+        // It went by itself.
+      }
+    }
+    send_gratuitous_arp(link->index, address, to_bytes(mac));
   });
 }
 

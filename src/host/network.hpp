@@ -24,8 +24,13 @@ void ensure_bridge(const BridgeWish& wish);
 /// left.
 void drop_bridge(const BridgeWish& wish);
 /// Who has the prefix or a part of it on this host already, in words ("route fd00::/56 by eth0");
-/// empty: nobody. Links with that alias are ours, and do not count.
-std::string ipv6_holder(const std::string& prefix, const std::string& mark);
+/// empty: nobody. Links with that alias are ours, and do not count, nor do routes that are wider
+/// than `widest` bits.
+std::string ipv6_holder(const std::string& prefix, const std::string& mark, unsigned widest = 8);
+/// Makes the host, and whoever is on the bridge, send to this MAC what is for that address; without
+/// it they would go on for seconds with the MAC that had it before (RFC 826; a gratuitous ARP
+/// changes only what is remembered). Best effort: who cannot be told finds out himself.
+void pass_on_address(const std::string& bridge, Ipv4 address, Mac mac);
 /// Puts a public address on a link as a /32, there already or not, and announces it, so that
 /// neighbours learn at once who has it. Throws Failed when the kernel refuses.
 void hold_address(const std::string& link, Ipv4 address);

@@ -1,12 +1,15 @@
 // nft 1.0.6 shows a table's comment in its text alone, not in its JSON, and its handle beside the
-// name: so the head of the listing is read, and only that.
+// name: so the head of the listing is read. Of the rest it matters only whether it is what it was.
 #include "host/nft.hpp"
+
+#include <fmt/format.h>
 
 #include <cstdlib>
 #include <sstream>
 
 #include "host/tool.hpp"
 #include "nutshell/error.hpp"
+#include "nutshell/guard.hpp"
 
 namespace nutshell::host {
 namespace {
@@ -37,6 +40,24 @@ std::string unknown_line(const std::string& transaction, const std::string& comp
   return line;
 }
 
+/// FNV-1a, 64 bits, of all that stands whatever machines run: it only has to differ when that does.
+std::string digest_of(const std::string& listing) {
+  std::uint64_t value = 0xcbf29ce484222325;
+  std::istringstream lines(listing);
+  bool passing = false;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with('\t') && !line.starts_with("\t\t") && line != "\t}") {
+      std::istringstream words(line);
+      std::string kind, name;
+      words >> kind >> name;
+      passing = comes_and_goes(name);
+    }
+    if (passing) continue;
+    for (const char c : line) value = (value ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  }
+  return fmt::format("{:016x}", value);
+}
+
 }  // namespace
 
 NftTable parse_table(const std::string& listing) {
@@ -45,6 +66,7 @@ NftTable parse_table(const std::string& listing) {
   if (at == std::string::npos || at > listing.find('\n'))
     throw Failed("nft lists a table without its handle; this nutshell knows nft from 0.9.3 on");
   NftTable table;
+  table.digest = digest_of(listing);
   table.handle = std::strtoull(listing.c_str() + at + before_handle.size(), nullptr, 10);
   const std::size_t line = listing.find('\n');
   if (line != std::string::npos &&
@@ -56,7 +78,7 @@ NftTable parse_table(const std::string& listing) {
 }
 
 std::optional<NftTable> find_table(const std::string& name, const std::string& family) {
-  const Tool tool = nft({"-a", "-t", "list", "table", family, name});
+  const Tool tool = nft({"-a", "-s", "-t", "list", "table", family, name});
   const ToolResult result = run(tool);
   if (result.status == 0) return parse_table(result.output);
   if (result.stderr_tail.find("No such file or directory") != std::string::npos)
@@ -65,8 +87,8 @@ std::optional<NftTable> find_table(const std::string& name, const std::string& f
                       result.stderr_tail);
 }
 
-std::vector<std::string> list_tables() {
-  std::istringstream lines(output_of(nft({"list", "tables", "inet"})));
+std::vector<std::string> list_tables(const std::string& of_family) {
+  std::istringstream lines(output_of(nft({"list", "tables", of_family})));
   std::vector<std::string> names;
   std::string table, family, name;
   while (lines >> table >> family >> name) names.push_back(name);

@@ -43,6 +43,14 @@ class LinkTable {
     const LinkFact* link = find(index);
     return link != nullptr && is_mark(link->alias);
   }
+  /// A macvtap link of ours in passthru mode gives its own MAC to the device below it.
+  [[nodiscard]] bool lends_its_mac(const LinkFact& lower) const {
+    return std::any_of(by_index_.begin(), by_index_.end(), [&](const auto& each) {
+      const LinkFact& link = *each.second;
+      return link.lower == lower.index && link.kind == "macvtap" && link.mac == lower.mac &&
+             is_mark(link.alias);
+    });
+  }
   [[nodiscard]] std::string name(int index) const {
     const LinkFact* link = find(index);
     return link ? link->name : fmt::format("link {}", index);
@@ -61,7 +69,9 @@ void read_links(nl::Socket& socket, Facts& facts) {
                            .mac = link.mac ? to_mac(*link.mac) : Mac{},
                            .mtu = link.mtu,
                            .master = link.master,
-                           .up = link.up});
+                           .up = link.up,
+                           .lower = link.peer,
+                           .vlan_filtering = link.vlan_filtering});
   }
 }
 
@@ -98,7 +108,8 @@ void read_macs(nl::Socket& socket, const ObserveOptions& options,
   Holders holders;
   add_other_qemus(options, holders);
   for (const LinkFact& link : facts.links)
-    if (!is_mark(link.alias)) add_mac(holders, link.mac, fmt::format("link {}", link.name));
+    if (!is_mark(link.alias) && !table.lends_its_mac(link))
+      add_mac(holders, link.mac, fmt::format("link {}", link.name));
   for (const nl::FdbEntry& entry : nl::list_fdb(socket)) {
     if (entry.local || table.is_ours(entry.port)) continue;
     add_mac(holders, to_mac(entry.mac),

@@ -18,17 +18,6 @@
 namespace nutshell::host {
 namespace {
 
-std::string words(nl::PortState state) {
-  switch (state) {
-    case nl::PortState::disabled: return "disabled";
-    case nl::PortState::listening: return "listening";
-    case nl::PortState::learning: return "learning";
-    case nl::PortState::forwarding: return "forwarding";
-    case nl::PortState::blocking: return "blocking";
-  }
-  return "";
-}
-
 PathCounters to_counters(const nl::Counters& counters) {
   return {counters.bytes, counters.packets, counters.dropped, counters.errors};
 }
@@ -96,7 +85,7 @@ class Devices {
 
   std::string port_state(const nl::Link& port) const {
     for (const nl::BridgePort& each : nl::list_ports(socket_, port.master))
-      if (each.link.index == port.index) return words(each.state);
+      if (each.link.index == port.index) return nl::to_string(each.state);
     return "";
   }
 
@@ -118,6 +107,18 @@ std::vector<PathDevice> observe_path(const std::string& bridge, const std::strin
         path.push_back(devices.describe(PathRole::uplink, name));
     path.push_back(devices.describe(PathRole::bridge, bridge));
     if (!tap.empty()) path.push_back(devices.describe(PathRole::tap, tap));
+    return path;
+  } catch (const nl::Error& error) {
+    throw SystemError(error.code(), error.subject() + ": cannot " + error.operation());
+  }
+}
+
+std::vector<PathDevice> observe_macvtap_path(const std::string& uplink, const std::string& link) {
+  try {
+    nl::Socket socket;
+    const Devices devices(socket);
+    std::vector<PathDevice> path{devices.describe(PathRole::uplink, uplink)};
+    if (!link.empty()) path.push_back(devices.describe(PathRole::macvtap, link));
     return path;
   } catch (const nl::Error& error) {
     throw SystemError(error.code(), error.subject() + ": cannot " + error.operation());

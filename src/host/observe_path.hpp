@@ -13,6 +13,9 @@ namespace nutshell::host {
 std::vector<PathDevice> observe_path(const std::string& bridge, const std::string& tap,
                                      bool with_uplinks);
 
+/// The uplink of a macvtap link, then the link (where one is named).
+std::vector<PathDevice> observe_macvtap_path(const std::string& uplink, const std::string& link);
+
 /// The taps that a process holds (the `iff:` line of /proc/PID/fdinfo,
 /// Documentation/filesystems/proc.rst), in the order of its descriptors; where it may not be looked
 /// at, none.

@@ -93,6 +93,14 @@ std::vector<std::string> command_line(int pid) {
   return argv;
 }
 
+bool is_stopped(int pid) {
+  const std::string stat = read_proc(pid, "stat");
+  const std::size_t name_ends = stat.rfind(") ");
+  if (name_ends == std::string::npos || name_ends + 2 >= stat.size()) return false;
+  const char state = stat[name_ends + 2];
+  return state == 'T' || state == 't';
+}
+
 std::string process_name(int pid) {
   std::string name = read_proc(pid, "comm");
   while (!name.empty() && name.back() == '\n') name.pop_back();

@@ -24,6 +24,8 @@ struct Identity {
 std::optional<std::uint64_t> start_time(int pid);
 /// The argv of a process; empty when it is gone, a zombie, or a kernel thread.
 std::vector<std::string> command_line(int pid);
+/// True when it was stopped (SIGSTOP, a debugger): it runs no further until somebody lets it.
+bool is_stopped(int pid);
 /// /proc/PID/comm, at most 15 bytes; empty when it is gone.
 std::string process_name(int pid);
 /// Every pid that /proc shows.

@@ -88,15 +88,24 @@ void apply_settings(const std::vector<Setting>& settings) {
   for (const Setting& each : settings) put(each.path, each.after, each.before == each.after);
 }
 
+std::vector<Setting> still_as_we_set(std::vector<Setting> settings) {
+  settings.erase(std::remove_if(settings.begin(), settings.end(),
+                                [](const Setting& each) {
+                                  return !each.after.empty() && value_of(each.path) != each.after;
+                                }),
+                 settings.end());
+  for (Setting& each : settings) each.after.clear();
+  return settings;
+}
+
 void restore_settings(const std::vector<Setting>& settings) {
   for (auto each = settings.rbegin(); each != settings.rend(); ++each)
     put(each->path, each->before, true);
 }
 
-std::string network_namespace() {
+std::uint64_t network_namespace() {
   struct stat facts {};
-  if (::stat("/proc/self/ns/net", &facts) != 0) return "";
-  return std::to_string(facts.st_ino);
+  return ::stat("/proc/self/ns/net", &facts) == 0 ? facts.st_ino : 0;
 }
 
 }  // namespace nutshell::host

@@ -1,6 +1,7 @@
 // Forwarding between links, which the kernel has off until somebody turns it on: what has to be
 // changed for it, and the way back.
 #pragma once
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -24,9 +25,13 @@ std::vector<Setting> settings_to_forward_ipv4(const LinkNames& never);
 std::vector<Setting> settings_to_forward_ipv6(const LinkNames& never);
 /// Makes them so, in order. Throws SystemError.
 void apply_settings(const std::vector<Setting>& settings);
+/// Those that have the value that we gave them: what somebody else has changed meanwhile is his.
+/// They are to be noted before the first is put back, because putting back one changes others; so
+/// they come without their `after`, and asked for again they are all still ours.
+std::vector<Setting> still_as_we_set(std::vector<Setting> settings);
 /// Puts them back, in reverse order. Links that are gone are no error. Throws SystemError.
 void restore_settings(const std::vector<Setting>& settings);
-/// A number that is this network namespace's while it lives.
-std::string network_namespace();
+/// The inode of the network namespace that we are in: its own while it lives.
+std::uint64_t network_namespace();
 
 }  // namespace nutshell::host

@@ -7,7 +7,9 @@
 #include <map>
 #include <set>
 
+#include "host/learnt_route.hpp"
 #include "host/uplink_values.hpp"
+#include "nl/bridge.hpp"
 #include "nl/error.hpp"
 #include "nutshell/error.hpp"
 
@@ -92,6 +94,11 @@ void read_neighbours(nl::Socket& socket, const LinkName& name, UplinkView& view)
     if (each.permanent() || (known && ++learnt <= most_learnt))
       view.neighbours.push_back(to_value(each, name));
   }
+  for (const nl::Neighbour& each : nl::list_neighbours(socket, {.proxies = true})) {
+    const std::string link = name(each.index);
+    if (link == view.uplink || link == view.bridge)
+      view.neighbours.push_back({link, each.ip.text(), "", each.flags, each.protocol});
+  }
 }
 
 }  // namespace
@@ -113,6 +120,7 @@ UplinkView observe_uplink(const UplinkNames& names, const UplinkView* like) {
       const std::string mac = link.mac ? nl::to_text(*link.mac) : "";
       if (link.name == names.uplink) {
         view.uplink_there = true;
+        view.uplink_up = link.up;
         view.mac = mac;
         view.mtu = link.mtu;
         view.master = name(link.master);
@@ -121,6 +129,7 @@ UplinkView observe_uplink(const UplinkNames& names, const UplinkView* like) {
         view.bridge_up = link.up;
         view.bridge_mac = mac;
         view.bridge_mark = link.alias;
+        view.bridge_stp = nl::bridge_settings(socket, link).stp;
         view.bridge_ours =
             link.alias.empty() ? !names.mac.empty() && mac == names.mac : link.alias == names.mark;
       } else if (link.master != 0 && name(link.master) == names.bridge) {
@@ -130,6 +139,7 @@ UplinkView observe_uplink(const UplinkNames& names, const UplinkView* like) {
     read_addresses(socket, name, view);
     read_routes(socket, name, view);
     keep_routes(names, like, view.routes);
+    mark_learnt(view.routes);
     for (const nl::Rule& rule : nl::list_rules(socket)) view.rules.push_back(to_value(rule));
     keep(view.rules, like ? &like->rules : nullptr, [&](const LinkRule& rule) {
       return rule.names(names.uplink) || rule.names(names.bridge);

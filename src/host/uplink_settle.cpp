@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "host/fd.hpp"
+#include "host/learnt_route.hpp"
 #include "host/uplink.hpp"
 #include "host/uplink_values.hpp"
 #include "nl/bridge.hpp"
@@ -20,6 +21,7 @@ namespace nutshell::host {
 namespace {
 
 constexpr int most_passes = 8;
+constexpr std::uint8_t proxy_flag = 0x08;  // NTF_PROXY
 
 void send_address(nl::Socket& socket, const ChangeAddress& op) {
   nl::Address address = to_netlink(op.address);
@@ -35,11 +37,23 @@ void send_address(nl::Socket& socket, const ChangeAddress& op) {
 /// What an administrator set for the uplink (no IPv6, say) holds for the link that takes its place.
 /// A setting that this kernel does not have, or does not let us change, stays.
 void copy_settings(const std::string& from, const std::string& to) {
-  constexpr std::array settings{
-      "ipv6/conf/{}/disable_ipv6", "ipv6/conf/{}/addr_gen_mode", "ipv6/conf/{}/accept_ra",
-      "ipv6/conf/{}/autoconf",     "ipv6/conf/{}/use_tempaddr",  "ipv6/conf/{}/forwarding",
-      "ipv4/conf/{}/forwarding",   "ipv4/conf/{}/rp_filter",     "ipv4/conf/{}/arp_ignore",
-      "ipv4/conf/{}/arp_announce", "ipv4/conf/{}/arp_filter",    "ipv4/conf/{}/proxy_arp"};
+  constexpr std::array settings{"ipv6/conf/{}/disable_ipv6",
+                                "ipv6/conf/{}/addr_gen_mode",
+                                "ipv6/conf/{}/accept_ra",
+                                "ipv6/conf/{}/autoconf",
+                                "ipv6/conf/{}/use_tempaddr",
+                                "ipv6/conf/{}/forwarding",
+                                "ipv6/conf/{}/accept_ra_defrtr",
+                                "ipv6/conf/{}/accept_ra_pinfo",
+                                "ipv6/conf/{}/accept_ra_mtu",
+                                "ipv6/conf/{}/accept_ra_rtr_pref",
+                                "ipv6/conf/{}/accept_ra_rt_info_max_plen",
+                                "ipv4/conf/{}/forwarding",
+                                "ipv4/conf/{}/rp_filter",
+                                "ipv4/conf/{}/arp_ignore",
+                                "ipv4/conf/{}/arp_announce",
+                                "ipv4/conf/{}/arp_filter",
+                                "ipv4/conf/{}/proxy_arp"};
   for (const char* setting : settings) {
     const std::string name = "/proc/sys/net/" + std::string(setting);
     const Fd source(::open(fmt::format(fmt::runtime(name), from).c_str(), O_RDONLY | O_CLOEXEC));
@@ -56,13 +70,15 @@ void copy_settings(const std::string& from, const std::string& to) {
 struct Sender {
   nl::Socket& socket;
   void operator()(const MakeBridgeLink& op) const {
-    nl::make_bridge(socket, op.bridge,
-                    {.mac = nl::parse_mac(op.mac), .mtu = op.mtu, .stp = op.stp});
+    nl::make_bridge(socket, op.bridge, {.mac = nl::parse_mac(op.mac), .mtu = op.mtu});
     copy_settings(op.like, op.bridge);
   }
   void operator()(const MarkBridge& op) const { nl::set_alias(socket, op.bridge, op.mark); }
   void operator()(const SetBridgeMac& op) const {
     nl::set_mac(socket, op.bridge, nl::parse_mac(op.mac).value_or(nl::Mac{}));
+  }
+  void operator()(const SetBridgeStp& op) const {
+    nl::change_bridge(socket, op.bridge, {.stp = op.on});
   }
   void operator()(const SetUp& op) const { nl::change_link(socket, op.link, {.up = op.up}); }
   void operator()(const SetMaster& op) const {
@@ -71,6 +87,7 @@ struct Sender {
   }
   void operator()(const ChangeAddress& op) const { send_address(socket, op); }
   void operator()(const ChangeRoute& op) const {
+    if (op.verb != Verb::remove && op.route.learnt) return add_learnt_route(socket, op.route);
     const nl::Route route =
         to_netlink(op.route, [&](const std::string& name) { return nl::link_index(socket, name); });
     op.verb == Verb::remove ? nl::remove_route(socket, route) : nl::append_route(socket, route);
@@ -82,7 +99,8 @@ struct Sender {
   void operator()(const ChangeNeighbour& op) const {
     if (op.verb == Verb::remove)
       return nl::remove_neighbour(socket, op.neighbour.link,
-                                  nl::Ip::parse(op.neighbour.ip).value_or(nl::Ip{}));
+                                  nl::Ip::parse(op.neighbour.ip).value_or(nl::Ip{}),
+                                  op.neighbour.is_proxy() ? proxy_flag : std::uint8_t{0});
     nl::replace_neighbour(socket, op.neighbour.link, to_netlink(op.neighbour));
   }
   void operator()(const DropBridgeLink& op) const { nl::remove_bridge(socket, op.bridge); }
@@ -101,6 +119,19 @@ bool concerns(const NetworkOp& op, const UplinkNames& names) {
 
 std::vector<NetworkOp> plan_now(const UplinkNames& names, const UplinkView& want) {
   return plan_network(observe_uplink(names, &want), want);
+}
+
+/// What a plan leaves out because the uplink is not there. None where none is wanted.
+std::vector<std::string> missing(const UplinkNames& names, const UplinkView& want) {
+  if (!want.uplink_there || observe_uplink(names, &want).uplink_there) return {};
+  std::vector<std::string> left{fmt::format("the link {} is not there", want.uplink)};
+  for (const LinkAddress& each : want.addresses)
+    if (each.link == want.uplink && !each.is_link_local())
+      left.push_back("so it lacks the " + describe(each));
+  for (const LinkRoute& each : want.routes)
+    if (each.uses(want.uplink) && !each.is_kernels())
+      left.push_back("so there is no " + describe(each));
+  return left;
 }
 
 /// When there is nothing left to do, or only what was tried and is not ours.
@@ -146,7 +177,7 @@ std::vector<std::string> settle_network(const UplinkNames& names, const UplinkVi
     left.clear();
     try {
       const auto ops = plan_now(names, want);
-      if (settling.is_over(ops)) return {};
+      if (settling.is_over(ops)) return missing(names, want);
       for (const NetworkOp& op : ops) {
         try {
           perform(op);
@@ -163,7 +194,7 @@ std::vector<std::string> settle_network(const UplinkNames& names, const UplinkVi
   try {
     std::vector<NetworkOp> ops = plan_now(names, want);
     std::erase_if(ops, [&](const NetworkOp& op) { return !concerns(op, names); });
-    if (ops.empty()) return {};
+    if (ops.empty()) return missing(names, want);
     if (left.empty())
       for (const NetworkOp& op : ops) left.push_back(fmt::format("could not {}", describe(op)));
   } catch (const std::exception& error) {

@@ -10,6 +10,9 @@
 #include <cerrno>
 #include <cstring>
 #include <ctime>
+#include <fstream>
+#include <iterator>
+#include <optional>
 
 #include "nutshell/error.hpp"
 #include "store/core.hpp"
@@ -30,6 +33,15 @@ bool exists(const std::string& path) {
 off_t size_of(const std::string& path) {
   struct stat status {};
   return ::stat(path.c_str(), &status) == 0 ? status.st_size : 0;
+}
+
+/// What the file holds, if it is exactly so long.
+std::optional<std::string> bytes_of(const std::string& path, off_t length) {
+  if (size_of(path) != length) return std::nullopt;
+  std::ifstream file(path, std::ios::binary);
+  std::string bytes(std::istreambuf_iterator<char>(file), {});
+  if (!file || static_cast<off_t>(bytes.size()) != length) return std::nullopt;
+  return bytes;
 }
 
 /// Makes an empty file that only its owner reads; another process may be faster.
@@ -64,10 +76,32 @@ void refuse_beheaded(const std::string& path) {
   }
 }
 
+constexpr off_t log_header = 32;  // bytes: https://www.sqlite.org/fileformat2.html, section 4.1
+constexpr int most_copies = 5;    // each fails only because somebody wrote at that moment
+
+/// A writer that was killed between its log's header and the first frame leaves a log that is a
+/// header alone: there is nothing in it, but SQLite 3.40 looks for it for ten seconds and gives up,
+/// unless it may write. So the file alone is copied, which is all there is as long as the log is
+/// still the same afterwards.
+std::optional<Connection> copy_beside_empty_log(const std::string& path, const Wait& wait) {
+  const std::string log = path + "-wal";
+  for (int i = 0; i < most_copies; ++i) {
+    const auto before = bytes_of(log, log_header);
+    if (!before) return std::nullopt;
+    Connection made = Connection(path, Connection::Access::immutable, wait).copy();
+    if (bytes_of(log, log_header) == before) return made;
+  }
+  return std::nullopt;
+}
+
 Connection open_to_look(const Registry::Options& options, const Wait& wait, bool& in_memory) {
   in_memory = !exists(options.path);
   if (in_memory) return Connection::in_memory(options.path);
   refuse_beheaded(options.path);
+  if (auto made = copy_beside_empty_log(options.path, wait)) {
+    in_memory = true;
+    return std::move(*made);
+  }
   using Access = Connection::Access;
   Access access = Access::immutable;  // without a log, opening would make one
   if (exists(options.path + "-wal"))

@@ -80,8 +80,48 @@ check "with its reason" equal "$(reason)" "no confirm came within 5 s"
 survived "putting back"
 check "all is as before" as_before "$before"
 refuse 4 'too late.*no confirm came within 5 s' nutshell bridge confirm br9
-refuse 4 'too late.*was put back' nutshell bridge release br9
-check "ls tells it" matches "$(nutshell bridge ls 2>&1)" 'the adoption of em1 by br9 was put back: no confirm'
+check "ls tells it, and how it goes away" matches "$(nutshell bridge ls 2>&1)" 'the adoption of em1 by br9 was put back: no confirm came within 5 s; .nutshell bridge release br9. clears'
+check "as JSON" equal "$(json bridge ls | jq -c .put_back)" '[{"bridge":"br9","uplink":"em1","reason":"no confirm came within 5 s","left":[]}]'
+check "doctor, too" matches "$(n doctor)" 'was put back: no confirm'
+check "a dry run clears nothing" n --dry-run bridge release br9
+check "release says that nothing is left to do" matches "$(nutshell bridge release br9 2>&1)" 'em1 was put back before \(no confirm came within 5 s\)'
+check "and the note is gone" equal "$(nutshell bridge ls 2>&1)" "there is no bridge"
+check "all is as before" as_before "$before"
+
+say "-- what could not be put back is tried again"
+check "adopt" n bridge adopt br9 --uplink em1
+kill -9 "$(dead_man br9)"
+until_true 5 no_dead_man
+note=$root/state/adoptions/br9.json
+jq '.state = "restored" | .reason = "a test" | .left = ["cannot add the route default"]' "$note" >"$scratch/note" && cp "$scratch/note" "$note"
+check "ls says so" matches "$(nutshell bridge ls 2>&1)" 'a test, but not everything could be: cannot add the route default; .* tries again'
+check "doctor is not content" equal "$(json doctor | jq -r '.checks[] | select(.name == "bridge br9") | .state')" bad
+refuse 4 'not everything could be' nutshell bridge adopt br9 --uplink em2
+check "release" n bridge release br9
+check "all is as before" as_before "$before"
+check "the note is gone" test ! -e "$note"
+
+say "-- STP, when it is asked for, does not cut the host off"
+streams
+check "adopt" n bridge adopt br9 --uplink em1 --stp on --timeout 60
+survived "with STP"
+check "it is on" equal "$(json bridge ls | jq -c '.bridges[0] | [.stp, .ports[0].state]')" '[true,"forwarding"]'
+sleep 3
+check "and nobody was missed" equal "$(note_state br9)" waiting
+check "release" n bridge release br9
+check "all is as before" as_before "$before"
+
+say "-- no config file stands in the way back"
+printf 'cpus = [' >"$scratch/broken.toml"
+for config in broken none; do
+  check "adopt" n bridge adopt br9 --uplink em1
+  kill -9 "$(dead_man br9)"
+  until_true 5 no_dead_man
+  said=$(nutshell --config "$scratch/$config.toml" ls 2>&1)
+  check "$config: the command fails" matches "$said" 'this is not TOML|there is no config file'
+  check "$config: and puts everything back first" matches "$said" 'everything was put back'
+  check "$config: all is as before" as_before "$before"
+done
 
 say "-- the gateway falls silent"
 check "adopt" n bridge adopt br9 --uplink em1 --timeout 300
@@ -160,6 +200,21 @@ check "its dead-man ends it and puts all back" until_true 25 is_restored br9
 check "it was killed" equal "$?" 137
 check "all is as before" as_before "$before"
 
+say "-- the command is told to end in the middle, or its bridge is removed"
+# in_the_middle MOMENT COMMAND: the adoption, with that command done by a child of it at that moment; sets `code`.
+in_the_middle() { { NUTSHELL_VANISH=$2 NUTSHELL_KILL_AT=$1 LD_PRELOAD=$library ASAN_OPTIONS=verify_asan_link_order=0 n bridge adopt br9 --uplink em1 >/dev/null 2>"$scratch/err"; } 2>/dev/null; code=$?; }
+# shellcheck disable=SC2016  # the shell that the library starts knows its parent
+for at in 3 12 19; do
+  in_the_middle $at 'kill -TERM $PPID'
+  check "moment $at: told to end, it ends" equal "$code" 130
+  check "all is as before" as_before "$before"
+  in_the_middle $at 'ip link del br9'
+  check "moment $at: without a bridge, it fails" equal "$code" 1
+  check "in one sentence" equal "$(grep -c '^nutshell: br9: .*everything was put back$' "$scratch/err")" 1
+  check "all is as before" as_before "$before"
+  check "nothing is left of it" test ! -e "$root/state/adoptions/br9.json"
+done
+
 say "-- the note is removed by somebody"
 check "adopt" n bridge adopt br9 --uplink em1 --timeout 5
 rm -r "$root/state/adoptions"
@@ -183,12 +238,14 @@ check "all is as before" as_before "$before"
 say "-- a bridge of ours that was there"
 check "create" n bridge create br9 --address 10.77.0.1/24
 view >"$scratch/own"
-check "adopt" n bridge adopt br9 --uplink em1
+check "adopt" n bridge adopt br9 --uplink em1 --stp on
+check "STP is as asked" equal "$(json bridge ls | jq .bridges[0].stp)" true
 check "it has both" matches "$(ip -br addr show br9)" '10\.77\.0\.1/24.*10\.9\.0\.2/24|10\.9\.0\.2/24.*10\.77\.0\.1/24'
 refuse 4 'give them back first' nutshell bridge rm br9
 check "confirm" n bridge confirm br9
 check "release" n bridge release br9
 # Once a bridge has had a carrier, the kernel keeps its multicast route.
+check "STP is as it was" equal "$(json bridge ls | jq .bridges[0].stp)" false
 check "the bridge is as it was" diff "$scratch/own" <(view | grep -v '"br9","dst":"ff00::/8"')
 check "rm" n bridge rm br9
 check "all is as before" as_before "$before"
@@ -207,6 +264,12 @@ check "doctor sees both" equal "$(json doctor | jq -r '[.checks[] | select(.name
 check "doctor says what helps" matches "$(n doctor)" "nutshell bridge repair br9"
 check "repair says what it does" matches "$(nutshell bridge repair br9 2>&1)" "put on br9 again: m \($tap\), the uplink em1"
 check "both are ports again" equal "$(ip -br link show master br9 | wc -l)" 2
+ip link add his type bridge
+ip link set "$tap" master his
+refuse 4 "$tap is a port of his now, which is not nutshell's" nutshell bridge repair br9
+check "it stays where somebody put it" equal "$(ip -j link show "$tap" | jq -r '.[0].master')" his
+ip link del his
+check "repair, when it is free" n bridge repair br9
 check "nothing is to be repaired" matches "$(nutshell bridge repair br9 2>&1)" 'has every port'
 check "doctor is content" equal "$(json doctor | jq -r '[.checks[] | select(.name | startswith("bridge")) | select(.state == "bad")] | length')" 0
 check "release by force" n bridge release br9 --force

@@ -20,12 +20,13 @@ bad 2 "has no 'mend'" bridge mend br5
 for address in 10.0.0.1 10.0.0.0/24 10.0.0.255/24 10.0.0.1/33 10.0.0.1/ 224.0.0.1/4 127.0.0.5/8 0.0.0.0/0 x ff02::1/64 ::/64 2001:db8::1/129; do
   bad 3 'is no address of a host' bridge create br5 --address "$address"
 done
+bad 3 '10\.80\.0\.1/24 is named twice' bridge create br5 --address 10.80.0.1/24 --address 10.80.0.1/24
 bad 3 'neither on nor off' bridge create br5 --stp yes
 bad 3 '1 is no number from 2 to 30' bridge create br5 --stp on --forward-delay 1
 bad 3 'is no number from 1 to 10' bridge create br5 --hello 0
 bad 3 'is no number from 6 to 40' bridge create br5 --max-age 5
-bad 3 'is no number from 576 to 65535' bridge create br5 --mtu 12
-bad 3 'is no number from 576 to 65535' bridge create br5 --mtu 1500x
+bad 3 'is no number from 576 to 65521' bridge create br5 --mtu 12
+bad 3 'is no number from 576 to 65521' bridge create br5 --mtu 1500x
 bad 4 'there is a veth em1 already' bridge create em1
 bad 4 'there is a link lo already' bridge create lo
 bad 4 'overlaps what is there: em1 has 10\.9\.0\.2/24' bridge create br5 --address 10.9.0.77/25
@@ -133,19 +134,40 @@ before=$(traces)
 bad 4 'br5 is isolated' bridge adopt br5 --uplink em1
 check "rm" n bridge rm br5
 
+say "-- names that mean something to others"
+before=$(traces)
+for name in 'q*' 'a"b' '!em1' 'em[1-9]' '.x' 'em1"drop;#' 'x;y' '%n'; do
+  bad 3 'no name for a bridge of ours|can be no interface.s name' bridge create "$name"
+  bad 3 'no name for a bridge of ours|can be no interface.s name' bridge adopt "$name" --uplink em1
+done
+check "others' bridges of such names are used" ip link add 'q*' type bridge
+check "and listed" matches "$(n bridge ls)" '^q\* +no'
+ip link del 'q*'
+
+say "-- a note that cannot be read"
+mkdir -p "$root/state/adoptions"
+printf '{"version":1' >"$root/state/adoptions/br9.json"
+before=$(traces)
+for what in confirm release; do bad 1 'adoptions/br9\.json: .*put it right' bridge "$what" br9; done
+rm "$root/state/adoptions/br9.json"
+
 say "-- the uplink vanishes in the middle"
 before=$(traces)
 library=$build_dir/tests/faults/nutshell_kill_netlink.so
 for at in 9 15 21; do
   { NUTSHELL_VANISH="ip link del em1" NUTSHELL_KILL_AT=$at LD_PRELOAD=$library ASAN_OPTIONS=verify_asan_link_order=0 n bridge adopt br9 --uplink em1 2>"$scratch/err"; } 2>/dev/null
   code=$?
-  check "moment $at: it fails" matches "$code" '^[15]$'
+  check "moment $at: it fails, and leaves something to do" equal "$code" 5
   check "moment $at: and says so in one sentence" matches "$(cat "$scratch/err")" '^nutshell: br9: .*(em1|No such device|no such device)'
   check "moment $at: no bridge is left" bash -c "! ip link show br9 2>/dev/null"
   until_true 5 no_dead_man
   drop_uplink
   ip link del em2 2>/dev/null
+  refuse 5 'the link em1 is not there.*10\.9\.0\.2/24' nutshell bridge release br9
   make_uplink
+  ip addr del 10.9.0.2/24 dev em1
+  check "moment $at: release does the rest when it is back" n bridge release br9
+  check "moment $at: with its address and its way out" equal "$(ip -j route show default | jq -r '.[0] | "\(.dev) \(.gateway)"') $(ip -j addr show em1 | jq -r '.[0].addr_info[] | select(.family == "inet") | .local')" "em1 10.9.0.1 10.9.0.2"
 done
 
 say "-- an ordinary user"

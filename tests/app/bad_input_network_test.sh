@@ -24,6 +24,12 @@ bad 3 'ipv6: .fd00::/48. is no prefix of 64 bits' network create x --ipv6 fd00::
 bad 3 'ipv6: .fe80::/64. is no prefix of 64 bits' network create x --ipv6 fe80::/64
 bad 3 'mtu: .* 576' network create x --mtu 575
 bad 3 'mtu: .* 1280' network create x --mtu 1279 --ipv6 fd00:1::/64
+bad 3 'mtu: .* 65521' network create x --mtu 65522
+bad 3 'subnet: 169.254.9.0/24 has addresses that hosts give themselves' network create x --subnet 169.254.9.0/24
+bad 4 'network bridge: its addresses would be the pool ipv4:bridge, which there is already' network create bridge
+printf '[[pool]]\nname = "public"\nkind = "ipv4"\nrange = "10.44.0.10-10.44.0.99"\n' >"$scratch/pool.toml"
+refuse 4 'network x: the subnet 10\.44\.0\.0/26 overlaps the pool public .*pool\.toml' n --config "$scratch/pool.toml" network create x --subnet 10.44.0.0/26
+check "beside the pool is no hindrance" quiet n --dry-run --config "$scratch/pool.toml" network create x --subnet 10.44.0.128/25
 bad 3 'dns: .yes. is neither on nor off' network create x --dns yes
 bad 3 "'Lab' can be no network's name: capital" network create Lab
 bad 6 'there is no network x' network rm x
@@ -46,9 +52,31 @@ refuse 4 'overlaps 10\.40\.0\.0/24, which is the network x.s' n network create y
 refuse 4 '10\.40\.0\.0/24 belongs to the network x' n lease release subnet 10.40.0.0/24
 printf 'network = "10.40.0.0/16"\n' >"$scratch/overlap.toml"
 refuse 4 'network nutshell0: the subnet 10\.40\.0\.0/16 overlaps 10\.40\.0\.0/24, which is the network x.s' n --config "$scratch/overlap.toml" launch y "${machine[@]}"
-n network rm x
 ip link del stranger
 nowhere() { equal "$(traces)" "link lo"; }
+
+say "-- ranges that somebody has come to have since"
+check "a network" quiet n network create late --subnet 10.41.0.0/24 --ipv6 fd00:41::/64
+n network rm x
+leases() { n lease ls --json | jq -c '[.leases[] | select(.foreign == null) | .value]'; }
+held=$(leases)
+ip link add stranger type veth peer name far
+ip link set stranger up
+for range in "addr add 10.41.0.1/24|10\.41\.0\.0/24 is held by address 10\.41\.0\.1/24 of stranger now" \
+  "addr add 10.41.7.9/16|10\.41\.0\.0/24 is held by address 10\.41\.7\.9/16 of stranger now" \
+  "route add 10.41.0.128/25|10\.41\.0\.0/24 is held by route 10\.41\.0\.128/25 via stranger now" \
+  "-6 route add fd00:41::/80|fd00:41::/64 is held by route fd00:41::/80 by stranger now"; do
+  ip ${range%%|*} dev stranger
+  refuse 4 "network late: ${range#*|}" n launch x "${machine[@]}" --nic network=late
+  ip $(sed 's/ add / del /' <<<"${range%%|*}") dev stranger
+done
+check "no trace" equal "$(ip -br link | awk '{print $1}' | xargs) $(leases) $(rules | jq -c '.nftables | length')" "lo far@stranger stranger@far $held 1"
+ip route add 10.41.0.0/16 dev stranger
+ip route add 10.0.0.0/8 dev stranger
+check "a wider route is no hindrance" bare x --nic network=late
+n rm x --force
+ip link del stranger
+n network rm late
 check "no trace" nowhere
 
 say "-- nft that is missing, hangs, fails or floods"
@@ -130,6 +158,17 @@ check "and the forwarding that it needs" equal "$(forwards)" 1
 other rm second --force
 check "the last one puts it off" equal "$(forwards)" 0
 check "and takes its table" equal "$(rules)" "$clean"
+check "both may have been made with one range while neither was up" quiet n network create mine --subnet 10.42.0.0/24
+check "the other's" quiet other network create yours --subnet 10.42.0.0/24
+check "whoever is first has it" bare first --nic network=mine
+refuse 4 'network yours: 10\.42\.0\.0/24 is held by address 10\.42\.0\.1/24 of mine now' other launch second "${machine[@]}" --nic network=yours
+check "no trace of the second" equal "$(ip -o link show type bridge | awk -F'[:@ ]+' '{print $2}' | xargs) $(our_processes | wc -l)" "mine 2"
+n rm first --force
+check "then the other" quiet other launch second "${machine[@]}" --nic network=yours
+other rm second --force
+check "no trace of either" equal "$(ip -br link | awk '{print $1}' | xargs)" lo
+n network rm mine
+other network rm yours
 check "isolated networks turn nothing on" quiet n network create quiet --mode isolated
 check "a machine on one" bare x --nic network=quiet
 check "forwarding is off" equal "$(forwards)" 0
@@ -164,6 +203,11 @@ rm "$root"/state/registry.db*
 check "with the registry lost, another machine has the same network" quiet n launch y "${machine[@]}"
 n rm y --force
 check "the note stays for the machine that was lost" test -e "$root/state/networks/nutshell0.json"
+cp "$root/state/networks/lab.json" "$scratch/lab.json"
+echo '{"bridge": 7}' >"$root/state/networks/lab.json"
+refuse 5 "the note $root/state/networks/lab.json does not say what the network lab is" n recover
+check "the others are found all the same" matches "$(state_of x)" 'stopped|crashed'
+cp "$scratch/lab.json" "$root/state/networks/lab.json"
 check "recover" matches "$(n recover)" 'found again: network lab'
 check "finds the machine" matches "$(state_of x)" 'stopped|crashed'
 check "and the network with all that it was" equal "$(json network ls | jq -c '.networks[] | select(.name == "lab") | [.mode, .subnet, .mtu, .by_hand]')" '["routed","10.60.0.0/24",1400,true]'
@@ -172,7 +216,9 @@ check "it runs again" quiet n start x
 rm "$root"/state/registry.db*
 check "with the registry lost while it runs, another one is given nothing of it" quiet n launch y "${machine[@]}"
 check "the same network, another address" matches "$(json show y | jq -r '.nics[0] | "\(.bridge) \(.ip)"')" '^nutshell0 10\.75\.0\.[3-9]'
+check "DHCP and DNS know both" equal "$(wc -l <"$root/run/net-nutshell0/hosts") $(wc -l <"$root/run/net-nutshell0/names")" "2 2"
 n rm y --force
+check "and the lost one, when the other is gone" equal "$(wc -l <"$root/run/net-nutshell0/hosts") $(awk '{print $2}' "$root/run/net-nutshell0/names")" "1 x.default.nutshell"
 check "its network stays up for the machine that was lost" equal "$(ip -o link show type bridge | awk -F'[:@ ]+' '{print $2}') $(nft list tables | grep -cx 'table inet nutshell') $(our_processes | wc -l)" "nutshell0 1 2"
 check "recover" matches "$(n recover)" 'found again: x, running'
 n rm x --force

@@ -13,6 +13,9 @@ check "create" n bridge create br5 --address 10.75.200.1/24 --address 2001:db8:5
 mac=$(link_of br5 | jq -r .address)
 check "addresses" matches "$(ip -br addr show br5)" '10\.75\.200\.1/24.*2001:db8:5::1/64'
 check "MTU" equal "$(link_of br5 | jq .mtu)" 1400
+ip link add narrow mtu 1000 type veth peer name other && ip link set narrow master br5
+check "holds against a narrow port" equal "$(link_of br5 | jq .mtu)" 1400
+ip link del narrow
 check "the timers of the book" equal "$(link_of br5 | jq -c '.linkinfo.info_data | [.stp_state, .forward_delay, .hello_time, .max_age]')" '[0,900,200,1200]'
 check "its mark" matches "$(link_of br5 | jq -r .ifalias)" '^nutshell:bridge:br5:[0-9a-f]{4}$'
 check "up" test "$(link_of br5 | jq -r '.flags | index("UP") != null')" = true
@@ -97,6 +100,43 @@ check "takes them away" equal "$(ls /etc/systemd/network)" ""
 check "adopt again" n bridge adopt br9 --uplink em1 --persist --timeout 5
 check "put back" until_true 15 is_restored br9
 check "nothing was written" equal "$(ls /etc/systemd/network)" ""
+# A confirm and the power cut short in the middle of it.
+check "adopt again" n bridge adopt br9 --uplink em1 --persist
+kill -9 "$(dead_man br9)"
+until_true 5 no_dead_man
+printf '# Written by nutshell for its bridge br9, and removed with it.\n[NetDev]\n' >"$networkd.netdev"
+sed -i 's/"boot_id": "[^"]*"/"boot_id": "another"/' "$root/state/adoptions/br9.json"
+check "the next boot" matches "$(nutshell ls 2>&1)" 'ended when this host restarted'
+check "finds no half of it" equal "$(ls /etc/systemd/network)" ""
+ip link del br9
+drop_uplink
+make_uplink
+# What is written of a bridge that was there is its own affair.
+check "create" n bridge create br9 --address 10.75.200.1/24 --max-age 12 --persist
+cp -r /etc/systemd/network "$scratch/written"
+for persist in "" --persist; do
+  # shellcheck disable=SC2086  # one word or none
+  check "adopt $persist" n bridge adopt br9 --uplink em1 $persist
+  check "confirm" n bridge confirm br9
+  if [[ -n $persist ]]; then
+    check "with its own settings" equal "$(grep -c -x MaxAgeSec=12 $networkd.netdev)" 1
+    check "and the uplink" test -e "$networkd-uplink.network"
+  fi
+  check "release" n bridge release br9
+  check "what was written before is there again" diff -r /etc/systemd/network "$scratch/written"
+done
+check "rm" n bridge rm br9
+check "takes it away" equal "$(ls /etc/systemd/network)" ""
+# What the files leave out is said.
+ip rule add iif em1 table 100 pref 1000
+ip route add 198.51.100.0/24 nexthop via 10.9.0.1 dev em1 weight 3 nexthop via 10.9.0.77 dev em1
+ip neigh add 10.9.0.77 lladdr 02:00:00:00:00:77 dev em1 nud permanent
+said=$(nutshell bridge adopt br9 --uplink em1 --persist 2>&1) || fail "adopt: $said"
+check "what is left out is named" matches "$said" 'not part of it, write it by hand: the route 198\.51\.100\.0/24 via .*, the rule 1000 iif br9, the neighbour 10\.9\.0\.77'
+check "release" n bridge release br9
+ip rule del pref 1000
+ip route del 198.51.100.0/24
+ip neigh del 10.9.0.77 dev em1
 echo 'ADMIN_STATE=configured' >"/run/systemd/netif/links/$(cat /sys/class/net/em1/ifindex 2>/dev/null || ip -j link show em1 | jq '.[0].ifindex')"
 refuse 4 'em1: systemd-networkd manages it, and it may put the addresses back' nutshell bridge adopt br9 --uplink em1
 check "its configuration is printed instead" matches "$(n bridge adopt br9 --uplink em1 2>/dev/null)" 'Bridge=br9'

@@ -18,7 +18,7 @@ on_desk ip link set eth0 up
 on_desk ip route add default via 192.0.2.1
 on_desk ip -6 route add default via 2001:db8:2::1
 for listen in TCP4-LISTEN:7777 TCP6-LISTEN:7777,ipv6only=1; do
-  on_desk socat "$listen,fork,reuseaddr" SYSTEM:'echo "desk sees $SOCAT_PEERADDR"' & # says under which address it is reached
+  ip netns exec "$desk" socat "$listen,fork,reuseaddr" SYSTEM:'echo "desk sees $SOCAT_PEERADDR"' & # says under which address it is reached
   servers+=("$!")
 done
 trap 'kill "${servers[@]}" 2>/dev/null; ip netns del "$desk"; cleanup' EXIT
@@ -42,14 +42,6 @@ strangers() { nft -j list ruleset | jq -c '[.nftables[] | select((.table // .cha
 before=$(world)
 theirs=$(strangers)
 
-# guest NAME COMMAND: what COMMAND prints when it is typed into the guest's serial line.
-guest() {
-  local log mark=$((RANDOM + 100000))
-  log=$root/log/$(uuid_of "$1")/1.serial
-  type_to "$1" "echo begin-\$(($mark+1)); $2; echo end-\$(($mark+1))"
-  until_true 30 grep -qa "^end-$((mark + 1))" "$log"
-  tr -d '\r' <"$log" | sed -n "/^begin-$((mark + 1))/,/^end-$((mark + 1))/p" | sed '1d;$d'
-}
 boot() { local name=$1; shift; quick "$name" "$@" --wait 'serial=nutshell-guest: eth0 [0-9.]+/' --timeout 90 >/dev/null; }
 address_line() { tr -d '\r' <"$root/log/$(uuid_of "$1")/1.serial" | grep -a 'nutshell-guest: eth0 '; }
 reaches() { guest "$1" "ping -c 1 -W 2 $2 >/dev/null && echo reached || echo lost"; }
@@ -83,7 +75,7 @@ check "a name of one's own network" matches "$(guest na "nslookup na.shop.nutshe
 check "and back" matches "$(guest na "nslookup $na | tail -n +4")" 'name = na.shop.nutshell'
 check "alone, by the cloud's domain" matches "$(guest na 'ping -c 1 -W 2 na')" "PING na \($na\)"
 check "what nobody has is not asked elsewhere" matches "$(guest na 'nslookup no.shop.nutshell')" 'NXDOMAIN'
-check "an isolated network knows its own" matches "$(guest qa 'ping -c 1 -W 2 qb')" "PING qb \($qb\)"
+check "an isolated network knows its own" matches "$(guest qa 'ping -4 -c 1 -W 2 qb')" "PING qb \($qb\)"
 
 for bridged in 0 1; do
   say "-- who reaches whom, bridge-nf-call-iptables $bridged"

@@ -3,13 +3,6 @@
 . "$(dirname "$0")/lib.sh"
 
 boot() { local name=$1; shift; quick "$name" "$@" --wait 'serial=nutshell-guest: eth0 [0-9.]+/' --timeout 90 >/dev/null; }
-guest() {
-  local log mark=$((RANDOM + 100000))
-  log=$root/log/$(uuid_of "$1")/1.serial
-  type_to "$1" "echo begin-\$(($mark+1)); $2; echo end-\$(($mark+1))"
-  until_true 30 grep -qa "^end-$((mark + 1))" "$log"
-  tr -d '\r' <"$log" | sed -n "/^begin-$((mark + 1))/,/^end-$((mark + 1))/p" | sed '1d;$d'
-}
 quiet() { "$@" >/dev/null; }
 mtu_of() { ip -j link show "$1" | jq '.[0].mtu'; }
 tap_of() { json show "$1" | jq -r ".nics[$2].tap"; }
@@ -40,10 +33,10 @@ check "it is undone" equal "$(json show x | jq -r .state)" defined
 n network create small --mtu 1000
 refuse 3 'mtu=1001 is more than the network small carries \(1000\)' n create y --nic network=small,mtu=1001
 refuse 3 'mtu=1501 is more than the network nutshell0 carries \(1500\)' n create y --nic network=nutshell0,mtu=1501
-refuse 3 'mtu=.0. is not possible; write a number from 576 to 65535' n create y --nic mtu=0
+refuse 3 'mtu=.0. is not possible; write a number from 576 to 65521' n create y --nic mtu=0
 refuse 3 'queues=.17. is not possible; write a number from 1 to 16' n create y --nic queues=17
 refuse 3 'queues= is for model=virtio alone' n create y --nic queues=2,model=e1000
 refuse 3 'mtu= is for model=virtio alone' n create y --nic mtu=1400,model=rtl8139
-refuse 3 'queues= needs bridge= or network=' n create y --nic user,queues=2
+refuse 3 'queues= needs bridge=, network= or macvtap=' n create y --nic user,queues=2
 refuse 3 'queues=.two. is not' n create y --nic queues=two
 finish

@@ -75,9 +75,13 @@ n kill empty
 orphan=$(uuid_of orphan) empty=$(uuid_of empty)
 disk=$root/state/machines/$orphan/disk0.img
 lose
+n gc --volumes >"$scratch/gc"
+check "what recover finds again, gc keeps" equal "$(grep -c '^kept: the folder .*which the registry does not know: .nutshell recover. finds it again' "$scratch/gc") $(cd "$root/state/machines" && ls | wc -l)" '2 2'
+check "doctor says what is to be done, and not gc" equal "$(n doctor | grep -c '^registry *bad .*it is the machine \(orphan\|empty\),.*nutshell recover' ) $(n doctor | grep -c 'nutshell gc')" '2 0'
+rm "$root/state/machines/$orphan/spec.json" "$root/state/machines/$empty/spec.json" # as rm --keep-volumes leaves it
 mkdir -p "$root/run/0123abcd"
 n gc --dry-run >"$scratch/gc"
-check "a dry run takes nothing" test -e "$root/run/0123abcd" -a -e "$root/state/machines/$empty/spec.json"
+check "a dry run takes nothing" test -e "$root/run/0123abcd" -a -e "$root/state/machines/$empty"
 check "it says what, and why" matches "$(cat "$scratch/gc")" "would remove the folder .*$empty .*no machine of the registry has it, and its lock is free"
 check "it keeps the volume" matches "$(cat "$scratch/gc")" "kept: the folder .*$orphan .*holds volumes"
 check "gc" n gc

@@ -30,6 +30,7 @@ check "the running machine has kept both" equal "$(spec '[(.disks | length), (.n
 check "what may change while it runs" matches "$(nutshell set c --memory 256M 2>&1)" 'at its next start'
 n kill c
 
+refuse 2 'nic adds a NIC, and none takes none away; .nutshell set c --drop-nic 0. drops the first of its 2' n set c --nic none
 check "a disk is dropped, and its volume" n set c --drop-disk 0
 check "it is gone" test ! -e "$folder/disk0.img"
 check "the NIC with the leases is dropped" n set c --drop-nic 0

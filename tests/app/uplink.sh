@@ -60,8 +60,8 @@ view() {
   for what in addr 'route show table all' rule '-6 route show table all' '-6 rule'; do
     say "== $what"
     # shellcheck disable=SC2086  # words
-    ip -j -d $what 2>/dev/null | jq -S -c '.[] | del(.ifindex, .link_index, .expires, .flags, .linkinfo)
-      | if .addr_info then {ifname, mtu, master, address, ifalias, addr_info: (.addr_info | map(del(.valid_life_time, .preferred_life_time)))} else . end'
+    ip -j -d $what 2>/dev/null | jq -S -c '.[] | del(.ifindex, .link_index, .expires, .linkinfo)
+      | if .addr_info then {ifname, flags, promiscuity, allmulti, mtu, master, address, ifalias, addr_info: (.addr_info | map(del(.valid_life_time, .preferred_life_time)))} else . end'
   done
   say "== neigh"
   ip -j -d neigh | jq -S -c '.[] | select(.state | index("PERMANENT")) | [.dev, .dst, .lladdr, .router]' | sort

@@ -103,6 +103,9 @@ void apply(UplinkView& view, const NetworkOp& op) {
     view.bridge_mark = marking->mark;
   } else if (const auto* mac = std::get_if<SetBridgeMac>(&op)) {
     view.bridge_mac = mac->mac;
+  } else if (const auto* stp = std::get_if<SetBridgeStp>(&op)) {
+    REQUIRE(view.bridge_there);
+    view.bridge_stp = stp->on;
   } else if (const auto* up = std::get_if<SetUp>(&op)) {
     view.bridge_up = up->up;
   } else if (const auto* master = std::get_if<SetMaster>(&op)) {
@@ -278,6 +281,52 @@ TEST_CASE("a bridge that was there keeps its own address, and gets its MAC back"
   CHECK(same(view, before));
 }
 
+TEST_CASE("the spanning tree goes on when the uplink forwards, and off again with what was") {
+  UplinkView view = host(), want = adopted(host(), mark);
+  want.bridge_stp = true;
+  const auto ops = plan_network(view, want);
+  const auto at = [&](const NetworkOp& one) { return std::find(ops.begin(), ops.end(), one); };
+  REQUIRE(at(SetBridgeStp{"br0", true}) != ops.end());
+  CHECK(at(SetMaster{"em1", "br0"}) < at(SetBridgeStp{"br0", true}));
+  settle(view, want);
+  CHECK(view.bridge_stp);
+  UplinkView before = host();
+  before.bridge_there = before.bridge_ours = true;
+  before.bridge_mac = "02:00:00:00:00:09";
+  before.bridge_mark = mark;
+  settle(view, released(view, before));
+  CHECK_FALSE(view.bridge_stp);
+}
+
+TEST_CASE("a default route that the kernel learnt stays learnt, whatever the kernel made of it") {
+  UplinkView before = host();
+  LinkRoute learnt = route("default", "em1", "fe80::1");
+  learnt.family = 6;
+  learnt.protocol = 9;
+  learnt.priority = 1024;
+  learnt.expires = 300;
+  learnt.metrics = "0800060040000000";
+  learnt.learnt = true;
+  before.routes.push_back(learnt);
+  UplinkView view = before;
+  settle(view, adopted(before, mark));
+  const auto found = std::find_if(view.routes.begin(), view.routes.end(),
+                                  [](const LinkRoute& each) { return each.learnt; });
+  REQUIRE(found != view.routes.end());
+  LinkRoute& moved = *found;
+  CHECK(moved.uses("br0"));
+  moved.protocol = 3;  // as the ioctl leaves it
+  moved.metrics = "";
+  moved.expires = 200;
+  CHECK(plan_network(view, adopted(before, mark)).empty());
+  const UplinkView back = released(view, before);
+  CHECK(std::count_if(back.routes.begin(), back.routes.end(),
+                      [](const LinkRoute& each) { return each.learnt; }) == 1);
+  LinkRoute static_one = moved;
+  static_one.learnt = false;
+  CHECK_FALSE(static_one.is_alike(moved));
+}
+
 TEST_CASE("a bridge that is not ours is never removed") {
   UplinkView view = host();
   settle(view, adopted(view, mark));
@@ -295,6 +344,25 @@ TEST_CASE("of an uplink that is gone nothing is asked any more") {
   settle(view, host());
   CHECK_FALSE(view.bridge_there);
   CHECK_FALSE(has_link(view, "br0"));
+}
+
+TEST_CASE("an uplink that was renamed gets all that it had under its old name") {
+  const UplinkView before = host(), after = renamed(before, "lan0");
+  CHECK(after.uplink == "lan0");
+  for (const LinkAddress& each : after.addresses) CHECK(each.link != "em1");
+  for (const LinkRoute& each : after.routes) CHECK_FALSE(each.uses("em1"));
+  for (const LinkRule& each : after.rules) CHECK_FALSE(each.names("em1"));
+  CHECK(renamed(after, "em1") == before);
+}
+
+TEST_CASE("an uplink that was set down is set up before anything that needs it") {
+  const UplinkView want = host();
+  UplinkView have = want;
+  have.uplink_up = false;
+  have.routes.clear();
+  const auto ops = plan_network(have, want);
+  REQUIRE(ops.size() > 1);
+  CHECK(ops.front() == NetworkOp(SetUp{"em1", true}));
 }
 
 TEST_CASE("lifetimes run on") {
@@ -319,6 +387,8 @@ TEST_CASE("a note comes back from its text as it was") {
   adoption.deadline = 60001;
   adoption.reason = "none";
   adoption.persist = true;
+  adoption.left = {"cannot do it"};
+  adoption.native = {{"/etc/network/interfaces.d/nutshell-br0", "auto br0"}};
   adoption.asked = {"arp 10.0.0.1"};
   adoption.before = adopted(host(), mark);
   adoption.mark = mark;

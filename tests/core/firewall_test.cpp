@@ -46,6 +46,17 @@ TEST_CASE("golden tables") {
   compare("firewall_all", of({nat, second, routed, isolated}), 7);
 }
 
+TEST_CASE("isolated bridges of the host are closed, in any order") {
+  Firewall firewall = of({second});
+  const std::string open = firewall_comment(firewall);
+  firewall.closed = {"shut", "quiet"};
+  compare("firewall_closed", firewall);
+  CHECK(firewall_comment(firewall) != open);
+  const std::string comment = firewall_comment(firewall);
+  firewall.closed = {"quiet", "shut"};
+  CHECK(firewall_comment(firewall) == comment);
+}
+
 TEST_CASE("the order of the networks does not matter, their content does") {
   CHECK(render_firewall(of({nat, second}), {}) == render_firewall(of({second, nat}), {}));
   CHECK(firewall_comment(of({nat})) != firewall_comment(of({second})));

@@ -117,6 +117,69 @@ TEST_CASE("timers, and a bridge of its own") {
       has(nmcli_commands(one)[0], "bridge.forward-delay 9 bridge.hello-time 2 bridge.max-age 12"));
 }
 
+TEST_CASE("what these texts cannot say is named, and not written by halves") {
+  UplinkView view;
+  view.uplink = "em1";
+  view.bridge = "br0";
+  view.mtu = 1500;
+  view.bridge_stp = true;
+  LinkRoute several;
+  several.destination = "198.51.100.0/24";
+  several.hops = {{"br0", "10.0.0.1", 3, 0}, {"em2", "10.0.0.9", 1, 0}};
+  LinkRoute one_of_two;
+  one_of_two.family = 6;
+  one_of_two.destination = "2001:db8:7::/64";
+  one_of_two.hops = {{"br0", "2001:db8::1", 1, 0}};
+  LinkRoute other = one_of_two;
+  other.hops = {{"em2", "fe80::7", 1, 0}};
+  LinkRoute with_mtu;
+  with_mtu.destination = "192.0.2.0/24";
+  with_mtu.hops = {{"br0", "10.0.0.1", 1, 0}};
+  with_mtu.metrics = "0800020078050000";
+  LinkRoute plain = with_mtu;
+  plain.destination = "203.0.113.0/24";
+  plain.metrics = "";
+  LinkRoute learnt = one_of_two;
+  learnt.destination = "default";
+  learnt.protocol = 3;
+  learnt.learnt = true;
+  view.routes = {several, one_of_two, other, with_mtu, plain, learnt};
+  view.rules = {{4, 1000, "br0", "", Json()}, {4, 1001, "em2", "", Json()}};
+  LinkNeighbour passing{"br0", "10.0.0.1", "02:00:00:00:00:01"};
+  passing.permanent = false;
+  view.neighbours = {{"br0", "10.0.0.7", "02:00:00:00:00:07"}, passing};
+  const NativeBridge bridge = native_bridge(view);
+  CHECK(bridge.stp);
+  CHECK(bridge.omitted == std::vector<std::string>{
+                              "the route 198.51.100.0/24 via 10.0.0.1 dev br0 via 10.0.0.9 dev em2",
+                              "the route 2001:db8:7::/64 via 2001:db8::1 dev br0",
+                              "MTU and the like of the route 192.0.2.0/24 via 10.0.0.1 dev br0",
+                              "the rule 1000 iif br0",
+                              "the neighbour 10.0.0.7 (02:00:00:00:00:07)"});
+  for (const std::string& text : {networkd_files(bridge)[1].text, ifupdown_files(bridge)[0].text,
+                                  nmcli_commands(bridge)[0]}) {
+    CHECK(has(text, "192.0.2.0/24"));
+    CHECK(has(text, "203.0.113.0/24"));
+    CHECK_FALSE(has(text, "198.51.100.0/24"));
+    CHECK_FALSE(has(text, "2001:db8:7::/64"));
+    CHECK_FALSE(has(text, "::/0"));
+  }
+}
+
+TEST_CASE("an address with a peer, and one without a route of its own") {
+  NativeBridge one = bridge();
+  one.addresses.resize(2);
+  one.addresses[0].peer = "10.0.0.1";
+  one.addresses[0].prefix = 32;
+  one.addresses[1].flags = 0x200;
+  const std::string networkd = networkd_files(one)[1].text, ifupdown = ifupdown_files(one)[0].text;
+  CHECK(has(networkd, "[Address]\nAddress=10.0.0.2/32\nPeer=10.0.0.1/32\n"));
+  CHECK(has(networkd, "[Address]\nAddress=10.0.0.3/24\nAddPrefixRoute=no\n"));
+  CHECK(networkd.find("[Address]") < networkd.find("[Route]"));
+  CHECK(has(ifupdown, "address 10.0.0.2/32\n    pointopoint 10.0.0.1\n"));
+  CHECK(has(ifupdown, "up ip address add 10.0.0.3/24 noprefixroute dev $IFACE\n"));
+}
+
 TEST_CASE("every file that is written is looked for when the bridge goes") {
   const auto paths = native_paths("br0");
   for (const auto& files : {networkd_files(bridge()), ifupdown_files(bridge())})

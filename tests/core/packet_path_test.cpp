@@ -187,3 +187,21 @@ TEST_CASE("who does not answer is named where it was asked") {
   path.dead = DeadNeighbour{"nat0", "10.75.0.2", true};
   CHECK(find_break(path)->why.find("the machine's address") != std::string::npos);
 }
+
+TEST_CASE("a macvtap link needs no bridge, but its uplink") {
+  HostPath path;
+  path.devices = {device(PathRole::uplink, "em1"), device(PathRole::macvtap, "nt1")};
+  for (PathDevice& each : path.devices) each.master = each.port_state = "";
+  CHECK(broken_at(path).empty());
+  path.devices[0].up = path.devices[0].carrier = path.devices[1].carrier = false;
+  CHECK(broken_at(path) == "em1");
+  path.devices[0].up = true;
+  CHECK(broken_at(path) == "em1");
+  CHECK(find_break(path)->why.find("cable") != std::string::npos);
+  path.devices[0].carrier = path.devices[1].carrier = true;
+  path.devices[1].present = false;
+  CHECK(broken_at(path) == "nt1");
+  path.devices.pop_back();
+  path.has_tap = false;
+  CHECK(broken_at(path) == "macvtap");
+}

@@ -78,7 +78,8 @@ TEST_CASE(
     const MachineSpec spec = golden::machine(name);
     std::vector<Step> steps =
         steps_to_create(spec, golden::paths(golden::root), "/golden/OVMF_VARS.fd");
-    for (Step& step : steps_to_start(spec, golden::paths(golden::root), 1, {}))
+    for (Step& step :
+         steps_to_start(spec, golden::paths(golden::root), 1, {}, {{}, golden::places(spec).taps}))
       steps.push_back(std::move(step));
     for (std::size_t i = 0; i + 1 < steps.size(); ++i) {
       CAPTURE(describe(steps[i]));
@@ -101,4 +102,29 @@ TEST_CASE("rm keeps volumes when told, and the spec that says whose they were") 
   for (const Step& step : steps_to_remove(spec, paths, Volumes::drop))
     dropped += std::holds_alternative<DropVolume>(step);
   CHECK(dropped == 2);  // the three that were named by path are never ours to delete
+}
+
+TEST_CASE("a macvtap link is made before QEMU, and is gone before its name is") {
+  const MachineSpec spec = golden::machine("nic_wires");
+  const Paths paths = golden::paths(golden::root);
+  RunRecord run;
+  run.taps = golden::places(spec).taps;
+  const auto start = steps_to_start(spec, paths, 1, {}, parts_of(run));
+  const auto collect = steps_to_collect(spec, paths, "stopped", parts_of(run));
+  const auto place = [](const std::vector<Step>& steps, const std::string& word) {
+    return std::find_if(steps.begin(), steps.end(),
+                        [&](const Step& step) { return kind(step) == word; }) -
+           steps.begin();
+  };
+  CHECK(place(start, "make_macvtap") < place(start, "start_qemu"));
+  CHECK(place(collect, "drop_macvtap") < place(collect, "free_run"));
+  int made = 0;
+  for (const Step& step : start) {
+    if (!std::holds_alternative<MakeMacvtap>(step)) continue;
+    ++made;
+    CHECK(std::find(collect.begin(), collect.end(), *inverse(step)) != collect.end());
+  }
+  CHECK(made == 2);
+  for (const Step& step : steps_to_collect(spec, paths, "stopped", parts_of(std::nullopt)))
+    CHECK_FALSE(std::holds_alternative<DropMacvtap>(step));
 }

@@ -151,10 +151,10 @@ TEST_CASE("a disk that grows never shrinks again once its guest may know") {
 TEST_CASE("what a run activated is deactivated when it is collected, before it is forgotten") {
   const MachineSpec spec = golden::machine("lvm");
   const Paths paths = golden::paths(golden::root);
-  const auto start = steps_to_start(spec, paths, 1, {}, {{"vg01/a", "vg01/b"}, ""});
+  const auto start = steps_to_start(spec, paths, 1, {}, {{"vg01/a", "vg01/b"}, {}, {}});
   CHECK(start[2] == Step{ActivateVolume{"vg01", "a"}});
   CHECK(start[3] == Step{ActivateVolume{"vg01", "b"}});
-  const auto collect = steps_to_collect(spec, paths, "stopped", {{"vg01/a", "vg01/b"}, ""});
+  const auto collect = steps_to_collect(spec, paths, "stopped", {{"vg01/a", "vg01/b"}, {}, {}});
   CHECK(collect[1] == Step{DeactivateVolume{"vg01", "a"}});
   CHECK(collect[3] == Step{FreeRun{uuid, "stopped"}});
 }

@@ -54,6 +54,40 @@ TEST_CASE("the three kinds") {
   CHECK(bare.network.empty());
 }
 
+TEST_CASE("VLANs of a bridge's port") {
+  const NicSpec nic = good("bridge=br0,vlan=100,trunk=300+10-12+13+11");
+  CHECK(nic.vlan == 100);
+  CHECK(nic.has_vlans());
+  CHECK(nic.trunk == std::vector<VlanRange>{{10, 13}, {300, 300}});
+  CHECK(to_string(nic.trunk) == "10-13+300");
+  CHECK(good("bridge=br0,trunk=1-4094").trunk == std::vector<VlanRange>{{1, 4094}});
+  CHECK_FALSE(good("bridge=br0").has_vlans());
+  for (const char* vlan : {"0", "4095", "-1", "ten", "1e2", "99999999999"})
+    CHECK(only(refused(std::string("bridge=br0,vlan=") + vlan), "a number from 1 to 4094"));
+  for (const char* trunk : {"0", "4095", "1-", "-5", "20-10", "1+", "+1", "1++2", "1-2-3", "a"})
+    CHECK_MESSAGE(only(refused(std::string("bridge=br0,trunk=") + trunk), "trunk=10+20-25"), trunk);
+  CHECK(only(refused("bridge=br0,vlan=100,trunk=90-110"), "VLAN 100 is in vlan= and in trunk="));
+  for (const char* kind : {"network=lab", "user", "macvtap=em1", "model=virtio"}) {
+    CHECK(only(refused(std::string(kind) + ",vlan=100"), "need bridge="));
+    CHECK(only(refused(std::string(kind) + ",trunk=100"), "need bridge="));
+  }
+}
+
+TEST_CASE("macvtap links") {
+  const NicSpec nic = good("macvtap=em1");
+  CHECK(nic.kind == NicKind::macvtap);
+  CHECK(nic.uplink == "em1");
+  CHECK(nic.macvtap_mode == MacvtapMode::bridge);
+  CHECK(good("macvtap=em1,mode=private").macvtap_mode == MacvtapMode::closed);
+  CHECK(good("macvtap=em1,mode=vepa,queues=4,mtu=9000").queues == 4);
+  CHECK(good("macvtap=em1,mode=passthru,model=e1000").macvtap_mode == MacvtapMode::passthru);
+  CHECK(only(refused("macvtap=em1,mode=source"), "use bridge, private, vepa or passthru"));
+  CHECK(only(refused("bridge=br0,mode=vepa"), "mode= is for macvtap= alone"));
+  CHECK(only(refused("macvtap=em1,bridge=br0"), "a NIC is on one network"));
+  CHECK(only(refused("macvtap=an-interface-too-long"), "can be no interface's name"));
+  CHECK(only(refused("macvtap=em1,ip=10.0.0.7"), "ip= needs bridge= or network="));
+}
+
 TEST_CASE("MACs that cannot be") {
   CHECK(only(refused("bridge=br0,mac=01:00:5e:00:00:01"), "multicast"));
   CHECK(only(refused("bridge=br0,mac=ff:ff:ff:ff:ff:ff"), "multicast"));
@@ -110,9 +144,9 @@ TEST_CASE("an MTU and queues are for virtio on a tap") {
   CHECK(good("bridge=br0,mtu=9000,queues=16").mtu == 9000);
   CHECK(good("bridge=br0,mtu=9000,queues=16").queues == 16);
   CHECK(good("user,queues=1").queues == 1);
-  CHECK(only(refused("mtu=575"), "576 to 65535"));
-  CHECK(only(refused("mtu=65536"), "576 to 65535"));
-  CHECK(only(refused("mtu=99999999999"), "576 to 65535"));
+  CHECK(only(refused("mtu=575"), "576 to 65521"));
+  CHECK(only(refused("mtu=65522"), "576 to 65521"));
+  CHECK(only(refused("mtu=99999999999"), "576 to 65521"));
   CHECK(only(refused("queues=0"), "1 to 16"));
   CHECK(only(refused("queues=17"), "1 to 16"));
   CHECK(only(refused("queues=-1"), "1 to 16"));

@@ -46,6 +46,9 @@ std::vector<Step> all_steps() {
       EnsureNetwork{uuid, "nutshell0", "nutshell0", *parse_ipv4_net("10.75.0.1/24"),
                     *parse_mac("52:54:00:00:00:01"), NetworkMode::routed},
       LeaveNetwork{uuid, "nutshell0"},
+      MakeMacvtap{"nt1-1", "em1", MacvtapMode::vepa, *parse_mac("52:54:00:00:00:02"),
+                  "nutshell:default/ciab:0", 9000},
+      DropMacvtap{"nt1-1", "nutshell:default/ciab:0", *parse_mac("52:54:00:00:00:02")},
       GuardMachine{uuid, "[]"},
       UnguardMachine{uuid, "[]"},
       StartQemu{uuid, 3},
@@ -90,6 +93,8 @@ TEST_CASE("what undoes what") {
   CHECK(inverse(CopyFile{"/from", "/to"}) == Step(DropFile{"/to"}));
   CHECK(inverse(WriteFile{"/f", "x"}) == Step(DropFile{"/f"}));
   CHECK(inverse(EnsureNetwork{uuid, "n", "b", {}, {}}) == Step(LeaveNetwork{uuid, "n"}));
+  CHECK(inverse(MakeMacvtap{"l", "em1", MacvtapMode::bridge, {7}, "m", 0}) ==
+        Step(DropMacvtap{"l", "m", {7}}));
   CHECK(inverse(StartQemu{uuid, 1}) == Step(StopQemu{uuid}));
   CHECK_FALSE(inverse(Continue{uuid}));
 }

@@ -2,6 +2,8 @@
 # Commands killed with SIGKILL at every row of the journal and at random instants; then exactly one further command, `ls`.
 # What is there then (links, processes, files, leases, states) is as before the command, or as it asked for: nothing between.
 # NUTSHELL_KILLS is the number of random instants, NUTSHELL_SEED repeats a run, NUTSHELL_VERBS picks commands.
+# With NUTSHELL_KILL_NETWORK the machine is on a network of that name, with NAT and IPv6, and NUTSHELL_KILL_LIBRARY says at which
+# moments its commands are killed.
 . "$(dirname "$0")/../app/lib.sh"
 
 library=${NUTSHELL_KILL_LIBRARY:-$build_dir/tests/faults/nutshell_kill_at.so}
@@ -18,6 +20,13 @@ n group create web
 everything=(m --group web --publish 18080:80 --memory 64M --nested off --accel tcg --nic network=nutshell0,rate=100M --nic user --disk 16M --disk 16M,format=qcow2
   --vnc-password-file "$scratch/password")
 
+ip link add uplink type veth peer name far
+ip link set uplink up
+if [[ -n ${NUTSHELL_KILL_NETWORK:-} ]]; then
+  n network create "$NUTSHELL_KILL_NETWORK" --ipv6 fd00:75::/64 >/dev/null
+  everything=(m --memory 64M --nested off --accel tcg --nic "network=$NUTSHELL_KILL_NETWORK")
+fi
+
 # All that may be left, with the numbers that differ from run to run taken out.
 snapshot() {
   {
@@ -31,9 +40,10 @@ snapshot() {
     n gc --dry-run --json | jq -c '.removed, .kept'
     nft -a list tables | sed 's/ # handle.*//'
     nft list ruleset 2>/dev/null | grep -v '^	comment' | sed -E 's/packets [0-9]+ bytes [0-9]+//; s/nt[0-9a-f]{4}-[0-9a-f]+/TAP/g; s/(52:54:00|::|fe80|0x50)[0-9a-f:]+/MAC/g'
-    sysctl net.ipv4.ip_forward
+    sysctl net.ipv4.ip_forward net.ipv6.conf.all.forwarding net.ipv4.conf.uplink.forwarding net.ipv6.conf.uplink.accept_ra
+    ip -o addr show type bridge | awk '{print "address", $2, $4}'
     if [[ $(state_of m) == running ]]; then say "qmp $(n qmp m query-status | jq -r .status)"; fi
-  } 2>&1 | sed -E 's/[0-9a-f]{8}-[0-9a-f-]{27}/UUID/g; s,( run/)[0-9a-f]{8},\1ID,; s/nt[0-9a-f]{4}-[0-9a-f]+/TAP/'
+  } 2>&1 | sed -E 's/[0-9a-f]{8}-[0-9a-f-]{27}/UUID/g; s,( run/)[0-9a-f]{8},\1ID,; s/nt[0-9a-f]{4}-[0-9a-f]+/TAP/; s,fe80::[0-9a-f:]+,LINKLOCAL,'
 }
 # What does not tell whether a command was done: how many logs there are, whether the network was ever used.
 shape() { grep -Ev 'file . (log/UUID/|state/networks)'; }
@@ -125,6 +135,8 @@ for ((i = 0; i < kills; i++)); do
 done
 for verb in "${!tally[@]}"; do say "random: $verb ${tally[$verb]}"; done
 
+if [[ -n ${NUTSHELL_KILL_NETWORK:-} ]]; then finish; fi
+
 # A `stop` that dies after it has pressed the button, while the guest takes its time: whoever looks when it is off collects.
 be_absent
 clean=$(snapshot)
@@ -138,7 +150,7 @@ check "the machine runs on" equal "$(state_of g)" running
 type_to g 'poweroff -f'
 ended() { [[ $(json ls | jq -r '.machines[] | select(.name == "g") | .state') == stopped ]]; }
 check "then the guest powers off" until_true 60 ended
-check "its run is collected" equal "$(ip -o link | wc -l) $(find "$root/run" -mindepth 1 | wc -l) $(n lease ls --json | jq '[.leases[] | select(.pool == "tap" or .pool == "vnc")] | length')" "1 0 0"
+check "its run is collected" equal "$(ip -o link | wc -l) $(find "$root/run" -mindepth 1 | wc -l) $(n lease ls --json | jq '[.leases[] | select(.pool == "tap" or .pool == "vnc")] | length')" "3 0 0"
 n rm g
 check "nothing is left" equal "$(snapshot)" "$clean"
 

@@ -102,16 +102,19 @@ inline Places places(const MachineSpec& spec, const std::string& base = root) {
 
 /// One option with its value on a line.
 inline std::string lines(const Line& line) {
-  std::string text = line.program + "\n";
+  std::string text;
+  for (const std::string& command : line.before) text += command + "\n";
+  text += line.program + "\n";
   for (const Arg& arg : line.args)
     text += arg.option + (arg.value.empty() ? "" : " " + arg.value) + "\n";
+  if (!line.redirections.empty()) text += line.redirections + "\n";
   return text;
 }
 
 inline std::string handles(const Line& line) {
-  static constexpr const char* words[] = {"lock",   "read",        "read_write",
-                                          "append", "memory_copy", "listen_unix",
-                                          "tap",    "vhost_net",   "bridge_helper"};
+  static constexpr const char* words[] = {"lock",        "read",         "read_write", "append",
+                                          "memory_copy", "listen_unix",  "tap",        "macvtap",
+                                          "vhost_net",   "bridge_helper"};
   std::string text;
   for (const Handle& handle : line.handles)
     text += "# fd " + std::to_string(handle.fd) + " " + words[static_cast<int>(handle.what)] + " " +
@@ -131,7 +134,7 @@ inline std::string plan(const MachineSpec& spec) {
   VolumeWords volumes;
   for (const DiskSpec& disk : spec.disks)
     if (disk.on_lvm()) volumes.push_back(disk.vg + "/" + disk.lv());
-  for (Step& step : steps_to_start(spec, where, 1, networks, {volumes, ""}))
+  for (Step& step : steps_to_start(spec, where, 1, networks, {volumes, places(spec).taps, ""}))
     steps.push_back(std::move(step));
   for (const Step& step : steps) text += kind(step) + ": " + describe(step) + "\n";
   return text;

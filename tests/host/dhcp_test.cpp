@@ -242,8 +242,10 @@ TEST_CASE("names, back and forth, and what is not ours to tell") {
 TEST_CASE("what is told to all, and to some") {
   const DhcpHost narrow{*parse_mac(first), *parse_ipv4("10.75.0.9"), "web", "shop", 1300};
   const DhcpHost usual{*parse_mac(second), *parse_ipv4("10.75.0.2"), "db", "default"};
-  CHECK(render_dhcp_hosts({narrow, usual}) == second + ",set:cloud-default,10.75.0.2\n" + first +
-                                                  ",set:cloud-shop,set:mtu-1300,10.75.0.9\n");
+  DhcpNetwork network{"/f", "br", *parse_ipv4_net("10.75.0.1/24")};
+  CHECK(render_dhcp_hosts(network, {narrow, usual}) ==
+        second + ",set:cloud-default,10.75.0.2\n" + first +
+            ",set:cloud-shop,set:mtu-1300,10.75.0.9\n");
   CHECK(render_dhcp_names({narrow, usual}) ==
         "10.75.0.2 db.default.nutshell\n10.75.0.9 web.shop.nutshell\n");
   CHECK(render_dhcp_options({narrow, usual}) ==
@@ -253,16 +255,60 @@ TEST_CASE("what is told to all, and to some") {
         "tag:cloud-shop,option:domain-search,shop.nutshell\n"
         "tag:mtu-1300,option:mtu,1300\n");
   CHECK(render_dhcp_options({}) == "");
-  DhcpNetwork network{"/f", "br", *parse_ipv4_net("10.75.0.1/24")};
-  CHECK(says(render_dhcp_config(network), "\nport=0\n"));
+  CHECK(says(render_dhcp_config(network, {}), "\nport=0\n"));
   network.dns = true;
-  CHECK_FALSE(says(render_dhcp_config(network), "no-resolv"));
+  CHECK_FALSE(says(render_dhcp_config(network, {}), "no-resolv"));
+  CHECK(render_dhcp_config(network, {narrow, usual}) == render_dhcp_config(network, {}));
   network.upstream = network.gateway = false;
   network.ipv6 = "fd00:75::/64";
-  CHECK(says(render_dhcp_config(network), "\nno-resolv\n"));
-  CHECK(says(render_dhcp_config(network), "\ndhcp-option=option:router\n"));
-  CHECK(
-      says(render_dhcp_config(network), "\ndhcp-range=fd00:75::,ra-only,64,1h\nra-param=br,0,0\n"));
+  CHECK(says(render_dhcp_config(network, {}), "\nno-resolv\n"));
+  CHECK(says(render_dhcp_config(network, {}), "\ndhcp-option=option:router\n"));
+  // With IPv6 and DNS, names come from leases, each with a domain of its own.
+  CHECK(says(render_dhcp_config(network, {narrow, usual}),
+             "\ndhcp-range=fd00:75::,ra-names,64,1h\nra-param=br,0,0\ndhcp-fqdn\n"
+             "domain=nutshell\ndomain=default.nutshell,10.75.0.2\n"
+             "domain=shop.nutshell,10.75.0.9\n"));
+  CHECK(render_dhcp_hosts(network, {narrow}) ==
+        first + ",set:cloud-shop,set:mtu-1300,10.75.0.9,web\n");
+  network.dns = false;
+  CHECK(says(render_dhcp_config(network, {narrow}),
+             "\ndhcp-range=fd00:75::,ra-only,64,1h\nra-param=br,0,0\n"));
+  CHECK(render_dhcp_hosts(network, {narrow}) == first + ",set:cloud-shop,set:mtu-1300,10.75.0.9\n");
+}
+
+TEST_CASE("a host has the name that we gave it, and no other by its own word") {
+  netns::in_new_netns([] {
+    const Network network;
+    DhcpNetwork named = network.network();
+    named.dns = true;
+    named.upstream = false;
+    const auto ask = [](const std::string& what) {
+      return run({.argv = {"busybox", "nslookup", what, "10.75.0.1"},
+                  .input = {},
+                  .environment = {}})
+          .output;
+    };
+    start_dhcp(named, {{*parse_mac(first), *parse_ipv4("10.75.0.2"), "web", "shop"}});
+    const Client one("v1", first);
+    REQUIRE(one.ask({"-x", "hostname:wpad"}) == "10.75.0.2/24 via 10.75.0.1");
+    CHECK(says(ask("wpad"), "NXDOMAIN"));
+    CHECK(says(ask("web.shop.nutshell"), "Address: 10.75.0.2"));
+  });
+}
+
+TEST_CASE("another configuration restarts it, the same one does not") {
+  netns::in_new_netns([] {
+    const Network network;
+    network.serve({guest(first, "10.75.0.2")});
+    const int pid = network.pid();
+    network.serve({guest(first, "10.75.0.2"), guest(second, "10.75.0.3")});
+    CHECK(network.pid() == pid);
+    DhcpNetwork wider = network.network();
+    wider.mtu = 1400;
+    start_dhcp(wider, {guest(first, "10.75.0.2")});
+    CHECK(network.pid() != pid);
+    CHECK(network.pid() > 0);
+  });
 }
 
 TEST_CASE("one whose folder was removed by hand is found, ended and replaced") {
@@ -287,11 +333,11 @@ TEST_CASE("one whose folder was removed by hand is found, ended and replaced") {
 TEST_CASE("dying at its start, it is quoted") {
   netns::in_new_netns([] {
     const Network network;
-    DhcpNetwork nowhere = network.network();
-    nowhere.bridge = "not-there";
-    const std::string sentence = scratch::sentence_of([&] { start_dhcp(nowhere, {}); });
+    DhcpNetwork strange = network.network();
+    strange.bridge = "nutshell0\nno-such-word";
+    const std::string sentence = scratch::sentence_of([&] { start_dhcp(strange, {}); });
     CHECK(says(sentence, "died at its start"));
-    CHECK(says(sentence, "not-there"));
+    CHECK(says(sentence, "bad option at line 3"));
     CHECK_FALSE(find_dhcp(network.folder()));
     // Somebody else has the port.
     process::Child other([&] {
@@ -325,15 +371,25 @@ TEST_CASE("without dnsmasq the package is named") {
   });
 }
 
-TEST_CASE("leases that name another MAC are left out, others are kept as they are") {
+TEST_CASE("leases that name another MAC are seen, and none is taken over but of who is there") {
   const std::string text =
       "1700000000 52:54:00:00:00:01 10.75.0.2 web1 01:52:54:00:00:00:01\n"
       "1700000000 52:54:00:00:00:02 10.75.0.3 * *\n"
       "duid 00:01\n";
-  CHECK_FALSE(without_stale_leases(text, {guest(first, "10.75.0.2")}));
-  CHECK_FALSE(without_stale_leases(text, {}));
-  CHECK_FALSE(without_stale_leases("", {guest(first, "10.75.0.2")}));
-  const auto kept = without_stale_leases(text, {guest(second, "10.75.0.2")});
-  REQUIRE(kept);
-  CHECK(*kept == "1700000000 52:54:00:00:00:02 10.75.0.3 * *\nduid 00:01\n");
+  CHECK_FALSE(has_stale_lease(text, {guest(first, "10.75.0.2")}));
+  CHECK_FALSE(has_stale_lease(text, {}));
+  CHECK_FALSE(has_stale_lease("", {guest(first, "10.75.0.2")}));
+  CHECK(has_stale_lease(text, {guest(second, "10.75.0.2")}));
+  const auto named = [](const std::string& mac, const char* ip) {
+    DhcpHost host = guest(mac, ip);
+    host.name = "web";
+    return host;
+  };
+  CHECK(leases_of_hosts(text, {named(second, "10.75.0.2")}) == "duid 00:01\n");
+  CHECK(leases_of_hosts(text, {named(second, "10.75.0.3")}) ==
+        "1700000000 52:54:00:00:00:02 10.75.0.3 * *\nduid 00:01\n");
+  CHECK(leases_of_hosts(text, {named(first, "10.75.0.2"), named(second, "10.75.0.3")}) == text);
+  // Who does not run has his address still, and a lease of his would bring his name back.
+  CHECK(leases_of_hosts(text, {guest(first, "10.75.0.2"), guest(second, "10.75.0.3")}) ==
+        "duid 00:01\n");
 }

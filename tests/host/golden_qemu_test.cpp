@@ -6,6 +6,7 @@
 
 #include "golden/golden.hpp"
 #include "host/files.hpp"
+#include "host/macvtap.hpp"
 #include "host/qemu_start.hpp"
 #include "netns/namespace.hpp"
 #include "nl/bridge.hpp"
@@ -57,6 +58,19 @@ void make_bridges() {
   for (const char* name : {"br0", "nutshell0"}) nl::make_bridge(socket, name, {.up = true});
 }
 
+/// The links that a launch makes before it starts QEMU, on uplinks of this test.
+void make_macvtaps(const MachineSpec& spec, const Places& places) {
+  nl::Socket socket;
+  for (std::size_t i = 0; i < spec.nics.size(); ++i) {
+    const NicSpec& nic = spec.nics[i];
+    if (nic.kind != NicKind::macvtap) continue;
+    nl::make_veth(socket, {.name = nic.uplink, .peer = "far" + std::to_string(i)});
+    nl::set_up(socket, nic.uplink);
+    host::make_macvtap({places.taps[i], nic.uplink, nic.macvtap_mode, *nic.mac,
+                        tap_mark(spec.name, static_cast<unsigned>(i)), nic.mtu});
+  }
+}
+
 host::QemuStart start_of(const MachineSpec& spec, const std::string& base) {
   const Paths paths = golden::paths(base);
   Places places = golden::places(spec, base);
@@ -66,6 +80,7 @@ host::QemuStart start_of(const MachineSpec& spec, const std::string& base) {
   start.who = to_string(spec.name);
   const Decision decision = decide(spec, golden::facts());
   start.line = render_line(spec, decision, places);
+  make_macvtaps(spec, places);
   for (std::size_t i = 0; i < spec.nics.size(); ++i)
     start.taps.push_back({places.taps[i], spec.nics[i].bridge,
                           tap_mark(spec.name, static_cast<unsigned>(i)), Mac{0xfe5400000000 + i},

@@ -113,3 +113,42 @@ TEST_CASE("a MAC's neighbours are forgotten, others are not") {
     CHECK(left == std::set<std::string>{"10.75.0.4", "10.75.0.5"});
   });
 }
+
+TEST_CASE("an address that passes to another MAC is known by its new one to all who knew the old") {
+  netns::in_new_netns([] {
+    nl::Socket socket;
+    ensure_bridge(wish());
+    const auto there = netns::make();
+    nl::make_veth(socket, {.name = "v1", .peer = "eth0", .peer_netns_fd = there.fd()});
+    nl::change_link(socket, "v1", {.up = true, .master = nl::LinkRef("nutshell0")});
+    const nl::Ip address = *nl::Ip::parse("10.75.0.7"), other = *nl::Ip::parse("10.75.0.8");
+    const nl::Mac old = *nl::parse_mac("52:54:00:00:00:01");
+    const nl::Mac next = *nl::parse_mac("52:54:00:00:00:02");
+    const auto mac_of = [](nl::Socket& where, const nl::Ip& ip) -> std::string {
+      for (const nl::Neighbour& each : nl::list_neighbours(where))
+        if (each.ip == ip && each.mac) return nl::to_text(*each.mac);
+      return "";
+    };
+    const auto remember = [&](nl::Socket& where, const char* link) {
+      for (const nl::Ip& ip : {address, other})
+        nl::add_neighbour(where, link, {.ip = ip, .mac = old, .state = nl::neighbour_state::stale});
+    };
+    remember(socket, "nutshell0");
+    netns::in_netns(there, [&] {
+      nl::Socket inside;
+      nl::set_up(inside, "eth0");
+      nl::add_address(inside, "eth0", {.ip = *nl::Ip::parse("10.75.0.9"), .prefix = 24});
+      remember(inside, "eth0");
+    });
+    pass_on_address("nutshell0", *parse_ipv4("10.75.0.7"), *parse_mac("52:54:00:00:00:02"));
+    CHECK(mac_of(socket, address) == "");
+    CHECK(mac_of(socket, other) == nl::to_text(old));
+    netns::in_netns(there, [&] {
+      nl::Socket inside;
+      CHECK(scratch::soon([&] { return mac_of(inside, address) == nl::to_text(next); }));
+      CHECK(mac_of(inside, other) == nl::to_text(old));
+    });
+    CHECK_NOTHROW(
+        pass_on_address("gone", *parse_ipv4("10.75.0.7"), *parse_mac("52:54:00:00:00:02")));
+  });
+}

@@ -100,3 +100,17 @@ TEST_CASE("what nft prints of a table") {
   CHECK_THROWS_AS(parse_table("table inet x {\n}\n"), Failed);
   CHECK_THROWS_AS(parse_table(""), Failed);
 }
+
+TEST_CASE("the digest tells a table that somebody has changed, which the comment does not") {
+  netns::in_new_netns([] {
+    apply_rules(render_firewall(one_network(), {}));
+    const auto made = find_table("nutshell");
+    REQUIRE(made);
+    CHECK(find_table("nutshell")->digest == made->digest);
+    apply_rules("flush chain inet nutshell forward\n");
+    const auto flushed = find_table("nutshell");
+    REQUIRE(flushed);
+    CHECK(flushed->comment == made->comment);
+    CHECK(flushed->digest != made->digest);
+  });
+}

@@ -101,6 +101,46 @@ TEST_CASE("a link that is gone does not keep the others from being put back") {
   });
 }
 
+TEST_CASE("what somebody else has changed meanwhile is left as he wants it") {
+  netns::in_new_netns([] {
+    make_links();
+    put("ipv4/conf/one/forwarding", "1");
+    const auto ipv4 = settings_to_forward_ipv4({}), ipv6 = settings_to_forward_ipv6({});
+    apply_settings(ipv4);
+    apply_settings(ipv6);
+    put("ipv6/conf/one/accept_ra", "0");
+    put("ipv4/ip_forward", "0");
+    put("ipv4/conf/two/forwarding", "1");  // after that, by hand
+    const std::string links = get("ipv4/conf/one/forwarding") + get("ipv4/conf/two/forwarding");
+    CHECK(links == "01");
+    restore_settings(still_as_we_set(ipv6));
+    restore_settings(still_as_we_set(ipv4));
+    CHECK(get("ipv6/conf/one/accept_ra") == "0");
+    CHECK(get("ipv6/conf/two/accept_ra") == "1");
+    CHECK(get("ipv6/conf/all/forwarding") == "0");
+    CHECK(get("ipv4/ip_forward") == "0");
+    CHECK(get("ipv4/conf/one/forwarding") + get("ipv4/conf/two/forwarding") == links);
+  });
+}
+
+TEST_CASE("putting back that was cut short after any step is done by the next") {
+  netns::in_new_netns([] {
+    make_links();
+    put("ipv4/conf/one/forwarding", "1");
+    const std::string before = state();
+    const auto ipv4 = settings_to_forward_ipv4({});
+    REQUIRE(ipv4.size() >= 2);
+    for (std::size_t done = 0; done <= ipv4.size(); ++done) {
+      apply_settings(ipv4);
+      const auto noted = still_as_we_set(ipv4);
+      CHECK(noted.size() == ipv4.size());
+      restore_settings({noted.end() - static_cast<std::ptrdiff_t>(done), noted.end()});
+      restore_settings(still_as_we_set(noted));
+      CHECK(state() == before);
+    }
+  });
+}
+
 TEST_CASE("a setting that does not exist is an error that names it") {
   netns::in_new_netns([] {
     CHECK_THROWS_WITH_AS(

@@ -72,8 +72,8 @@ up() {
   qemu-img create -q -f qcow2 -F raw -b "$images/lab-root.img" "$dir/root.qcow2" &&
     truncate -s "$vg_size" "$dir/second.img" && truncate -s "$payload_size" "$dir/payload.img" && pack "$dir/payload.img" || return 1
   # shellcheck disable=SC2016  # the inner shell's own words
-  unshare --net bash -c 'ip link set lo up && exec "$@"' bash \
-    "$dir/nutshell" --root "$dir/n" --quiet launch lab --accel tcg --nested on --cpus 2 --memory 3G --vnc off --nic none \
+  unshare --net bash -c 'ip link set lo up && ip link add wire type bridge && ip link set wire up && exec "$@"' bash \
+    "$dir/nutshell" --root "$dir/n" --quiet launch lab --accel tcg --nested on --cpus 2 --memory 3G --vnc off --nic bridge=wire --nic bridge=wire \
     --kernel "$images/vmlinuz" --initrd "$images/initrd" --append 'console=ttyS0 quiet panic=-1' \
     --disk "path=$dir/root.qcow2,format=qcow2,backing=$images/lab-root.img,backing_format=raw,cache=unsafe" \
     --disk "path=$dir/second.img,format=raw,cache=unsafe" --disk "path=$dir/payload.img,format=raw" \

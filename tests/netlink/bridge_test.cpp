@@ -51,6 +51,28 @@ TEST_CASE("a bridge is made as asked, MAC and all") {
   });
 }
 
+TEST_CASE("an MTU that was asked for holds against a port with less") {
+  in_new_netns([] {
+    nl::Socket socket;
+    const auto mtu = [&](const char* name) { return nl::find_link(socket, name)->mtu; };
+    nl::make_veth(socket, {.name = "small", .peer = "other"});
+    nl::set_mtu(socket, "small", 900);
+    for (const std::uint32_t wanted : {1400U, 1500U, 9000U, 68U}) {  // 1500 is what it has anyway
+      nl::make_bridge(socket, "br0", {.mac = bridge_mac, .mtu = wanted, .alias = "ours"});
+      CHECK(mtu("br0") == wanted);
+      nl::set_master(socket, {.port = "small", .master = "br0"});
+      CHECK(mtu("br0") == wanted);
+      nl::remove_bridge(socket, "br0");
+    }
+    nl::make_bridge(socket, "br0");
+    nl::set_master(socket, {.port = "small", .master = "br0"});
+    CHECK(mtu("br0") == 900);
+    nl::hold_mtu(socket, "br0", 900);
+    nl::set_mtu(socket, "small", 800);
+    CHECK(mtu("br0") == 900);
+  });
+}
+
 TEST_CASE("settings of a bridge that is there are changed, the rest stays") {
   in_new_netns([] {
     nl::Socket socket;

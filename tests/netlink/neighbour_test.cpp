@@ -28,6 +28,29 @@ nl::Neighbour neighbour(const char* ip) {
 
 }  // namespace
 
+TEST_CASE("proxies stand beside the neighbours, and neither is taken for the other") {
+  in_new_netns([] {
+    nl::Socket socket;
+    nl::make_bridge(socket, "br0", {.up = true});
+    for (const char* ip : {"10.0.0.9", "fd00::9"}) {
+      nl::Neighbour proxy;
+      proxy.ip = nl::Ip::parse(ip).value();
+      proxy.flags = 8;
+      nl::add_neighbour(socket, "br0", neighbour(ip));
+      nl::add_neighbour(socket, "br0", proxy);
+    }
+    CHECK(nl::list_neighbours(socket).size() == 2);
+    const auto proxies = nl::list_neighbours(socket, {.proxies = true});
+    REQUIRE(proxies.size() == 2);
+    for (const auto& each : proxies) {
+      CHECK_FALSE(each.mac);
+      nl::remove_neighbour(socket, "br0", each.ip, 8);
+    }
+    CHECK(nl::list_neighbours(socket, {.proxies = true}).empty());
+    CHECK(nl::list_neighbours(socket).size() == 2);
+  });
+}
+
 TEST_CASE("neighbours of both families are added, listed, replaced and removed") {
   in_new_netns([] {
     nl::Socket socket;

@@ -2,7 +2,9 @@
 // although everything that a dry run does was done.
 #include <doctest/doctest.h>
 
+#include <chrono>
 #include <filesystem>
+#include <fstream>
 
 #include "room.hpp"
 #include "store/sqlite.hpp"
@@ -84,6 +86,33 @@ TEST_CASE("looking at a registry with an empty log, or none, makes none") {
   dry_run(options(copy, Registry::Mode::look), 1);
   CHECK(content(copy.file()) == before);
   CHECK(names(copy) == std::vector<std::string>{"registry.db"});
+}
+
+TEST_CASE("a log that a killed writer left with a header alone is looked at, and hinders nobody") {
+  Room room;
+  {
+    Registry registry = Registry::open(options(room));
+    Transaction t = registry.begin();
+    t.add_machine(row(1, "ciab"));
+    t.commit();
+  }
+  const std::string log = room.file() + "-wal";
+  constexpr std::size_t header = 32;  // bytes
+  const std::string head = content(log).substr(0, header);
+  {
+    nutshell::store::Connection db(room.file(), nutshell::store::Connection::Access::write, {});
+    db.use("PRAGMA wal_checkpoint(TRUNCATE)").step();
+  }
+  std::ofstream(log, std::ios::binary) << head;
+  REQUIRE(std::filesystem::file_size(log) == header);
+  const auto file = content(room.file());
+  const auto began = std::chrono::steady_clock::now();
+  dry_run(options(room, Registry::Mode::look), 1);
+  CHECK(std::chrono::steady_clock::now() - began < std::chrono::seconds(5));
+  CHECK(content(room.file()) == file);
+  CHECK(content(log) == head);
+  Registry registry = Registry::open(options(room));
+  CHECK(registry.machines().size() == 1);
 }
 
 TEST_CASE("looking where there is no registry sees an empty one and makes nothing") {

@@ -16,7 +16,7 @@ struct BridgeOptions {
   /// Part of the create message. Without it the bridge takes the lowest MAC among its ports, and
   /// changes it with them.
   std::optional<Mac> mac{};
-  std::optional<std::uint32_t> mtu{};  ///< bytes; once set, the bridge no longer follows its ports
+  std::optional<std::uint32_t> mtu{};  ///< bytes; the bridge then no longer follows its ports
   bool stp = false;
   std::optional<std::uint32_t> forward_delay{};  ///< 200..3000 while STP is on; 0 is fine without
   std::optional<std::uint32_t> hello_time{};     ///< 100..1000
@@ -27,6 +27,8 @@ struct BridgeOptions {
 };
 /// Makes it and returns its index; EEXIST where a link of any kind has that name.
 int make_bridge(Socket& socket, const std::string& name, const BridgeOptions& options = {});
+/// Gives it an MTU that its ports do not lower any more.
+void hold_mtu(Socket& socket, const LinkRef& bridge, std::uint32_t mtu);
 /// Removes it; a link that is no bridge is refused (EINVAL). Its ports are set free.
 void remove_bridge(Socket& socket, const LinkRef& bridge);
 
@@ -60,6 +62,8 @@ void change_bridge(Socket& socket, const LinkRef& bridge, const BridgeChange& ch
 
 /// The kernel's BR_STATE_*.
 enum class PortState : std::uint8_t { disabled, listening, learning, forwarding, blocking };
+/// As ip(8) says it: "forwarding".
+const char* to_string(PortState state);
 
 struct BridgePort {
   Link link{};

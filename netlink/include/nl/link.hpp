@@ -46,6 +46,7 @@ struct Link {
   bool lower_up = false;  ///< carrier (IFF_LOWER_UP)
   bool loopback = false;
   bool promiscuous = false;
+  bool vlan_filtering = false;  ///< a bridge that keeps VLANs apart
   OperState operstate = OperState::unknown;
   std::uint16_t type = 0;  ///< ARPHRD_*: 1 Ethernet, 772 loopback
   Counters received{};     ///< zero if the list was asked without counters

@@ -33,13 +33,14 @@ struct Neighbour {
 struct NeighbourFilter {
   int index = 0;
   Family family = Family::none;
+  bool proxies = false;  ///< the addresses that we answer for instead (flag 8), which have no MAC
 };
 std::vector<Neighbour> list_neighbours(Socket& socket, const NeighbourFilter& filter = {});
 /// EEXIST where the link has an entry for that address (neighbour.index is not looked at).
 void add_neighbour(Socket& socket, const LinkRef& link, const Neighbour& neighbour);
 /// Adds, or changes the entry for that address.
 void replace_neighbour(Socket& socket, const LinkRef& link, const Neighbour& neighbour);
-/// ENOENT where there is none.
-void remove_neighbour(Socket& socket, const LinkRef& link, const Ip& ip);
+/// ENOENT where there is none. `flags` 8: the proxy for that address, and not its neighbour.
+void remove_neighbour(Socket& socket, const LinkRef& link, const Ip& ip, std::uint8_t flags = 0);
 
 }  // namespace nl

@@ -1,0 +1,123 @@
+// What somebody took away while machines run: a dnsmasq that died, rules that were flushed,
+// forwarding that was put off, a bridge that was removed. Every command that looks has a look at
+// the first three, and has little time for it: the registry's specs are parsed only where something
+// is missing.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "app/firewall.hpp"
+#include "app/forwarding.hpp"
+#include "app/guard.hpp"
+#include "app/lost.hpp"
+#include "app/machine_state.hpp"
+#include "app/network_up.hpp"
+#include "host/dhcp.hpp"
+
+namespace nutshell {
+namespace {
+
+/// A machine whose QEMU lives has had its network; one that is being started has not yet.
+bool is_used_by_the_living(House& house, const std::string& network) {
+  const std::string wanted = fmt::format("\"network\":\"{}\"", network);
+  for (const MachineSummary& row : house.registry().summaries()) {
+    if (!row.run || row.spec_json.find(wanted) == std::string::npos) continue;
+    const auto machine = house.registry().machine(row.uuid);
+    if (machine && runs_on(*machine, network) && is_alive(house, row.uuid)) return true;
+  }
+  return false;
+}
+
+/// True when the rules are for somebody: not while the last machine leaves.
+bool needs_rules(House& house) {
+  for (const NetworkRow& network : house.registry().networks())
+    if (is_used_by_the_living(house, network.name)) return true;
+  for (const MachineSpec& spec : lost_machines(house))
+    if (is_alive(house, spec.uuid)) return true;
+  return !isolated_bridges(house).empty();
+}
+
+void tend_firewall(House& house) {
+  try {
+    const std::vector<std::string> faults = firewall_faults(house);
+    if (faults.empty()) return;
+    const bool networks = needs_rules(house) && follow_networks(house, networks_up(house, Uuid{}));
+    const bool guests = mend_guests(house);
+    if (!networks && !guests) return;  // another has done it
+    for (const std::string& fault : faults)
+      house.reporter.note(fmt::format("networks: {}; it is put right", fault));
+  } catch (const Interrupted&) {
+    throw;
+  } catch (const Error& error) {
+    house.reporter.warn(
+        fmt::format("the rules of the networks cannot be seen to: {}", error.what()));
+  }
+}
+
+void tend_dhcp(House& house, const NetworkRow& network) {
+  if (is_served(house, network.name) || !is_used_by_the_living(house, network.name)) return;
+  try {
+    const host::Lock lock = lock_network(house, network.name);
+    if (is_served(house, network.name) || !is_used_by_the_living(house, network.name)) return;
+    make_network(house, network);
+    house.reporter.note(
+        fmt::format("network {}: its dnsmasq had died, and is started again", network.name));
+  } catch (const Interrupted&) {
+    throw;
+  } catch (const Error& error) {
+    house.reporter.warn(fmt::format("network {}: its dnsmasq is gone and cannot be started: {}",
+                                    network.name, error.what()));
+  }
+}
+
+}  // namespace
+
+void tend_networks(House& house) {
+  if (!house.root) return;
+  tend_firewall(house);
+  for (const NetworkRow& network : house.registry().networks()) tend_dhcp(house, network);
+}
+
+void follow_running_networks(House& house) {
+  const std::vector<NetworkRow> up = networks_up(house, Uuid{});
+  if (!up.empty() || has_firewall(house)) follow_networks(house, up);
+}
+
+bool make_network_again(House& house, const std::string& bridge) {
+  for (const NetworkRow& network : house.registry().networks()) {
+    if (network.bridge != bridge || !is_used_by_the_living(house, network.name)) continue;
+    if (house.dry()) return true;
+    const host::Lock lock = lock_network(house, network.name);
+    make_network(house, network);
+    return true;
+  }
+  return false;
+}
+
+std::vector<std::string> network_troubles(House& house) {
+  std::vector<std::string> troubles;
+  try {
+    if (needs_rules(house) || !guests_up(house).empty())
+      for (const std::string& fault : firewall_faults(house))
+        troubles.push_back(fault + "; `nutshell ls` by root puts it right");
+  } catch (const Interrupted&) {
+    throw;
+  } catch (const Error& error) {
+    troubles.push_back(fmt::format("their rules cannot be seen: {}", error.what()));
+  }
+  for (const NetworkRow& network : house.registry().networks()) {
+    if (!is_used_by_the_living(house, network.name)) continue;
+    const auto dhcp = host::find_dhcp(house.paths.network_dir(network.name));
+    if (!dhcp)
+      troubles.push_back(fmt::format(
+          "the dnsmasq of {} is gone; `nutshell ls` by root starts it again", network.name));
+    else if (host::is_stopped(dhcp->pid))
+      troubles.push_back(
+          fmt::format("the dnsmasq of {} (pid {}) is stopped and answers nobody; `kill -CONT {}` "
+                      "lets it go on",
+                      network.name, dhcp->pid, dhcp->pid));
+  }
+  return troubles;
+}
+
+}  // namespace nutshell
