@@ -29,18 +29,9 @@ struct Found {
   std::optional<RunRecord> run;
 };
 
-/// Names in a folder; none when it cannot be read.
-std::vector<std::string> names_in(const std::string& folder) {
-  std::vector<std::string> names;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder, error))
-    names.push_back(entry.path().filename().string());
-  return names;
-}
-
 unsigned latest_boot(const House& house, const Uuid& uuid) {
   unsigned latest = 0;
-  for (const std::string& name : names_in(house.paths.log_dir(uuid)))
+  for (const std::string& name : host::names_in(house.paths.log_dir(uuid)))
     if (name.ends_with(".log"))
       latest = std::max(latest, static_cast<unsigned>(std::strtoul(name.c_str(), nullptr, 10)));
   return latest;
@@ -88,7 +79,7 @@ RunRecord read_run(House& house, const MachineSpec& spec, int pid, const Facts& 
 std::vector<Found> find_machines(House& house, const Facts& facts,
                                  std::vector<std::string>& unreadable) {
   std::vector<Found> found;
-  for (const std::string& folder : names_in(house.paths.machines())) {
+  for (const std::string& folder : host::names_in(house.paths.machines())) {
     const auto uuid = parse_uuid(folder);
     if (!uuid || house.registry().machine(*uuid)) continue;
     try {

@@ -8,13 +8,11 @@
 #include <filesystem>
 
 #include "app/firewall.hpp"
-#include "app/forwarding.hpp"
-#include "app/guard.hpp"
+#include "app/leftovers_network.hpp"
 #include "app/lost.hpp"
 #include "app/lost_links.hpp"
 #include "app/lvm_access.hpp"
 #include "app/machine_state.hpp"
-#include "app/network_up.hpp"
 #include "app/settle.hpp"
 #include "app/start.hpp"
 #include "app/volume.hpp"
@@ -30,21 +28,12 @@ namespace {
 namespace fs = std::filesystem;
 using Kind = Leftover::Kind;
 
-std::vector<std::string> names_in(const std::string& folder) {
-  std::vector<std::string> names;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder, error))
-    names.push_back(entry.path().filename().string());
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
 bool is_short_id(const std::string& name) {
   return name.size() == 8 && name.find_first_not_of("0123456789abcdef") == std::string::npos;
 }
 
 bool holds_volumes(const std::string& folder) {
-  for (const std::string& name : names_in(folder))
+  for (const std::string& name : host::names_in(folder))
     if (name.starts_with("disk")) return true;
   return false;
 }
@@ -68,7 +57,7 @@ void find_cut_short(House& house, std::vector<Leftover>& found) {
 /// finds them again.
 std::vector<std::string> living_strangers(House& house) {
   std::vector<std::string> found;
-  for (const std::string& name : names_in(house.paths.machines()))
+  for (const std::string& name : host::names_in(house.paths.machines()))
     if (const auto uuid = parse_uuid(name);
         uuid && is_alive(house, *uuid) && !house.registry().machine(*uuid))
       found.push_back(name);
@@ -100,7 +89,7 @@ void find_folders(House& house, std::vector<Leftover>& found) {
   const auto unknown = [](const std::vector<std::string>& known, const std::string& name) {
     return std::find(known.begin(), known.end(), name) == known.end();
   };
-  for (const std::string& name : names_in(house.paths.machines())) {
+  for (const std::string& name : host::names_in(house.paths.machines())) {
     const auto uuid = parse_uuid(name);
     if (!uuid || !unknown(uuids, name)) continue;
     const std::string folder = house.paths.machine(*uuid);
@@ -113,12 +102,12 @@ void find_folders(House& house, std::vector<Leftover>& found) {
                      "no machine of the registry has it, and its lock is free", name,
                      holds_volumes(folder)});
   }
-  for (const std::string& name : names_in(house.paths.logs))
+  for (const std::string& name : host::names_in(house.paths.logs))
     if (parse_uuid(name) && unknown(uuids, name) &&
         !fs::exists(house.paths.machines() + "/" + name))
       found.push_back({Kind::run_folder, "the logs " + house.paths.logs + "/" + name,
                        "no machine of the registry has them", house.paths.logs + "/" + name});
-  for (const std::string& name : names_in(house.paths.run))
+  for (const std::string& name : host::names_in(house.paths.run))
     if (is_short_id(name) && unknown(short_ids, name))
       found.push_back({Kind::run_folder, "the folder " + house.paths.run + "/" + name,
                        "no run of the registry has it", house.paths.run + "/" + name});
@@ -171,69 +160,6 @@ void find_logical_volumes(House& house, std::vector<Leftover>& found) {
   }
 }
 
-bool in_use(House& house, const std::string& network) {
-  const auto machines = house.registry().machines();
-  return std::any_of(machines.begin(), machines.end(),
-                     [&](const MachineRow& row) { return runs_on(row, network); });
-}
-
-void find_firewall(House& house, std::vector<Leftover>& found) {
-  if (!networks_up(house, Uuid{}).empty() || !isolated_bridges(house).empty()) return;
-  const bool guarded = !guests_up(house).empty() || !living_strangers(house).empty();
-  for (const OurTable& table : our_tables(house)) {
-    if (table.family == "bridge" && guarded) continue;
-    found.push_back({Kind::firewall,
-                     fmt::format("the nftables table {} {}", table.family, table.name),
-                     fmt::format("its mark is nutshell:{}, and no machine runs that it is for",
-                                 house.registry().tag()),
-                     table.name});
-  }
-  if (found.empty() && has_firewall(house))
-    found.push_back({Kind::firewall, "the host's forwarding",
-                     "it is on because of a network, and no machine runs on any", ""});
-}
-
-// A bridge of ours carries the tag of this registry in its mark, so another registry's is never
-// taken for ours.
-void find_networks(House& house, std::vector<Leftover>& found) {
-  // What nobody in the registry uses may be used by a machine that it has forgotten.
-  if (!living_strangers(house).empty()) return;
-  const std::string ending = ":" + house.registry().tag();
-  const std::string start_of_folder = house.paths.network_dir("");
-  std::vector<std::string> folders = host::served_folders(house.paths.run);
-  for (const std::string& name : names_in(house.paths.run))
-    folders.push_back(house.paths.run + "/" + name);
-  std::sort(folders.begin(), folders.end());
-  folders.erase(std::unique(folders.begin(), folders.end()), folders.end());
-  for (const std::string& folder : folders) {
-    if (!folder.starts_with(start_of_folder)) continue;
-    const std::string network = folder.substr(start_of_folder.size());
-    if (in_use(house, network)) continue;
-    found.push_back(
-        {Kind::dhcp, "the DHCP server of " + network, "no machine runs on that network", folder});
-  }
-  if (!house.root) return;
-  find_firewall(house, found);
-  const Facts facts = observe_parts(house, host::part::links);
-  for (const LinkFact& link : facts.links) {
-    const std::string start = network_mark("");
-    if (link.kind != "bridge" || !link.alias.starts_with(start) || !link.alias.ends_with(ending))
-      continue;
-    const std::string network =
-        link.alias.substr(start.size(), link.alias.size() - start.size() - ending.size());
-    if (in_use(house, network)) continue;
-    const auto port =
-        std::find_if(facts.links.begin(), facts.links.end(),
-                     [&](const LinkFact& other) { return other.master == link.index; });
-    found.push_back({Kind::bridge, "the bridge " + link.name,
-                     fmt::format("its mark is {}, and no machine runs on {}", link.alias, network),
-                     link.name});
-    if (port != facts.links.end())
-      found.back().held =
-          fmt::format("{0} is a port of it; `ip link set {0} nomaster` takes it off", port->name);
-  }
-}
-
 // Snapshots go before what they were made of.
 void drop_logical(House& house, std::vector<VolumeName> volumes, const std::string& tag) {
   std::sort(volumes.begin(), volumes.end(), [](const VolumeName& one, const VolumeName& other) {
@@ -261,7 +187,8 @@ std::vector<Leftover> find_leftovers(House& house) {
   find_cut_short(house, found);
   find_folders(house, found);
   find_logical_volumes(house, found);
-  find_networks(house, found);
+  // What nobody in the registry uses may be used by a machine that it has forgotten.
+  if (living_strangers(house).empty()) find_network_leftovers(house, found);
   for (const LostLink& link : lost_macvtaps(house))
     found.push_back(
         {Kind::macvtap, "the macvtap link " + link.name,
@@ -290,7 +217,7 @@ void drop_leftover(House& house, const Leftover& leftover) {
     case Kind::macvtap: return drop_lost_macvtap(house, leftover.key);
     case Kind::machine_folder: {
       const Uuid uuid{leftover.key};
-      for (const std::string& name : names_in(house.paths.machine(uuid)))
+      for (const std::string& name : host::names_in(house.paths.machine(uuid)))
         if (name.starts_with("disk")) host::drop_volume(house.paths.machine(uuid) + "/" + name);
       drop_logical(house, leftover.logical, machine_tag(uuid));
       host::drop_directory(house.paths.log_dir(uuid));

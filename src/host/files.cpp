@@ -139,6 +139,16 @@ void drop_temporaries(const std::string& path) {
     if (is_unique_name(entry->d_name)) ::unlinkat(::dirfd(list.get()), entry->d_name, 0);
 }
 
+std::vector<std::string> names_in(const std::string& folder) {
+  std::vector<std::string> names;
+  const std::unique_ptr<DIR, int (*)(DIR*)> list(::opendir(folder.c_str()), ::closedir);
+  while (const dirent* entry = list ? ::readdir(list.get()) : nullptr)
+    if (const std::string_view name = entry->d_name; name != "." && name != "..")
+      names.emplace_back(name);
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
 void copy_file(const std::string& from, const std::string& to) {
   const Fd source(::open(from.c_str(), O_RDONLY | O_CLOEXEC));
   if (!source) throw SystemError(errno, fmt::format("file {}: cannot open", from));

@@ -41,6 +41,8 @@ void copy_file(const std::string& from, const std::string& to);
 /// Replaces the content of `path` at once (temporary file, fsync, rename); a reader sees the old or
 /// the new. The folder must exist.
 void write_file(const std::string& path, std::string_view text, unsigned mode = 0600);
+/// The names in a folder, sorted; none where there is no such folder or it cannot be read.
+std::vector<std::string> names_in(const std::string& folder);
 /// The content of a file up to `limit` bytes; nullopt when there is none. Throws SystemError, or
 /// Failed when it is larger.
 std::optional<std::string> read_file(const std::string& path, Bytes limit = mebi);

@@ -44,14 +44,6 @@ std::optional<Disk> disk_at(const std::string& path) {
   return std::nullopt;
 }
 
-std::vector<std::string> names_in(const std::string& folder) {
-  std::vector<std::string> names;
-  const std::unique_ptr<DIR, int (*)(DIR*)> list(::opendir(folder.c_str()), ::closedir);
-  while (const dirent* entry = list ? ::readdir(list.get()) : nullptr)
-    if (entry->d_name[0] != '.') names.emplace_back(entry->d_name);
-  return names;
-}
-
 /// The first line of a file of the kernel; empty when it cannot be read.
 std::string line_of(const std::string& path) {
   try {
