@@ -105,6 +105,17 @@ void make_anew(House& house, const std::vector<GuestNic>& all) {
                                     groups_of(house.registry().groups())));
 }
 
+/// True when a table shows less with a NIC's mark than its rules have.
+bool lacks(const std::string& listing, const std::string& rules, const GuestNic& nic) {
+  const std::string comment = "comment \"" + nic.mark + "\"";
+  const auto count = [&](const std::string& text) {
+    std::size_t times = 0;
+    for (std::size_t at = 0; (at = text.find(comment, at)) != std::string::npos; ++at) ++times;
+    return times;
+  };
+  return count(listing) < count(rules);
+}
+
 std::vector<GuestNic> joined(std::vector<GuestNic> one, const std::vector<GuestNic>& other) {
   one.insert(one.end(), other.begin(), other.end());
   return one;
@@ -209,10 +220,10 @@ std::vector<std::string> unguarded_machines(House& house) {
       if (!note.table.empty()) inet = host::list_table(note.table, "inet");
     }
     const auto nics = guests_from_json(row.run->guests);
+    const Groups groups = groups_of(house.registry().groups());
     if (std::any_of(nics.begin(), nics.end(), [&](const GuestNic& nic) {
-          const bool in_inet = nic.routed && (nic.isolated || !nic.groups.empty());
-          return bridge.find("\"" + nic.mark + "\"") == std::string::npos ||
-                 (in_inet && inet.find("\"" + nic.mark + "\"") == std::string::npos);
+          return lacks(bridge, render_guests({"b", ""}, {nic}, groups), nic) ||
+                 lacks(inet, render_guests({"", "i"}, {nic}, groups), nic);
         }))
       names.push_back(to_string(row.name));
   }

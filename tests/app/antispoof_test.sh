@@ -126,11 +126,14 @@ n wait shop/two 'serial=nutshell-guest: up' --timeout 90 >/dev/null
 settle_guest two 10.9.0.3
 check "its ARP arrives" arrives two "$(arp "$other" "$other" "$victim" "$host")"
 check "a forged one does not" held two "$(arp "$other" "$other" "$own" "$host")"
-nft delete table bridge nutshell
-check "without rules it arrives" arrives two "$(arp "$other" "$other" "$own" "$host")"
+nft flush map bridge nutshell guarded
+check "without its rules it arrives" arrives two "$(arp "$other" "$other" "$own" "$host")"
 check "gc puts them back, and says so" matches "$(n gc)" 'put back the firewall rules of shop/two'
 check "a forged one is held again" held two "$(arp "$other" "$other" "$own" "$host")"
 check "gc finds nothing more" matches "$(n gc)" 'nothing was left'
+nft delete table bridge nutshell
+check "where the table is gone, the next that looks says so" matches "$(nutshell ls 2>&1)" 'the nftables table bridge nutshell is gone; it is put right'
+check "and it is there again" held two "$(arp "$other" "$other" "$own" "$host")"
 check "strangers' rules are as they were" equal "$(strangers | jq -c 'map(del(.metainfo))')" "$(jq -c '.nftables | map(del(.metainfo))' <<<"$before")"
 
 say "-- a crash"
