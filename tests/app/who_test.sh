@@ -31,7 +31,7 @@ check "the DHCP server of a network" matches "$(nutshell who "$dnsmasq")" 'the D
 say "-- strangers"
 socat TCP4-LISTEN:7070 - </dev/zero >/dev/null 2>&1 &
 tcp=$!
-socat UDP4-RECV:5353 - >/dev/null 2>&1 &
+socat -u UDP4-RECV:5353 - >/dev/null 2>&1 &
 udp=$!
 trap 'kill "$tcp" "$udp" 2>/dev/null; cleanup' EXIT
 listening() { [[ $(stranger "$1") == *"pid $2"* ]]; }
