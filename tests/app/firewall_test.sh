@@ -14,7 +14,7 @@ on_desk ip link set lo up
 on_desk ip addr add 192.0.2.2/24 dev eth0
 on_desk ip link set eth0 up
 on_desk ip route add default via 192.0.2.1
-on_desk socat TCP4-LISTEN:7777,fork,reuseaddr SYSTEM:'echo "desk sees $SOCAT_PEERADDR"' &
+ip netns exec "$desk" socat TCP4-LISTEN:7777,fork,reuseaddr SYSTEM:'echo "desk sees $SOCAT_PEERADDR"' &
 servers+=("$!")
 nft -f - <<'END'
 table inet stranger { chain forward { type filter hook forward priority 10; policy accept; counter; }; }

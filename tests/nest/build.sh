@@ -74,6 +74,7 @@ make_root() {
   echo 'kvm:x:106:' >>"$root/etc/group"
   echo 'root:x:0:0::/root:/bin/bash' | cat - <(grep -v '^root:' "$root/etc/passwd") >"$work/passwd"
   cp "$work/passwd" "$root/etc/passwd"
+  make_firewalls "$root"
   printf '%s\n' '127.0.0.1 localhost lab' >"$root/etc/hosts"
   rm -f "$root/sbin/init"
   install -m 0755 "$here/lab-init" "$root/sbin/init"
@@ -83,6 +84,19 @@ make_root() {
     -e 's/^\([[:space:]]*\)# *obtain_device_list_from_udev = .*/\1obtain_device_list_from_udev = 0/' -i "$root/etc/lvm/lvm.conf"
   grep -q '^[[:space:]]*udev_sync = 0' "$root/etc/lvm/lvm.conf" || die "lvm.conf has no udev_sync to change"
   grep -q '^[[:space:]]*udev_rules = 0' "$root/etc/lvm/lvm.conf" || die "lvm.conf has no udev_rules to change"
+}
+
+# What the packages of other firewalls are given when they are installed: iptables through nft, ufw's rules as it comes, the
+# system bus's user, Python's programs compiled.
+make_firewalls() {
+  local root=$1 program
+  for program in iptables ip6tables iptables-restore ip6tables-restore iptables-save ip6tables-save; do
+    ln -sf xtables-nft-multi "$root/usr/sbin/$program"
+  done
+  cp "$root"/usr/share/ufw/iptables/*.rules "$root"/usr/share/ufw/{ufw.conf,before.init,after.init} "$root/etc/ufw/"
+  echo 'messagebus:x:107:107::/nonexistent:/usr/sbin/nologin' >>"$root/etc/passwd"
+  echo 'messagebus:x:107:' >>"$root/etc/group"
+  chroot "$root" /usr/bin/python3 -m compileall -q /usr/lib/python3 /usr/lib/python3.11 >/dev/null || die 'the Python programs of the lab host cannot be compiled'
 }
 
 make_lab() {
