@@ -45,7 +45,8 @@ theirs=$(strangers)
 boot() { local name=$1; shift; quick "$name" "$@" --wait 'serial=nutshell-guest: eth0 [0-9.]+/' --timeout 90 >/dev/null; }
 address_line() { tr -d '\r' <"$root/log/$(uuid_of "$1")/1.serial" | grep -a 'nutshell-guest: eth0 '; }
 reaches() { guest "$1" "ping -c 1 -W 2 $2 >/dev/null && echo reached || echo lost"; }
-sees() { guest "$1" "nc -w 3 $2 7777 </dev/null"; }
+# nc waits for ever for a peer that says nothing, and its shell with it.
+sees() { guest "$1" "timeout 10 nc -w 3 $2 7777 </dev/null"; }
 from_desk() { on_desk ping -q -c 1 -W 2 "$1" >/dev/null; }
 nobody() { ! "$@"; }
 

@@ -16,6 +16,7 @@ check "one with NAT and IPv6" n network create lab --ipv6 fd00:76::/64 --quiet
 check "a machine on each" bare qa --nic network=quiet
 check "the other" bare la --nic network=lab
 made=$(rules)
+standing=$(nft -s -t list table inet nutshell)
 check "both have rules" equal "$(grep -c 'chain from-quiet\|chain to-lab' <<<"$made")" 2
 
 say "-- rules that are flushed"
@@ -33,8 +34,9 @@ nft add chain inet nutshell to-strangers
 check "a dry run mends nothing" nobody grep 'put right' <<<"$(nutshell --dry-run ls 2>&1)"
 check "it is as somebody left it" nobody untouched >/dev/null
 check "the next start does" bare lb --nic network=lab
-check "as it was" untouched
+check "as it was, but for what the new one has" equal "$(nft -s -t list table inet nutshell)" "$standing"
 n rm lb --force
+check "and without it as it was" untouched
 handle() { nft -a list table inet nutshell | head -n 1; }
 check "what is right is left alone" equal "$(before=$(handle); n ls >/dev/null; [[ $(handle) == "$before" ]] && echo same)" same
 

@@ -39,7 +39,7 @@ run_here() {
     echo "nest: begin $name"
     # shellcheck disable=SC2016  # the inner shell's own words
     (cd "$here" && exec unshare --net --mount --propagation private -- env NEST_PLACE=here NEST_DISK="$loop" NEST_VG="nest$$" \
-      NEST_IMAGES="$images" NUTSHELL_BIN="$bin" NEST_LVM_TEST="$lvm_test" LVM_SYSTEM_DIR="$work/lvm" bash -c \
+      NEST_IMAGES="$images" NUTSHELL_BIN="$bin" NEST_LVM_TEST="$lvm_test" NEST_RAW_FRAME="$raw_frame" LVM_SYSTEM_DIR="$work/lvm" bash -c \
       'mkdir -p /run/netns && mount -t tmpfs none /run/netns && ip link set lo up && exec "$@"' bash \
       timeout -k 20 "$limit" bash "scenarios/$name.sh" </dev/null 2>&1) || status=$?
     [[ $status -ne 124 && $status -ne 137 ]] || echo "nest: $name did not end within $limit s"

@@ -17,6 +17,7 @@ source_dir="$(cd "$here/../.." && pwd)"
 build_dir=${NUTSHELL_BUILD_DIR:-$source_dir/build/release}
 bin=${NUTSHELL_BIN:-$build_dir/src/app/nutshell}
 lvm_test=${NEST_LVM_TEST:-$build_dir/tests/host/host_lvm_active_test}
+raw_frame=${NEST_RAW_FRAME:-$build_dir/tests/app/raw_frame}
 images=${NUTSHELL_NEST_DIR:-$source_dir/build/nest}
 boot_limit=150
 payload_size=64M
@@ -27,7 +28,7 @@ usage() { sed -n '2,/^set -/{/^set -/d;s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}"; }
 
 need_build() {
   local each
-  for each in "$bin" "$lvm_test"; do
+  for each in "$bin" "$lvm_test" "$raw_frame"; do
     [[ -x $each ]] || die "there is no $each; build nutshell and its tests first, or name the build's directory in NUTSHELL_BUILD_DIR"
   done
 }
@@ -41,6 +42,7 @@ pack() {
   local tree
   tree="$(mktemp -d)" || return 1
   install -m 0755 "$bin" "$tree/nutshell" && install -m 0755 "$lvm_test" "$tree/lvm_test" &&
+    install -m 0755 "$raw_frame" "$tree/raw_frame" &&
     strip -g "$tree/nutshell" "$tree/lvm_test" && cp -r "$here"/* "$tree/" &&
     tar -C "$tree" --owner=0 --group=0 -cf "$tree.tar" . && truncate -s "%1M" "$tree.tar" &&
     [[ $(stat -c %s "$tree.tar") -le $((${payload_size%M} * 1048576)) ]] && dd if="$tree.tar" of="$1" bs=1M conv=notrunc status=none
