@@ -9,6 +9,7 @@
 #include "netns/namespace.hpp"
 #include "nutshell/error.hpp"
 #include "nutshell/firewall.hpp"
+#include "nutshell/guard.hpp"
 
 using namespace nutshell;
 using namespace nutshell::host;
@@ -106,6 +107,19 @@ TEST_CASE("the digest tells a table that somebody has changed, which the comment
     apply_rules(render_firewall(one_network(), {}));
     const auto made = find_table("nutshell");
     REQUIRE(made);
+    CHECK(find_table("nutshell")->digest == made->digest);
+    // Machines and groups come and go, wherever nft shows what is theirs.
+    GuestNic nic;
+    nic.tap = "ntab12-1";
+    nic.mark = "nutshell:shop/web:0";
+    nic.cloud = "shop";
+    nic.mac = *parse_mac("52:54:00:00:00:01");
+    nic.ip = *parse_ipv4("10.75.0.2");
+    nic.guarded = nic.routed = nic.isolated = true;
+    nic.groups = {"web"};
+    apply_rules(render_guests({"", "nutshell"}, {nic}, {}));
+    CHECK(find_table("nutshell")->digest == made->digest);
+    apply_rules(render_guests_removal({"", "nutshell"}, {nic}, {}, {}));
     CHECK(find_table("nutshell")->digest == made->digest);
     apply_rules("flush chain inet nutshell forward\n");
     const auto flushed = find_table("nutshell");
