@@ -43,6 +43,10 @@ std::vector<GuestNic> guests_from_json(const std::string& text);
 /// appendix A).
 std::string eui64(Mac mac);
 
+/// From where a rule of a group lets in: "203.0.113.0/24", "203.0.113.7", "2001:db8::/32" or
+/// "2001:db8::7", in its shortest form and with a prefix. Mistakes go to `problems`.
+std::string parse_source(std::string_view text, const std::string& where, Problems& problems);
+
 /// The groups of the registry, by cloud and name.
 using Groups = std::map<std::pair<std::string, std::string>, GroupRow>;
 Groups groups_of(const std::vector<GroupRow>& rows);

@@ -90,19 +90,6 @@ void take_ports(GroupRule& rule, const std::string& text, Problems& problems) {
   rule.high = *high;
 }
 
-void take_source(GroupRule& rule, const std::string& text, Problems& problems) {
-  const auto net = parse_ipv4_net(text);
-  if (!net)
-    return problems.push_back(
-        {"--from", fmt::format("'{}' is no network; write it like 203.0.113.0/24 or 203.0.113.7",
-                               printable(text))});
-  if (net->first() != net->address)
-    return problems.push_back(
-        {"--from", fmt::format("{} is an address in a network; the network is {}/{}",
-                               to_string(*net), to_string(net->first()), net->prefix)});
-  if (net->prefix) rule.from = to_string(*net);  // /0 is anywhere
-}
-
 GroupRule rule_from(const Parsed& args) {
   GroupRule rule;
   Problems problems;
@@ -119,7 +106,7 @@ GroupRule rule_from(const Parsed& args) {
   if (const auto text = args.value("port")) take_ports(rule, *text, problems);
   if (args.has("from") && args.has("from-group"))
     problems.push_back({"--from-group", "and --from contradict each other; give one of them"});
-  if (const auto text = args.value("from")) take_source(rule, *text, problems);
+  if (const auto text = args.value("from")) rule.from = parse_source(*text, "--from", problems);
   if (const auto text = args.value("from-group")) rule.from_group = *text;
   if (!problems.empty()) throw ConfigError(problems);
   return rule;
@@ -152,12 +139,12 @@ void require_root(const House& house) {
 Json json_of(const GroupRow& group, const std::vector<std::string>& machines) {
   Json rules = Json::array(), names = Json::array();
   for (const GroupRule& rule : group.rules)
-    rules.push(Json::object(
-        {{"protocol", rule.protocol},
-         {"low", rule.low},
-         {"high", rule.high},
-         {"from", rule.from_group.empty() && rule.from.empty() ? "0.0.0.0/0" : rule.from},
-         {"from_group", rule.from_group}}));
+    rules.push(
+        Json::object({{"protocol", rule.protocol},
+                      {"low", rule.low},
+                      {"high", rule.high},
+                      {"from", rule.from_group.empty() && rule.from.empty() ? "any" : rule.from},
+                      {"from_group", rule.from_group}}));
   for (const std::string& name : machines) names.push(name);
   return Json::object({{"cloud", group.cloud},
                        {"name", group.name},

@@ -1,5 +1,6 @@
 // path: the devices of this host that a machine's packets cross, in order, the filters that sit on
 // them, and the one that lets nothing through.
+#include <arpa/inet.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -213,7 +214,7 @@ std::string moves_text(const Reporter& reporter, const PathLook& before, const P
   return table.text(reporter.colour()) + filters + breaks + "\n";
 }
 
-Exit watch(House& house, const MachineRow& row, const std::optional<Ipv4>& to) {
+Exit watch(House& house, MachineRow row, const std::optional<Ipv4>& to) {
   PathLook before = look_at_paths(house, row, to);
   if (!house.reporter.json()) print(look_text(house, row, before) + "in each second:\n");
   while (!interrupted()) {
@@ -223,6 +224,10 @@ Exit watch(House& house, const MachineRow& row, const std::optional<Ipv4>& to) {
     while (!interrupted() && std::chrono::steady_clock::now() < until)
       std::this_thread::sleep_for(std::chrono::milliseconds(50));
     if (interrupted()) break;
+    const auto present = house.registry().machine(row.uuid);
+    if (!present)
+      throw NotFound(fmt::format("{} was removed while it was watched", to_string(row.name)));
+    row = *present;  // it may have been stopped, or started again
     PathLook now = look_at_paths(house, row, to);
     if (!house.reporter.json()) print(moves_text(house.reporter, before, now));
     before = std::move(now);
@@ -237,6 +242,11 @@ Exit run_path(const Parsed& args, House& house) {
   std::optional<Ipv4> to;
   if (const auto text = args.value("to")) {
     to = parse_ipv4(*text);
+    if (in6_addr ipv6{}; !to && inet_pton(AF_INET6, text->c_str(), &ipv6) == 1)
+      throw UsageError(
+          fmt::format("--to {} is an IPv6 address, and path follows IPv4 alone; give the other "
+                      "end's IPv4 address",
+                      printable(*text)));
     if (!to)
       throw UsageError(
           fmt::format("--to '{}' is no IPv4 address; give one as 192.0.2.1", printable(*text)));

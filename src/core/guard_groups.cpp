@@ -100,7 +100,9 @@ void put_group_rules(TableScript& script, const GroupRow& group) {
       script.add_rule(
           chain, fmt::format("ip6 saddr @{} {}", group_set6(group.cloud, rule.from_group), rest));
     } else if (!rule.from.empty()) {
-      script.add_rule(chain, fmt::format("ip saddr {} {}", rule.from, rest));
+      script.add_rule(chain, fmt::format("{} saddr {} {}",
+                                         rule.from.find(':') == std::string::npos ? "ip" : "ip6",
+                                         rule.from, rest));
     } else {
       script.add_rule(chain, rest);
     }

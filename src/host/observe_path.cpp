@@ -53,7 +53,7 @@ class Devices {
     device.received = to_counters(link->received);
     device.sent = to_counters(link->sent);
     if (link->master && link->port_kind == "bridge") device.port_state = port_state(*link);
-    if (role == PathRole::bridge) count_ports(*link, device);
+    if (link->kind == "bridge") count_ports(*link, device);
     return device;
   }
 

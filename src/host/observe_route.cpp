@@ -65,12 +65,18 @@ std::string strict_link(nl::Socket& socket, const std::vector<nl::Link>& links,
   return "";
 }
 
-void read_forwarding(const std::string& bridge, PathRoute& route) {
-  // The link's own setting is the one that counts; the whole one sets them all.
+/// Each link's own setting is the one that counts, of what comes in by it; the whole one sets them
+/// all.
+void read_forwarding(const std::string& bridge, SeenRoute& seen) {
+  PathRoute& route = seen.route;
   route.forwarding = "net.ipv4.ip_forward";
-  route.forwards = setting(fmt::format("net/ipv4/conf/{}/forwarding", bridge)) != "0";
-  if (!route.forwards && setting("net/ipv4/ip_forward") == "1")
-    route.forwarding = fmt::format("net.ipv4.conf.{}.forwarding", bridge);
+  for (const std::string& link : {bridge, seen.outer}) {
+    if (link.empty() || setting(fmt::format("net/ipv4/conf/{}/forwarding", link)) != "0") continue;
+    route.forwards = false;
+    if (setting("net/ipv4/ip_forward") == "1")
+      route.forwarding = fmt::format("net.ipv4.conf.{}.forwarding", link);
+    return;
+  }
 }
 
 void ask_for_packet(nl::Socket& socket, const std::vector<nl::Link>& links, const RouteWish& wish,
@@ -122,7 +128,7 @@ std::optional<SeenRoute> observe_route(const RouteWish& wish) {
         seen.route.gateway = hop->gateway.text();
       }
     }
-    read_forwarding(wish.bridge, seen.route);
+    read_forwarding(wish.bridge, seen);
     if (wish.to && wish.guest && bridge && seen.route.forwards && !seen.route.refused)
       ask_for_packet(socket, links, wish, bridge, seen);
     return seen;

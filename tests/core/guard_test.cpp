@@ -194,6 +194,27 @@ TEST_CASE("a NIC's keys, and who is guarded when nobody says so") {
   }
 }
 
+TEST_CASE("sources of a rule") {
+  const auto source = [](std::string_view text) {
+    Problems problems;
+    const std::string found = parse_source(text, "--from", problems);
+    return problems.empty() ? found : "refused: " + problems.front().what;
+  };
+  CHECK(source("203.0.113.0/24") == "203.0.113.0/24");
+  CHECK(source("203.0.113.7/32") == "203.0.113.7/32");
+  CHECK(source("0.0.0.0/0") == "0.0.0.0/0");
+  CHECK(source("2001:DB8:0:0::/32") == "2001:db8::/32");
+  CHECK(source("2001:db8::7") == "2001:db8::7/128");
+  CHECK(source("::/0") == "::/0");
+  CHECK(source("10.0.0.1/24").find("the network is 10.0.0.0/24") != std::string::npos);
+  CHECK(source("2001:db8::1/33").find("the network is 2001:db8::/33") != std::string::npos);
+  for (const char* text : {"", "/", "here", "10.0.0.0/33", "2001:db8::/129", "2001:db8::/", "::/01",
+                           "::/-1", "2001:db8::/1 2", "fe80::1%eth0", "[::1]", "1.2.3"}) {
+    CAPTURE(text);
+    CHECK(source(text).find("is no network") != std::string::npos);
+  }
+}
+
 TEST_CASE("a spec with all of it survives the registry") {
   MachineSpec spec;
   spec.name = {"shop", "web"};
