@@ -123,6 +123,18 @@ bool can_be_reached(House& house, const MachineSpec& spec) {
   });
 }
 
+/// Those that may be given out next. The transaction is rolled back: it only looks.
+std::vector<Ipv4> next_in(House& house, const std::string& pool, const std::optional<Ipv4>& wanted,
+                          const Facts& facts) {
+  constexpr unsigned probed = 8;
+  if (wanted) return {*wanted};
+  std::vector<Ipv4> next;
+  Transaction look = house.registry().begin();
+  for (const std::string& text : look.allocator().candidates(pool, probed, facts))
+    if (const auto address = parse_ipv4(text)) next.push_back(*address);
+  return next;
+}
+
 }  // namespace
 
 Exit run_address_allocate(const Parsed& args, House& house) {
@@ -134,8 +146,9 @@ Exit run_address_allocate(const Parsed& args, House& house) {
   if (!args.words.empty()) wanted = parse_address(args.words[0]);
   require_root(house);
   const std::string pool = pool_for(house, args, wanted);
-  const Facts facts = observe_parts(
+  Facts facts = observe_parts(
       house, host::part::links | host::part::addresses | host::part::routes | host::part::macs);
+  if (!house.dry()) probe_public_addresses(facts, next_in(house, pool, wanted, facts));
   Transaction transaction = house.registry().begin();
   for (const PublicAddress& row : house.registry().addresses())
     if (wanted && row.address == *wanted)
@@ -145,7 +158,7 @@ Exit run_address_allocate(const Parsed& args, House& house) {
   const Taken taken = transaction.allocator().take(holder_of(cloud), {want}, facts);
   const std::string value = taken.leases.front().value;
   for (const Skipped& one : taken.skipped)
-    house.reporter.note(fmt::format("{} is passed over: {} has it", one.value, one.holder));
+    house.reporter.note(fmt::format("{} is passed over: it is held by {}", one.value, one.holder));
   if (house.dry()) {
     house.reporter.done(fmt::format("{} would be {}'s", value, cloud));
     return Exit::done;

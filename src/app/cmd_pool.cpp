@@ -29,6 +29,7 @@ bool is_past(const Lease& lease) {
 std::string holder_of(const Lease& lease) {
   if (!lease.foreign.empty()) return "foreign: " + lease.foreign;
   if (!lease.machine.empty()) return to_string(MachineName{lease.cloud, lease.machine});
+  if (!lease.cloud.empty()) return "the cloud " + lease.cloud;
   if (!lease.note.empty()) return "reserved: " + lease.note;
   return lease.holder.text.starts_with("network:") ? "network " + lease.holder.text.substr(8)
                                                    : "reserved";

@@ -9,6 +9,7 @@
 #include "app/firewall_note.hpp"
 #include "app/forwarding.hpp"
 #include "app/guard.hpp"
+#include "app/public_address.hpp"
 #include "host/nft.hpp"
 #include "host/tool.hpp"
 #include "nutshell/error.hpp"
@@ -105,6 +106,7 @@ std::vector<std::string> firewall_faults(House& house) {
   const Note note = read_firewall_note(house);
   std::vector<std::string> faults = forwarding_faults(note);
   if (!house.root) return faults;
+  for (std::string& fault : address_faults(house)) faults.push_back(std::move(fault));
   const auto look = [&](const char* family, const std::string& name, const std::string& listing) {
     if (name.empty()) return;
     if (std::string fault = table_fault(family, name, listing); !fault.empty())

@@ -12,6 +12,7 @@
 #include "app/lost.hpp"
 #include "app/machine_state.hpp"
 #include "app/network_up.hpp"
+#include "app/public_address.hpp"
 #include "host/dhcp.hpp"
 
 namespace nutshell {
@@ -43,7 +44,8 @@ void tend_firewall(House& house) {
     if (faults.empty()) return;
     const bool networks = needs_rules(house) && follow_networks(house, networks_up(house, Uuid{}));
     const bool guests = mend_guests(house);
-    if (!networks && !guests) return;  // another has done it
+    const bool addresses = take_addresses(house, guests_up(house));
+    if (!networks && !guests && !addresses) return;  // another has done it
     for (const std::string& fault : faults)
       house.reporter.note(fmt::format("networks: {}; it is put right", fault));
   } catch (const Interrupted&) {

@@ -2,12 +2,16 @@
 // host's own addresses are none of ours.
 #include "app/public_address.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <map>
 
 #include "app/firewall_note.hpp"
 #include "app/start.hpp"
 #include "host/network.hpp"
 #include "host/observe.hpp"
+#include "host/probe.hpp"
 
 namespace nutshell {
 namespace {
@@ -35,9 +39,10 @@ std::string link_for(const Facts& facts, Ipv4 address, bool& held) {
 
 }  // namespace
 
-void take_addresses(House& house, const std::vector<GuestNic>& nics) {
+bool take_addresses(House& house, const std::vector<GuestNic>& nics) {
   const std::vector<Ipv4> addresses = publics_of(nics);
-  if (addresses.empty()) return;
+  if (addresses.empty()) return false;
+  bool put = false;
   const host::Lock lock = lock_firewall(house);
   FirewallNote note = read_firewall_note(house);
   const Facts facts = observe_parts(house, host::part::links | host::part::addresses);
@@ -51,7 +56,9 @@ void take_addresses(House& house, const std::vector<GuestNic>& nics) {
       write_firewall_note(house, note);
     }
     host::hold_address(link, address);
+    put = true;
   }
+  return put;
 }
 
 void give_addresses(House& house, const std::vector<GuestNic>& nics) {
@@ -67,6 +74,35 @@ void give_addresses(House& house, const std::vector<GuestNic>& nics) {
     host::let_address(noted->link, address);
     note.addresses.erase(noted);
     write_firewall_note(house, note);
+  }
+}
+
+std::vector<std::string> address_faults(House& house) {
+  const FirewallNote note = read_firewall_note(house);
+  std::vector<std::string> faults;
+  if (note.addresses.empty()) return faults;
+  const Facts facts = observe_parts(house, host::part::links | host::part::addresses);
+  for (const HeldAddress& one : note.addresses)
+    if (std::none_of(facts.addresses.begin(), facts.addresses.end(), [&](const AddressFact& fact) {
+          return to_string(fact.net.address) == one.address;
+        }))
+      faults.push_back(
+          fmt::format("the public address {} is not on {} any more", one.address, one.link));
+  return faults;
+}
+
+void probe_public_addresses(Facts& facts, const std::vector<Ipv4>& addresses) {
+  std::map<std::string, std::vector<Ipv4>> by_link;
+  for (const Ipv4 address : addresses) {
+    bool held = false;
+    const std::string link = link_for(facts, address, held);
+    if (!link.empty() && !held) by_link[link].push_back(address);
+  }
+  for (const auto& [link, asked] : by_link) {
+    const LinkFact* fact = facts.link(link);
+    if (!fact || fact->mac.value == 0) continue;  // no Ethernet: nobody can be asked
+    for (IpFact& answer : host::probe_addresses(link, asked))
+      facts.ips.push_back(std::move(answer));
   }
 }
 

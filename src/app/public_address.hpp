@@ -4,14 +4,22 @@
 #include <vector>
 
 #include "app/house.hpp"
+#include "nutshell/facts.hpp"
 #include "nutshell/guard.hpp"
 
 namespace nutshell {
 
 /// Puts the public addresses of these NICs on the links that have their subnets, and announces
-/// them. An address for which no link has a subnet is left alone: it is routed to this host.
-void take_addresses(House& house, const std::vector<GuestNic>& nics);
+/// them. An address for which no link has a subnet is left alone: it is routed to this host. True
+/// when one was put there.
+bool take_addresses(House& house, const std::vector<GuestNic>& nics);
 /// Takes away what take_addresses() has put there; gone already is done.
 void give_addresses(House& house, const std::vector<GuestNic>& nics);
+
+/// Those that somebody has taken from their links, in words.
+std::vector<std::string> address_faults(House& house);
+/// Asks the links that have their subnets whether somebody has one of these addresses (RFC 5227),
+/// and adds the answers to the facts.
+void probe_public_addresses(Facts& facts, const std::vector<Ipv4>& addresses);
 
 }  // namespace nutshell

@@ -271,8 +271,9 @@ void LeaseBook::refuse(const Pool& pool, const std::string& value, const LeaseRo
   std::string owner = !row.lease.machine.empty() ? to_string(name)
                       : row.lease.holder.text.starts_with("network:")
                           ? "the network " + row.lease.holder.text.substr(8)
-                      : is_network ? "a network"
-                                   : "machine " + row.lease.holder.text;
+                      : !row.lease.cloud.empty() ? "the cloud " + row.lease.cloud
+                      : is_network               ? "a network"
+                                                 : "machine " + row.lease.holder.text;
   throw Conflict(thing + " is leased to " + owner +
                  "; name another, or none to be given a free one");
 }

@@ -25,6 +25,10 @@ LeaseRow read(Statement& row) {
   made.lease.cloud = row.text(11);
   made.lease.machine = row.text(12);
   made.pool = row.integer(13);
+  // What a cloud has as a whole (a public address) is no machine's.
+  constexpr std::string_view of_cloud = "cloud:";
+  if (made.lease.holder.text.starts_with(of_cloud))
+    made.lease.cloud = made.lease.holder.text.substr(of_cloud.size());
   return made;
 }
 

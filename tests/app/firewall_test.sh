@@ -12,6 +12,7 @@ ip addr add 192.0.2.1/24 dev uplink
 ip link set uplink up
 on_desk ip link set lo up
 on_desk ip addr add 192.0.2.2/24 dev eth0
+on_desk ip addr add 192.0.2.19/24 dev eth0
 on_desk ip link set eth0 up
 on_desk ip route add default via 192.0.2.1
 ip netns exec "$desk" socat TCP4-LISTEN:7777,fork,reuseaddr SYSTEM:'echo "desk sees $SOCAT_PEERADDR"' &
@@ -104,6 +105,12 @@ check "take one of the link's subnet" matches "$(n address allocate 192.0.2.20 -
 check "and one that is routed here" matches "$(n address allocate --pool routed --cloud shop)" "198.51.100.1 is shop's"
 check "associate" n address associate 192.0.2.20 shop/web
 check "the host answers for it" matches "$(ip -o addr show dev uplink)" '192.0.2.20/32'
+refuse 4 '192.0.2.19 is held by .* on uplink, which answers for it' n address allocate 192.0.2.19
+ip addr del 192.0.2.20/32 dev uplink
+check "doctor misses it where somebody takes it from the link" matches "$(n doctor)" 'the public address 192.0.2.20 is not on uplink any more'
+check "and the next that looks puts it back" matches "$(nutshell ls 2>&1)" '192.0.2.20 is not on uplink any more; it is put right'
+check "there" matches "$(ip -o addr show dev uplink)" '192.0.2.20/32'
+check "lease ls says whose it is" matches "$(n lease ls)" '192.0.2.20 +the cloud shop'
 check "groups hold it closed" nobody from_desk 192.0.2.20 82
 n group authorize front --cloud shop --protocol tcp --port 82
 check "and open it" from_desk 192.0.2.20 82
