@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
+#include <set>
 #include <thread>
 
 #include "app/firewall.hpp"
@@ -109,6 +110,8 @@ class Looker {
   }
 
   [[nodiscard]] const std::string& trouble() const { return filters_.trouble; }
+  /// What is worth a word, and breaks nothing.
+  [[nodiscard]] const std::set<std::string>& remarks() const { return remarks_; }
 
  private:
   PathView view_of(const NicSpec& spec, const std::string& tap) {
@@ -132,12 +135,18 @@ class Looker {
       const NetworkMode mode = network ? network->mode : NetworkMode::nat;
       view.invites = mode == NetworkMode::routed;
       const bool inside = network && to_ && network->address.contains(*to_);
-      if (!inside && (mode != NetworkMode::isolated || to_))
+      if (!inside && (mode != NetworkMode::isolated || to_)) {
         if (auto seen = host::observe_route({spec.bridge, view.guest, to_})) {
           path.route = seen->route;
           outer = seen->outer;
           next_hop = seen->route.gateway.empty() ? seen->route.to : seen->route.gateway;
+        } else {
+          remarks_.insert(fmt::format(
+              "this host has no default route; the machines of {} reach only what it has another "
+              "route to",
+              spec.network));
         }
+      }
       if (!outer.empty() && outer != spec.bridge)
         for (PathDevice& device : host::observe_path(outer, "", false)) {
           device.role = PathRole::outer;
@@ -155,6 +164,7 @@ class Looker {
   House& house_;
   std::optional<Ipv4> to_;
   Filters filters_;
+  std::set<std::string> remarks_;
 };
 
 std::uint64_t counted_before(const HostPath& path, const PathFilter& filter) {
@@ -177,6 +187,7 @@ PathLook look_at_paths(House& house, const MachineRow& row, const std::optional<
   PathLook look;
   Looker looker(house, to);
   for (std::size_t i = 0; i < row.spec.nics.size(); ++i) look.paths.push_back(looker.look(row, i));
+  look.remarks.assign(looker.remarks().begin(), looker.remarks().end());
   if (!looker.trouble().empty()) look.remarks.push_back(looker.trouble());
   look.outer = host::observe_outer_host();
   if (!look.outer) return look;

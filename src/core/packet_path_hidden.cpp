@@ -53,16 +53,21 @@ std::optional<PathBreak> find_unrouted(const HostPath& path) {
   if (!path.route || !bridge) return std::nullopt;
   const PathRoute& route = *path.route;
   const std::string cure = fmt::format("sysctl -w {}=1", route.forwarding);
-  if (!route.forwards && !route.local)
+  if (!route.forwards && !route.local) {
+    const PathDevice* outer = find_role(path, PathRole::outer);
+    const bool by_outer =
+        outer && route.forwarding == fmt::format("net.ipv4.conf.{}.forwarding", outer->name);
+    return PathBreak{
+        (by_outer ? outer : bridge)->name,
+        fmt::format("does not forward: {} is 0; `{}` turns it on", route.forwarding, cure), cure};
+  }
+  if (route.refused)
     return PathBreak{
         bridge->name,
-        fmt::format("does not forward: {} is 0; `{}` turns it on", route.forwarding, cure), cure};
-  if (route.refused)
-    return PathBreak{bridge->name,
-                     fmt::format("leads nowhere: this host has no route to {}; `ip route add` "
-                                 "makes one",
-                                 route.to.empty() ? "the outside" : route.to),
-                     ""};
+        fmt::format("leads nowhere: this host has no route to {0}; `ip route add {0} via "
+                    "GATEWAY` makes one",
+                    route.to),
+        ""};
   if (!route.strict.empty()) {
     const std::string loose = fmt::format("sysctl -w net.ipv4.conf.{}.rp_filter=2", route.strict);
     return PathBreak{

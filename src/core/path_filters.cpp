@@ -228,14 +228,16 @@ void add_own_filters(HostPath& path, const Ruleset& ruleset, const PathView& vie
         by_groups += *rule.packets;
       if (rule.comment == apart) by_cloud += *rule.packets;
     }
-  if (by_groups)
+  if (by_groups) {
+    const std::string first = view.groups.substr(0, view.groups.find('+'));
     put(*tap,
         own_filter(
-            fmt::format(
-                "is closed by the groups {}: no rule of them lets in what came, `nutshell group "
-                "authorize` makes one",
-                view.groups),
+            fmt::format("is closed by {}: no rule lets in what came, `nutshell group "
+                        "authorize {}{} --protocol PROTOCOL --port PORT` makes one",
+                        first == view.groups ? "the group " + first : "the groups " + view.groups,
+                        first, view.cloud == "default" ? "" : " --cloud " + view.cloud),
             true, by_groups));
+  }
   if (by_cloud)
     put(*tap, own_filter(fmt::format("keeps the cloud {} apart from other clouds", view.cloud),
                          false, by_cloud, false));
