@@ -24,9 +24,11 @@ constexpr int most_tries = 5;  // each fails only because somebody made a table 
 
 /// One try; throws CommandFailed when the table is no longer what was seen. True when there was
 /// something to do.
-bool put_table(House& house, Note& note, const Firewall& wanted, const Uuid& leaving) {
+bool put_table(House& house, Note& note, const Firewall& wanted, const Uuid& leaving, bool first) {
   Firewall firewall = wanted;
-  const TablePlace place = find_table_place(house, "inet", note.table);
+  const TablePlace place = first && note.table.empty()
+                               ? usual_place(house)
+                               : find_table_place(house, "inet", note.table);
   firewall.table = place.name;
   if (note.table != place.name) {
     note.table = place.name;
@@ -58,7 +60,7 @@ bool follow_table(House& house, Note& note, const Firewall& firewall, const Uuid
   for (int i = 1;; ++i) {
     try {
       const bool wanted = !firewall.networks.empty() || !firewall.closed.empty();
-      return wanted ? put_table(house, note, firewall, leaving) : drop_table(house, note);
+      return wanted ? put_table(house, note, firewall, leaving, i == 1) : drop_table(house, note);
     } catch (const CommandFailed& error) {
       if (i == most_tries || !met_another(error)) throw;
     }

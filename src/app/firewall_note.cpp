@@ -130,6 +130,8 @@ TablePlace find_table_place(House& house, const std::string& family, const std::
       table_names(house).front(), family, table_names(house).back()));
 }
 
+TablePlace usual_place(House& house) { return {table_names(house).front(), std::nullopt}; }
+
 void drop_own_table(House& house, const std::string& family, const std::string& name) {
   const auto table = host::find_table(name, family);
   if (table && has_mark(table->comment, own_mark(house)))

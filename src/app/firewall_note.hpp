@@ -55,6 +55,8 @@ struct TablePlace {
 /// (`noted`, or empty); but where the note is right, one call of nft tells. Throws Conflict when
 /// strangers have both names.
 TablePlace find_table_place(House& house, const std::string& family, const std::string& noted);
+/// Where it most likely can be made, without looking: nft refuses where something is.
+TablePlace usual_place(House& house);
 /// Removes the table of that name if it is ours.
 void drop_own_table(House& house, const std::string& family, const std::string& name);
 

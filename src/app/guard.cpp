@@ -57,7 +57,9 @@ void make_bridge_table(House& house, FirewallNote& note, const std::vector<Guest
   Firewall firewall = bridge_firewall(house);
   firewall.guests = nics;
   for (int i = 1;; ++i) {
-    const TablePlace place = find_table_place(house, "bridge", note.bridge_table);
+    const TablePlace place = i == 1 && note.bridge_table.empty()
+                                 ? usual_place(house)
+                                 : find_table_place(house, "bridge", note.bridge_table);
     firewall.table = place.name;
     note.bridge_table = place.name;
     note.bridge_made = bridge_firewall_comment(firewall);
