@@ -87,7 +87,8 @@ make_root() {
 }
 
 # What the packages of other firewalls are given when they are installed: iptables through nft, ufw's rules as it comes, the
-# system bus's user, Python's programs compiled.
+# system bus's user, Python's programs compiled. firewalld asks polkit, which does not run here, about each service that it
+# knows: it has only those that its zones name.
 make_firewalls() {
   local root=$1 program
   for program in iptables ip6tables iptables-restore ip6tables-restore iptables-save ip6tables-save; do
@@ -96,6 +97,8 @@ make_firewalls() {
   cp "$root"/usr/share/ufw/iptables/*.rules "$root"/usr/share/ufw/{ufw.conf,before.init,after.init} "$root/etc/ufw/"
   echo 'messagebus:x:107:107::/nonexistent:/usr/sbin/nologin' >>"$root/etc/passwd"
   echo 'messagebus:x:107:' >>"$root/etc/group"
+  find "$root/usr/lib/firewalld/services" -name '*.xml' | grep -v -E '/(ssh|mdns|samba-client|netbios-ns|dhcpv6-client|dhcp|dns)\.xml$' | xargs rm
+  rm "$root/usr/share/dbus-1/system-services/org.freedesktop.PolicyKit1.service"
   chroot "$root" /usr/bin/python3 -m compileall -q /usr/lib/python3 /usr/lib/python3.11 >/dev/null || die 'the Python programs of the lab host cannot be compiled'
 }
 

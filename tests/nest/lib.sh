@@ -111,6 +111,7 @@ traces() {
   local pid
   ip -br link | awk '{print "link", $1}'
   ip netns list | sed 's/^/netns /'
+  nft list tables
   if [[ $NEST_PLACE == here ]]; then
     dmsetup ls 2>/dev/null | awk -v vg="${vg//-/--}-" 'index($1, vg) == 1 {print "dm", $1}'
     lvs --noheadings -o vg_name,lv_name "$vg" 2>/dev/null | sed 's/^ */lv /'
@@ -130,6 +131,7 @@ clean_up() {
   [[ -z ${follower:-} ]] || kill "$follower" 2>/dev/null
   for pid in $(our_processes); do kill -9 "$pid" 2>/dev/null; done
   for ((i = 0; i < 50; i++)); do [[ -n $(our_processes) ]] || break; sleep 0.2; done
+  nft list tables | sed -n 's/^table \(inet\|bridge\) nutshell/delete &/p' | nft -f -
   for ((i = ${#cleanups[@]} - 1; i >= 0; i--)); do eval "${cleanups[i]}"; done
   cleanups=()
 }
