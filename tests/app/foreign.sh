@@ -1,4 +1,4 @@
-# Firewalls of others, as they are on real hosts: iptables (both kinds), ufw and Docker's chains, in this test's own namespaces.
+# Firewalls of others, as they are on real hosts: iptables (both kinds), ufw, firewalld and Docker's chains, in this test's own namespaces.
 # Source it before lib.sh (which leaves the network). Debian's packages are downloaded once and unpacked beside the guests, never
 # installed: foreign_tools lays them over /usr and /etc in the test's mount namespace alone.
 foreign=${NUTSHELL_FOREIGN_DIR:-${NUTSHELL_GUEST_DIR:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)/build/guest}/foreign}
@@ -19,11 +19,11 @@ foreign_unpack() { # foreign_unpack PACKAGE...
   ) 9>"$foreign/lock"
 }
 if [[ -z ${NUTSHELL_TEST_NS:-} ]]; then
-  foreign_unpack iptables libip4tc2 libip6tc2 libxtables12 libnftnl11 libmnl0 libnetfilter-conntrack3 libnfnetlink0 ufw ||
+  foreign_unpack iptables libip4tc2 libip6tc2 libxtables12 libnftnl11 libmnl0 libnetfilter-conntrack3 libnfnetlink0 ufw firewalld python3-firewall python3-nftables ||
     { echo 'FAIL: the packages of other firewalls cannot be had'; exit 1; }
 fi
 
-foreign_tools() { # iptables, iptables-legacy, ufw
+foreign_tools() { # iptables, iptables-legacy, ufw, firewalld
   mkdir -p "$scratch/over"
   mount -t tmpfs none "$scratch/over"
   mkdir -p "$scratch"/over/{usr,usr.work,etc,etc.work}
@@ -37,7 +37,34 @@ foreign_tools() { # iptables, iptables-legacy, ufw
   cp /usr/share/ufw/iptables/*.rules /usr/share/ufw/{ufw.conf,before.init,after.init} /etc/ufw/
 }
 
-foreign_away() { umount -l /usr /etc "$scratch/over" 2>/dev/null; }
+foreign_away() {
+  firewalld_ends
+  umount -l /usr /etc "$scratch/over" 2>/dev/null
+}
+
+# firewalld itself, on a system bus of its own. What it needs and does not bring (bus, polkit, Python's bindings) is the host's.
+foreign_daemons=()
+has_firewalld() { command -v dbus-daemon >/dev/null && [[ -d /usr/share/polkit-1 ]] && /usr/bin/python3 -c 'import dbus, gi' 2>/dev/null; }
+firewalld_starts() {
+  mkdir -p /run/dbus
+  mount -t tmpfs none /run/dbus
+  # Debian leaves which of its two policies counts to update-alternatives.
+  ln -sf org.fedoraproject.FirewallD1.server.policy.choice /usr/share/polkit-1/actions/org.fedoraproject.FirewallD1.policy
+  dbus-daemon --system --nofork --nopidfile --address=unix:path=/run/dbus/system_bus_socket >/dev/null 2>&1 &
+  foreign_daemons+=("$!")
+  until_true 5 test -S /run/dbus/system_bus_socket
+  firewalld --nofork --nopid >/dev/null 2>&1 &
+  foreign_daemons+=("$!")
+  until_true 30 firewall-cmd --state >/dev/null 2>&1
+}
+firewalld_ends() { # newest first: it takes its rules away while it has its bus; polkit goes with the bus
+  local i
+  for ((i = ${#foreign_daemons[@]} - 1; i >= 0; i--)); do
+    kill "${foreign_daemons[i]}" 2>/dev/null && wait "${foreign_daemons[i]}" 2>/dev/null
+  done
+  foreign_daemons=()
+  umount -l /run/dbus 2>/dev/null
+}
 
 # What a Docker daemon (27 and later) sets up, by hand: with iptables, or iptables-legacy.
 docker_rules() { # docker_rules PROGRAM

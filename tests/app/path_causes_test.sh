@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What lets nothing through a bridge on real hosts, each in a scene that has it: packets do not arrive, path and doctor name it, the
-# line that they print is run, and packets arrive. The filters are those of ufw itself, of iptables of both kinds with Docker's
+# line that they print is run, and packets arrive. The filters are those of ufw and firewalld themselves, of iptables of both kinds with Docker's
 # chains, and of nft in each family.
 . "$(dirname "$0")/foreign.sh"
 . "$(dirname "$0")/lib.sh"
@@ -73,6 +73,16 @@ ufw --force disable >/dev/null
 iptables -P INPUT ACCEPT
 iptables -P FORWARD ACCEPT
 
+say "-- firewalld"
+if has_firewalld; then
+  check "firewalld runs" firewalld_starts
+  scene "firewalld" br0 "firewalld's inet firewalld filter_FWD_public" gets_in 'filter br0'
+  firewalld_ends
+  check "it leaves nothing behind" equal "$(nft list tables | grep firewalld)" ''
+else
+  say "no D-Bus, polkit or Python's bindings of them here: firewalld is not tried"
+fi
+
 say "-- anti-spoofing"
 guest na 'ip addr add 192.168.60.77/24 dev eth0; for i in 1 2 3; do ping -I 192.168.60.77 192.168.60.9 >/dev/null 2>&1 & done; true' >/dev/null
 check "anti-spoofing that drops at this moment" until_true 20 names "^$tap: drops by its anti-spoofing"
@@ -83,16 +93,32 @@ check "what it dropped is still told" matches "$(nutshell path na)" 'anti-spoofi
 say "-- watching, and the host's own host"
 serve ping -q -i 0.05 192.168.60.2
 timeout --preserve-status -s INT -k 10 4 "$nutshell_bin" --quiet --root "$root" path na --watch >"$scratch/watch"
+check "Ctrl-C ends it well" test $? -eq 0
 check "packets are seen to move" matches "$(grep -A 20 'in each second' "$scratch/watch" | grep -E "^0 +em1" | tail -1)" '[1-9][0-9]* +[0-9.]+K? in [1-9]'
 timeout --preserve-status -s INT -k 10 3 "$nutshell_bin" --quiet --json --root "$root" path na --watch >"$scratch/watch.json"
 check "and as JSON, a line each" test "$(jq -r '.paths[0].devices[0].received.packets' "$scratch/watch.json" | sort -un | wc -l)" -ge 2
-if grep -q '^flags.* hypervisor' /proc/cpuinfo; then
-  check "path says that this host is a virtual machine" matches "$(nutshell path na)" 'this host is itself a virtual machine'
-  check "and by which MAC the way goes on" equal "$(json path na | jq -r '.outer.macs | index("'"$(cat /sys/class/net/em1/address 2>/dev/null || ip -j link show em1 | jq -r '.[0].address')"'") != null')" true
-else
-  check "path does not say that this host is a virtual machine" equal "$(json path na | jq -r .outer)" null
-fi
-refuse 2 'no IPv4 address' nutshell path na --to nowhere
-check "an ordinary user is told what he cannot see" matches "$(setpriv --reuid 65534 --clear-groups "$nutshell_bin" --root "$scratch/empty" path na 2>&1)" 'there is no machine'
+check "through a pipe that closes, it ends" timeout 10 bash -c '"$@" | head -n 2 >/dev/null' - "$nutshell_bin" --quiet --json --root "$root" path na --watch
+timeout --preserve-status -s INT -k 20 12 "$nutshell_bin" --quiet --root "$root" path na --watch >"$scratch/watch.stop" 2>&1 &
+watcher=$!
+until_true 5 test -s "$scratch/watch.stop"
+n stop na --force
+check "a machine that stops meanwhile is seen to be stopped" until_true 5 grep -q 'broken at tap: it is not there: the machine does not run' "$scratch/watch.stop"
+n start na
+check "and to run again" until_true 5 eval 'tail -8 "$scratch/watch.stop" | grep -Eq "^0 +nt.*up"'
 n rm na --force
+check "one that is removed ends it" until_true 5 nobody kill -0 "$watcher"
+wait "$watcher"
+check "with the code of a machine that is not there" test $? -eq 6
+check "and a sentence" grep -q 'na was removed while it was watched' "$scratch/watch.stop"
+n launch nb --memory 64M --nested off --accel tcg --vnc off --nic bridge=br0 >/dev/null
+if grep -q '^flags.* hypervisor' /proc/cpuinfo; then
+  check "path says that this host is a virtual machine" matches "$(nutshell path nb)" 'this host is itself a virtual machine'
+  check "and by which MAC the way goes on" equal "$(json path nb | jq -r '.outer.macs | index("'"$(cat /sys/class/net/em1/address 2>/dev/null || ip -j link show em1 | jq -r '.[0].address')"'") != null')" true
+else
+  check "path does not say that this host is a virtual machine" equal "$(json path nb | jq -r .outer)" null
+fi
+refuse 2 'no IPv4 address' nutshell path nb --to nowhere
+refuse 2 'is an IPv6 address, and path follows IPv4 alone' nutshell path nb --to 2001:db8::1
+check "an ordinary user is told what he cannot see" matches "$(setpriv --reuid 65534 --clear-groups "$nutshell_bin" --root "$scratch/empty" path nb 2>&1)" 'there is no machine'
+n rm nb --force
 finish

@@ -17,7 +17,7 @@ nobody() { ! "$@"; }
 broken() { json path na "$@" | jq -r '.paths[0].broken'; }   # broken [--to ADDRESS]
 whole() { [[ $(broken "$@") == null ]]; }
 names() { [[ $(broken "${@:2}" | jq -r '.device + ": " + .why') =~ $1 ]]; } # names PATTERN [--to ADDRESS]
-in_doctor() { nutshell --json doctor 2>/dev/null | jq -r --arg name "$1" '[.checks[] | select(.name == $name) | .cure] | join("\n")'; }
+in_doctor() { nutshell --json doctor 2>/dev/null | jq -r --arg name "$1" '[.checks[] | select(.name == $name) | .cure] | unique | join("\n")'; }
 
 # scene WHAT DEVICE PATTERN TRAFFIC [DOCTOR]: TRAFFIC fails, path names DEVICE and says PATTERN, as does the check DOCTOR of
 # doctor; the printed line, run, cures it. Further arguments of path are in $to.
