@@ -24,13 +24,6 @@ END
 strangers() { nft -j list ruleset | jq -c '[.nftables[] | select((.table // .chain // .rule // .set // .map // .element // {}) | ((.table // .name) == "nutshell") | not)]'; }
 before=$(nft -j list ruleset)
 
-guest() {
-  local log mark=$((RANDOM + 100000))
-  log=$root/log/$(uuid_of "$1")/$(json show "$1" | jq -r .boots).serial
-  type_to "$1" "echo begin-\$(($mark+1)); $2; echo end-\$(($mark+1))"
-  until_true 30 grep -qa "^end-$((mark + 1))" "$log"
-  tr -d '\r' <"$log" | sed -n "/^begin-$((mark + 1))/,/^end-$((mark + 1))/p" | sed '1d;$d'
-}
 launch() {
   local name=$1 address=$2
   shift 2

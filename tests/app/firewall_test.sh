@@ -36,13 +36,6 @@ range = "198.51.100.0/28"
 END
 nutshell() { "$nutshell_bin" --root "$root" --config "$root/etc/nutshell.toml" "$@"; }
 
-guest() {
-  local log mark=$((RANDOM + 100000))
-  log=$root/log/$(uuid_of "$1")/$(json show "$1" | jq -r .boots).serial
-  type_to "$1" "echo begin-\$(($mark+1)); $2; echo end-\$(($mark+1))"
-  until_true 30 grep -qa "^end-$((mark + 1))" "$log"
-  tr -d '\r' <"$log" | sed -n "/^begin-$((mark + 1))/,/^end-$((mark + 1))/p" | sed '1d;$d'
-}
 up='serial=nutshell-guest: eth0 [0-9.]+/'
 boot() { local name=$1; shift; quick "$name" --vnc off "$@" --wait "$up" --timeout 90 >/dev/null; }
 serve() { guest "$1" "(nc -ll -p 80 -e cat &) ; (nc -ll -p 81 -e cat &) ; (nc -ll -p 82 -e cat &) ; sleep 1" >/dev/null; }

@@ -72,7 +72,7 @@ type_to() { { printf '%s\n' "$2"; sleep 0.5; } | socat -u - "UNIX-CONNECT:$root/
 # guest NAME COMMAND: what COMMAND prints when it is typed into the guest's serial line.
 guest() {
   local log mark
-  log=$root/log/$(uuid_of "$1")/1.serial
+  log=$root/log/$(uuid_of "$1")/$(json show "$1" | jq -r .boots).serial
   for _ in 1 2 3; do # a host that is busy may hang up before the guest has read its line
     mark=$((RANDOM + 100000))
     type_to "$1" "echo begin-\$(($mark+1)); $2; echo end-\$(($mark+1))"

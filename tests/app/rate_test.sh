@@ -2,13 +2,6 @@
 # rate= holds each way: what a guest sends and what it is sent, in bytes that arrived in a time.
 . "$(dirname "$0")/lib.sh"
 
-guest() {
-  local log mark=$((RANDOM + 100000))
-  log=$root/log/$(uuid_of "$1")/1.serial
-  type_to "$1" "echo begin-\$(($mark+1)); $2; echo end-\$(($mark+1))"
-  until_true 60 grep -qa "^end-$((mark + 1))" "$log"
-  tr -d '\r' <"$log" | sed -n "/^begin-$((mark + 1))/,/^end-$((mark + 1))/p" | sed '1d;$d'
-}
 boot() { local name=$1; shift; quick "$name" --vnc off "$@" --wait 'serial=nutshell-guest: eth0 [0-9.]+/' --timeout 90 >/dev/null; }
 # sent NAME: how many bytes the guest gets out in four seconds; got NAME: how many it is sent.
 sent() {

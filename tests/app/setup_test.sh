@@ -18,7 +18,8 @@ chmod 600 "$scratch/kvm"
 chown 0:0 "$scratch/kvm"
 [[ -e /dev/kvm ]] || { mount -t tmpfs none /dev -o mode=755; mknod /dev/kvm c 10 232; mknod /dev/null c 1 3; mknod /dev/urandom c 1 9; }
 mount --bind "$scratch/kvm" /dev/kvm
-# A kernel's view of kvm_amd, and a modprobe that does to it what the real one does: it loads a module with the options of modprobe.d.
+# A kernel's view of kvm_amd, and a modprobe that does to it what the real one does: it loads a module with the options of modprobe.d,
+# and the module's device is root's alone.
 mkdir -p "$scratch/module/kvm_amd/parameters" "$scratch/bin"
 echo N >"$scratch/module/kvm_amd/parameters/nested"
 echo live >"$scratch/module/kvm_amd/initstate"
@@ -28,6 +29,7 @@ cat >"$scratch/bin/modprobe" <<'END'
 #!/bin/sh
 [ "$1" = -r ] && exit 0
 if grep -qsx "options $1 nested=1" /etc/modprobe.d/*.conf; then echo Y; else echo N; fi >"/sys/module/$1/parameters/nested"
+chmod 600 /dev/kvm && chown 0:0 /dev/kvm
 END
 chmod 755 "$scratch/bin/modprobe"
 export PATH=$scratch/bin:$PATH
