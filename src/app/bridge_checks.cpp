@@ -108,17 +108,29 @@ std::string words_of_trouble(const Facts& facts, const UplinkView& view) {
                      view.bridge);
 }
 
+/// Of a tap that is no port of its bridge: what is some other bridge's is taken off there first.
+std::string words_of_displaced(const Facts& facts, const Placed& each) {
+  const LinkFact* tap = facts.link(each.tap);
+  for (const LinkFact& link : facts.links)
+    if (tap && tap->master != 0 && link.index == tap->master)
+      return fmt::format(
+          "{0} of the machine {1} is a port of {2}; take it off there with `ip link set {0} "
+          "nomaster`, then run `nutshell bridge repair {3}`",
+          each.tap, each.machine, link.name, each.bridge);
+  return fmt::format("{} of the machine {} is no port of it; run `nutshell bridge repair {}`",
+                     each.tap, each.machine, each.bridge);
+}
+
 }  // namespace
 
 std::vector<BridgeTrouble> bridge_troubles(House& house) {
   std::vector<BridgeTrouble> troubles;
   find_vlan_troubles(house, troubles);
-  for (const Placed& each : displaced_taps(house))
-    troubles.push_back({each.bridge,
-                        fmt::format("{} of the machine {} is no port of it; run `nutshell bridge "
-                                    "repair {}`",
-                                    each.tap, each.machine, each.bridge),
-                        true});
+  if (const std::vector<Placed> displaced = displaced_taps(house); !displaced.empty()) {
+    const Facts facts = observe_parts(house, host::part::links);
+    for (const Placed& each : displaced)
+      troubles.push_back({each.bridge, words_of_displaced(facts, each), true});
+  }
   if (lacks_isolation(house))
     for (const std::string& bridge : isolated_bridges(house))
       troubles.push_back({bridge,

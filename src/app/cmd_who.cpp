@@ -12,8 +12,11 @@ Exit run_who(const Parsed& args, House& house) {
   settle(house);
   const std::vector<Owner> owners = find_owners(house, value);
   if (owners.empty())
-    throw NotFound(fmt::format(
-        "nobody is known to have {}; `nutshell lease ls` lists what is leased", printable(value)));
+    throw NotFound(
+        value.size() <= 5 && value.find_first_not_of("0123456789") == std::string::npos
+            ? fmt::format("there is no process {0}; a port is given as :{0} or {0}/tcp", value)
+            : fmt::format("nobody is known to have {}; `nutshell lease ls` lists what is leased",
+                          printable(value)));
   Json list = Json::array();
   std::string text;
   const auto or_null = [](const std::string& words) {

@@ -12,6 +12,7 @@
 #include "app/start.hpp"
 #include "host/listen.hpp"
 #include "host/observe.hpp"
+#include "host/observe_route.hpp"
 #include "host/proc.hpp"
 
 namespace nutshell {
@@ -104,11 +105,23 @@ std::vector<Owner> who_display(House& house, unsigned display) {
   auto owners = by_lease(house, "display", "vnc", fmt::format(":{}", display));
   // Of a stranger the registry knows what was; who has it now, the kernel knows.
   std::erase_if(owners, [](const Owner& owner) { return !owner.foreign.empty(); });
+  for (Owner& owner : owners)
+    if (owner.detail.empty()) owner.detail = "its screen";
   if (!owners.empty()) return owners;
   if (const std::string holder = host::port_holder(static_cast<std::uint16_t>(5900 + display));
       !holder.empty())
     owners.push_back(foreign("display", holder));
   return owners;
+}
+
+/// What serves a network of ours, by the folder that its command line names.
+std::vector<Owner> who_serves(House& house, int pid) {
+  for (const std::string& word : host::command_line(pid))
+    for (const NetworkRow& network : house.registry().networks())
+      if (word.find(house.paths.network_dir(network.name) + "/") != std::string::npos)
+        return {{"process", "", "", fmt::format("the DHCP server of the network {}", network.name),
+                 "", ""}};
+  return {};
 }
 
 /// A port of the host: published by a machine, a screen's, or held by somebody.
@@ -118,6 +131,8 @@ std::vector<Owner> who_port(House& house, unsigned port, bool udp) {
   for (const Lease& lease : house.registry().leases())
     if (lease.value == name || lease.value.ends_with(":" + name))
       owners.push_back(owner_by_lease("port", lease));
+  for (Owner& owner : owners)
+    if (owner.detail.empty() && !owner.machine.empty()) owner.detail = "a port that it publishes";
   if (!udp && port >= 5900)
     for (Owner& owner : by_lease(house, "port", "vnc", fmt::format(":{}", port - 5900)))
       if (owner.foreign.empty()) {
@@ -126,9 +141,11 @@ std::vector<Owner> who_port(House& house, unsigned port, bool udp) {
       }
   if (!owners.empty()) return owners;
   const auto number = static_cast<std::uint16_t>(port);
-  if (const std::string holder = udp ? host::udp_port_holder(number) : host::port_holder(number);
-      !holder.empty())
-    owners.push_back(foreign("port", holder));
+  const std::string holder = udp ? host::udp_port_holder(number) : host::port_holder(number);
+  if (const std::size_t at = holder.find("(pid "); at != std::string::npos)
+    owners = who_serves(house, std::atoi(holder.c_str() + at + 5));
+  for (Owner& owner : owners) owner.what = "port";
+  if (owners.empty() && !holder.empty()) owners.push_back(foreign("port", holder));
   return owners;
 }
 
@@ -157,25 +174,17 @@ std::optional<Mac> mac_of_ipv6(const std::string& text) {
   return mac;
 }
 
-std::vector<Owner> who_ipv6(House& house, Mac mac) {
-  if (mac.value == 0) return {};
-  auto owners = who_mac(house, mac);
+std::vector<Owner> who_ipv6(House& house, const std::string& address, Mac mac) {
+  auto owners = mac.value ? who_mac(house, mac) : std::vector<Owner>{};
+  std::erase_if(owners, [](const Owner& owner) { return !owner.foreign.empty(); });
+  if (const std::string holder = host::ipv6_holder(address); owners.empty() && !holder.empty())
+    return {foreign("address", holder)};
   for (Owner& owner : owners) {
     owner.what = "address";
     owner.detail +=
         fmt::format("{}made of its MAC {}", owner.detail.empty() ? "" : ", ", to_string(mac));
   }
   return owners;
-}
-
-/// What serves a network of ours, by the folder that its command line names.
-std::vector<Owner> who_serves(House& house, int pid) {
-  for (const std::string& word : host::command_line(pid))
-    for (const NetworkRow& network : house.registry().networks())
-      if (word.find(house.paths.network_dir(network.name) + "/") != std::string::npos)
-        return {{"process", "", "", fmt::format("the DHCP server of the network {}", network.name),
-                 "", ""}};
-  return {};
 }
 
 std::vector<Owner> who_pid(House& house, int pid) {
@@ -199,10 +208,11 @@ std::vector<Owner> who_link(House& house, const std::string& name) {
                         "", ""});
   const Facts facts = observe_parts(house, host::part::links);
   if (const LinkFact* link = facts.link(name); link && owners.empty())
-    owners.push_back(foreign("link", link->alias.empty()
-                                         ? fmt::format("a {} of this host, not nutshell's",
-                                                       link->kind.empty() ? "device" : link->kind)
-                                         : link->alias));
+    owners.push_back(foreign(
+        "link", link->alias.empty()
+                    ? fmt::format("a {} of this host", link->kind.empty() ? "device" : link->kind)
+                    : link->alias));
+  if (owners.empty()) owners = find_owners_by_name(house, name);
   return owners;
 }
 
@@ -229,12 +239,17 @@ std::vector<Owner> find_owners(House& house, const std::string& value) {
           fmt::format("'{}' is no display or port; give :1, :5901 or 8443/tcp", printable(value)));
     return who_number(house, *display);
   }
-  if (const auto mac = mac_of_ipv6(value)) return who_ipv6(house, *mac);
+  if (const auto mac = mac_of_ipv6(value)) return who_ipv6(house, value, *mac);
   if (value.ends_with("/tcp") || value.ends_with("/udp"))
     if (const auto port = number(std::string_view(value).substr(0, value.size() - 4));
         port && *port >= 1 && *port <= 65535)
       return who_port(house, *port, value.ends_with("/udp"));
-  if (value.find('/') != std::string::npos) return find_owners_of_file(house, value);
+  if (const auto net = parse_ipv4_net(value)) return find_owners_of_net(house, *net);
+  refuse_garbage(value);
+  if (value.find('/') != std::string::npos) {
+    auto owners = find_owners_of_file(house, value);
+    return owners.empty() ? find_owners_by_name(house, value) : owners;
+  }
   if (const auto pid = number(value)) return who_pid(house, static_cast<int>(*pid));
   if (is_interface_name(value)) return who_link(house, value);
   throw UsageError(

@@ -23,5 +23,11 @@ std::vector<Owner> find_owners_of_file(House& house, const std::string& path);
 /// The machine that has it by `detail`: what it is to that machine, in words; "" it has it not.
 std::vector<Owner> machines_with(House& house, const std::string& what,
                                  const std::function<std::string(const MachineRow&)>& detail);
+/// A machine (NAME or CLOUD/NAME), a cloud, a security group or a network.
+std::vector<Owner> find_owners_by_name(House& house, const std::string& name);
+/// The networks of ours that lie within that net, or around it.
+std::vector<Owner> find_owners_of_net(House& house, const Ipv4Net& net);
+/// Throws UsageError for what looks like a port or an address and can be none.
+void refuse_garbage(const std::string& value);
 
 }  // namespace nutshell

@@ -180,6 +180,28 @@ std::vector<std::string> strict_links() {
   }
 }
 
+std::string ipv6_holder(const std::string& address) {
+  const auto wanted = nl::Ip::parse(address);
+  if (!wanted) return "";
+  try {
+    nl::Socket socket;
+    const auto links = nl::list_links(socket, {.counters = false});
+    for (const nl::Address& each :
+         nl::list_addresses(socket, {.index = 0, .family = nl::Family::v6}))
+      if (each.ip == *wanted) return "this host, on " + name_of(links, each.index);
+    for (const nl::Neighbour& each :
+         nl::list_neighbours(socket, {.index = 0, .family = nl::Family::v6})) {
+      if (each.ip != *wanted || !each.mac) continue;
+      Mac mac;
+      for (const std::uint8_t byte : *each.mac) mac.value = mac.value << 8 | byte;
+      return fmt::format("{} on {}", to_string(mac), name_of(links, each.index));
+    }
+    return "";
+  } catch (const nl::Error& error) {
+    throw SystemError(error.code(), error.subject() + ": cannot " + error.operation());
+  }
+}
+
 std::optional<Ipv4> neighbour_address(const std::string& bridge, Mac mac) {
   try {
     nl::Socket socket;

@@ -17,15 +17,21 @@ check "an address" equal "$(owner "$ip")" 'address: shop/web NIC 0'
 check "an IPv6 address that was made of the MAC" matches "$(owner "fe80::$(printf '%02x%s:%sff:fe%s:%s%s' "$((0x${mac:0:2} ^ 2))" "${mac:3:2}" "${mac:6:2}" "${mac:9:2}" "${mac:12:2}" "${mac:15:2}")")" "^address: shop/web NIC 1, made of its MAC $mac"
 check "a tap" equal "$(owner "$tap")" 'tap: shop/web NIC 0'
 check "the host's side of it" matches "$(owner "$(ip -j link show "$tap" | jq -r '.[0].address')")" "^MAC: shop/web .*the host's side of $tap"
-check "a display" matches "$(owner ":$display")" '^display: shop/web'
+check "a display" equal "$(owner ":$display")" 'display: shop/web its screen'
 check "its port" matches "$(owner "$((5900 + display))/tcp")" '^port: shop/web its screen'
-check "a published port" matches "$(owner 8443/tcp)" '^port: shop/web'
+check "a published port" equal "$(owner 8443/tcp)" 'port: shop/web a port that it publishes'
 check "by its number alone" matches "$(json who :8443 | jq -r '.owners[].machine')" 'web'
 check "a UUID" equal "$(owner "$uuid")" 'uuid: shop/web its UUID'
 check "a pid" equal "$(owner "$(pid_of web)")" 'process: shop/web its QEMU'
 check "a disk" equal "$(owner "$(json show web | jq -r '.disks[0].path')")" 'file: shop/web disk 0'
 check "a managed bridge" matches "$(nutshell who nutshell0)" 'the network nutshell0'
 for pid in $(our_processes); do [[ $(cat "/proc/$pid/comm") == dnsmasq ]] && dnsmasq=$pid; done
+check "its port" matches "$(nutshell who 67/udp)" 'the DHCP server of the network nutshell0'
+check "a range of addresses" matches "$(nutshell who 10.75.0.0/24)" 'the network nutshell0'
+n group create front --cloud shop
+check "a security group" equal "$(owner front)" 'group: shop/ a security group of the cloud shop, of 0 rules'
+check "a machine by its name" equal "$(owner shop/web)" 'machine: shop/web a machine'
+check "a cloud" matches "$(nutshell who shop)" 'a cloud of 1 machine'
 check "the DHCP server of a network" matches "$(nutshell who "$dnsmasq")" 'the DHCP server of the network nutshell0'
 
 say "-- strangers"
@@ -42,7 +48,14 @@ check "a process" equal "$(stranger "$tcp")" "process: socat (pid $tcp)"
 check "a bridge" matches "$(stranger br0)" 'link: a bridge of this host'
 ip addr add 10.44.0.1/24 dev br0
 check "an address of this host" equal "$(stranger 10.44.0.1)" 'address: this host, on br0'
+ip addr add 2001:db8:7::1/64 dev br0 nodad
+check "an IPv6 address of this host" equal "$(stranger 2001:db8:7::1)" 'address: this host, on br0'
 refuse 6 'nobody is known' nutshell who 7071/tcp
+refuse 6 'no process 7071; a port is given as :7071' nutshell who 7071
+refuse 2 'is no port' nutshell who 70000/tcp
+refuse 2 'is no port' nutshell who 0/udp
+refuse 2 'is no IPv4 address' nutshell who 300.1.1.1
+refuse 2 'is no IPv4 address' nutshell who 10.75.0.0/33
 refuse 6 'nobody is known' nutshell who 2001:db8::1
 refuse 6 'nobody is known' nutshell who 52:54:00:99:99:99
 refuse 6 'nobody is known' nutshell who vg01/none
