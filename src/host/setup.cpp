@@ -67,9 +67,15 @@ void run_quietly(std::vector<std::string> words) {
   (void)output_of(tool);
 }
 
+/// The kernel makes /dev/kvm with the module, as root's alone; where no udev runs, nobody else
+/// gives it to its group again.
 void reload(const std::string& module) {
+  constexpr const char* device = "/dev/kvm";
+  const auto before = rights_of(device);
   run_quietly({"modprobe", "-r", module});
   run_quietly({"modprobe", module});
+  const auto after = rights_of(device);
+  if (before && after && *before != *after) set_rights(device, *before);
 }
 
 void put_file(const SetupChange& change) {
