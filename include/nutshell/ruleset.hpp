@@ -35,6 +35,7 @@ struct RuleCondition {
   bool negated = false;
   std::vector<std::string> values;  ///< any of them; names may end in '*', addresses in
                                     ///< /N, ports may be N-M
+  bool operator==(const RuleCondition&) const = default;
 };
 
 enum class RuleVerdict { none, accept, drop, reject, jump, go_to, back };
@@ -114,6 +115,21 @@ enum class FilterOwner { docker, ufw, firewalld, unknown };
 FilterOwner owner_of(const Ruleset& ruleset, const FilterChain& base);
 /// "Docker's ", "ufw's ", "firewalld's "; "" for an unknown one.
 std::string possessive(FilterOwner owner);
+
+/// Rules of ip, ip6 and inet that are about a link which has become a port of a bridge: its packets
+/// come in and go out by the bridge now, and these rules match none of them.
+struct StaleRules {
+  const FilterChain* chain = nullptr;  ///< the first of its table that has such a rule
+  unsigned count = 0;
+};
+/// One for each table. A rule that stands there a second time, about the bridge, is left out.
+std::vector<StaleRules> find_stale(const Ruleset& ruleset, const std::string& port,
+                                   const std::string& bridge);
+std::vector<StaleRules> find_stale(Ruleset&&, const std::string&, const std::string&) = delete;
+/// The one line for a shell that makes them be about the bridge, in the form that their owner
+/// keeps.
+std::string cure_for_stale(const Ruleset& ruleset, const StaleRules& stale, const std::string& port,
+                           const std::string& bridge, bool iptables);
 
 /// What is to be let through: frames that a bridge forwards, packets that are routed from and to
 /// it, those between it and the host itself, in the bridge family those of some ports, and of a

@@ -196,8 +196,9 @@ std::vector<Check> all_checks(House& house, const Facts& facts) {
       checks.push_back({"rules", Verdict::bad,
                         fmt::format("those of {}, which runs, were taken out of nftables", machine),
                         "nutshell gc"});
-  for (const WayTrouble& each : way_troubles(house))
-    checks.push_back({each.name, each.bad ? Verdict::bad : Verdict::note, each.words, each.cure});
+  for (const auto& troubles : {way_troubles(house), stale_rule_troubles(house)})
+    for (const WayTrouble& each : troubles)
+      checks.push_back({each.name, each.bad ? Verdict::bad : Verdict::note, each.words, each.cure});
   for (const BridgeTrouble& each : bridge_troubles(house))
     checks.push_back(
         {"bridge " + each.bridge, each.bad ? Verdict::bad : Verdict::note, each.words});

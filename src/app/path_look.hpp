@@ -31,5 +31,7 @@ struct WayTrouble {
 };
 /// Of every bridge that a machine of this registry has a NIC on, and every network that is up.
 std::vector<WayTrouble> way_troubles(House& house);
+/// Rules of others that name the uplink of an adopted bridge, and match nothing since.
+std::vector<WayTrouble> stale_rule_troubles(House& house);
 
 }  // namespace nutshell

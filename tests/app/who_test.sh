@@ -29,7 +29,7 @@ for pid in $(our_processes); do [[ $(cat "/proc/$pid/comm") == dnsmasq ]] && dns
 check "its port" matches "$(nutshell who 67/udp)" 'the DHCP server of the network nutshell0'
 check "a range of addresses" matches "$(nutshell who 10.75.0.0/24)" 'the network nutshell0'
 n group create front --cloud shop
-check "a security group" equal "$(owner front)" 'group: shop/ a security group of the cloud shop, of 0 rules'
+check "a security group" equal "$(owner front)" 'group: shop/null a security group of the cloud shop, of 0 rules'
 check "a machine by its name" equal "$(owner shop/web)" 'machine: shop/web a machine'
 check "a cloud" matches "$(nutshell who shop)" 'a cloud of 1 machine'
 check "the DHCP server of a network" matches "$(nutshell who "$dnsmasq")" 'the DHCP server of the network nutshell0'

@@ -49,6 +49,26 @@ std::string rule(const std::string& chain, const std::string& statements) {
 
 const std::string iif = R"({"match":{"op":"==","left":{"meta":{"key":"iifname"}},"right":"br0"}},)";
 
+TEST_CASE("Rules about a link that is a port of a bridge now are stale") {
+  Ruleset ruleset;
+  merge_iptables(ruleset,
+                 "*filter\n:INPUT DROP [0:0]\n:FORWARD ACCEPT [0:0]\n"
+                 "-A INPUT -i em1 -p icmp -j ACCEPT\n"
+                 "-A INPUT -i em1 -p tcp -m tcp --dport 22 -j ACCEPT\n"
+                 "-A INPUT -i br0 -p tcp -m tcp --dport 22 -j ACCEPT\n"
+                 "-A FORWARD -m physdev --physdev-in em1 -j DROP\n"
+                 "-A FORWARD ! -o em1 -j DROP\nCOMMIT\n",
+                 "ip", false);
+  const auto stale = find_stale(ruleset, "em1", "br0");
+  REQUIRE(stale.size() == 1);
+  CHECK(stale[0].count == 2);  // ICMP, and what goes out elsewhere
+  CHECK(stale[0].chain->name == "INPUT");
+  CHECK(cure_for_stale(ruleset, stale[0], "em1", "br0", true) ==
+        "iptables-save -t filter | sed 's/ \\(-[io]\\) em1 / \\1 br0 /g' | iptables-restore -T "
+        "filter");
+  CHECK(find_stale(ruleset, "em2", "br0").empty());
+}
+
 }  // namespace
 
 TEST_CASE("a policy of drop is found, and whose it is") {
