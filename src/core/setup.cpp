@@ -159,7 +159,7 @@ void plan_nested(const SetupFacts& facts, SetupPlan& plan) {
   if (facts.module_users) {
     plan.remarks.push_back(fmt::format(
         "machines run, so {0} keeps nesting off until it is loaded anew: when they are off, run "
-        "`modprobe -r {0} && modprobe {0}`",
+        "`nutshell setup` again",
         facts.module));
     return;
   }
