@@ -10,9 +10,13 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
+#include <filesystem>
+#include <thread>
 
 #include "host/files.hpp"
+#include "host/proc.hpp"
 #include "host/tool.hpp"
 #include "nutshell/error.hpp"
 
@@ -125,6 +129,34 @@ unsigned number_in(const std::string& path) {
   return static_cast<unsigned>(std::strtoul(text.c_str(), nullptr, 10));
 }
 
+/// A useradd or userdel of that name is at work.
+bool is_being_changed(const std::string& name) {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc", error)) {
+    const int pid = std::atoi(entry.path().filename().c_str());
+    if (pid <= 0) continue;
+    const std::vector<std::string> words = command_line(pid);
+    if (words.size() < 2 || words.back() != name) continue;
+    for (const char* tool : {"useradd", "userdel", "groupadd", "groupdel"})
+      if (words.front().ends_with(tool)) return true;
+  }
+  return false;
+}
+
+/// A tool of a setup that was killed may still be at work: it ends soon.
+void drop_account(const SetupChange& change, const char* tool) {
+  for (int tries = 100; tries && is_being_changed(change.name); --tries)
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  for (int tries = 10; has_account(change); --tries) try {
+      return run_quietly({tool, change.name});
+    } catch (const Interrupted&) {
+      throw;
+    } catch (const Error&) {
+      if (tries <= 1) throw;
+      std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    }
+}
+
 }  // namespace
 
 void make_change(const SetupChange& change) {
@@ -143,12 +175,8 @@ std::optional<std::string> take_back(const SetupChange& change) {
   switch (change.kind) {
     case SetupChange::Kind::file: return take_file_back(change);
     case SetupChange::Kind::rights: return take_rights_back(change);
-    case SetupChange::Kind::group:
-      if (has_account(change)) run_quietly({"groupdel", change.name});
-      return std::nullopt;
-    case SetupChange::Kind::user:
-      if (has_account(change)) run_quietly({"userdel", change.name});
-      return std::nullopt;
+    case SetupChange::Kind::group: drop_account(change, "groupdel"); return std::nullopt;
+    case SetupChange::Kind::user: drop_account(change, "userdel"); return std::nullopt;
     case SetupChange::Kind::module:
       if (number_in(fmt::format("/sys/module/{}/refcnt", change.name)))
         return fmt::format(

@@ -65,6 +65,11 @@ refuse 6 'no user nobody-here' nutshell setup --bridge br0 --user nobody-here
 check "a refusal changes nothing" unchanged before
 
 say "-- made, and taken back"
+install -d -o alice -g alice "$scratch/alice"
+as_alice() { setpriv --reuid alice --regid alice --init-groups "$nutshell_bin" --root "$scratch/alice" "$@"; }
+alices=(launch hers --memory 256M --nested off --accel tcg --vnc off --kernel "$guest/vmlinuz" --initrd "$guest/initrd" --append 'console=ttyS0 quiet nutshell.dhcp=off' --nic bridge=br0)
+check "doctor says to a user what would let him onto the bridge" matches "$(as_alice doctor 2>&1)" 'bridge helper +note .*cured by `sudo nutshell setup --bridge br0`'
+refuse 1 'br0.*(helper|setup)|(helper|setup).*br0' as_alice --quiet "${alices[@]}"
 check "doctor misses nesting or the bridge helper" matches "$(nutshell doctor)" 'nutshell setup --bridge br0'
 said=$(nutshell setup --bridge br0 --user alice)
 check "it says what it did" matches "$said" 'setuid root'
@@ -76,7 +81,15 @@ check "the user of QEMUs" matches "$(getent passwd nutshell-qemu)" 'nologin$'
 check "/dev/kvm's group" equal "$(stat -c '%a %G' /dev/kvm)" '660 kvm'
 check "kept by udev" matches "$(cat /etc/udev/rules.d/65-nutshell-kvm.rules)" 'GROUP="kvm"'
 check "nesting is on" equal "$(cat /sys/module/kvm_amd/parameters/nested)" Y
-check "doctor finds the bridge allowed, as the user" matches "$(setpriv --reuid alice --regid alice --init-groups "$nutshell_bin" --root "$scratch/alice" doctor 2>&1)" 'bridge helper +ok +allows br0'
+check "doctor finds the bridge allowed, as the user" matches "$(as_alice doctor 2>&1)" 'bridge helper +ok +allows br0'
+check "the user's machine starts on it" as_alice --quiet "${alices[@]}" --wait serial='nutshell-guest#' --timeout 60
+serial=$(echo "$scratch"/alice/run/*/serial)
+{ echo 'ip addr add 192.168.77.2/24 dev eth0; ip link set eth0 up'; sleep 0.5; } | socat -u - "UNIX-CONNECT:$serial"
+ip link set br0 up
+ip addr add 192.168.77.1/24 dev br0
+check "and its packets arrive" until_true 15 ping -q -c 1 -W 1 192.168.77.2 >/dev/null
+check "path finds its tap, too" matches "$(as_alice path hers)" 'tap[0-9]* +tap +up, forwarding'
+as_alice --quiet rm hers --force
 after=$(world)
 check "a second time there is nothing to do" matches "$(nutshell setup --bridge br0 --user alice)" 'has all that setup gives it'
 check "and nothing is done" unchanged after
