@@ -175,7 +175,9 @@ TEST_CASE(
   CHECK(broken_at(path) == "eth1");
   CHECK(find_break(path)->cure == "sysctl -w net.ipv4.conf.eth1.rp_filter=2");
   path.route->refused = true;
-  CHECK(find_break(path)->why.find("no route to the outside") != std::string::npos);
+  path.route->to = "203.0.113.9";
+  CHECK(find_break(path)->why.find("no route to 203.0.113.9; `ip route add 203.0.113.9 via") !=
+        std::string::npos);
   path.route->forwards = false;
   CHECK(find_break(path)->cure == "sysctl -w net.ipv4.ip_forward=1");
 }
