@@ -42,13 +42,14 @@ foreign_away() {
   umount -l /usr /etc "$scratch/over" 2>/dev/null
 }
 
-# firewalld itself, on a system bus of its own. What it needs and does not bring (bus, polkit, Python's bindings) is the host's.
+# firewalld itself, on a system bus of its own, without the polkit that a host may have: root needs none.
 foreign_daemons=()
-has_firewalld() { command -v dbus-daemon >/dev/null && [[ -d /usr/share/polkit-1 ]] && /usr/bin/python3 -c 'import dbus, gi' 2>/dev/null; }
 firewalld_starts() {
   mkdir -p /run/dbus
   mount -t tmpfs none /run/dbus
   # Debian leaves which of its two policies counts to update-alternatives.
+  mkdir -p /usr/share/polkit-1/actions
+  rm -f /usr/share/dbus-1/system-services/org.freedesktop.PolicyKit1.service
   ln -sf org.fedoraproject.FirewallD1.server.policy.choice /usr/share/polkit-1/actions/org.fedoraproject.FirewallD1.policy
   dbus-daemon --system --nofork --nopidfile --address=unix:path=/run/dbus/system_bus_socket >/dev/null 2>&1 &
   foreign_daemons+=("$!")
@@ -57,7 +58,7 @@ firewalld_starts() {
   foreign_daemons+=("$!")
   until_true 30 firewall-cmd --state >/dev/null 2>&1
 }
-firewalld_ends() { # newest first: it takes its rules away while it has its bus; polkit goes with the bus
+firewalld_ends() { # newest first: it takes its rules away while it has its bus
   local i
   for ((i = ${#foreign_daemons[@]} - 1; i >= 0; i--)); do
     kill "${foreign_daemons[i]}" 2>/dev/null && wait "${foreign_daemons[i]}" 2>/dev/null

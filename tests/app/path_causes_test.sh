@@ -74,14 +74,10 @@ iptables -P INPUT ACCEPT
 iptables -P FORWARD ACCEPT
 
 say "-- firewalld"
-if has_firewalld; then
-  check "firewalld runs" firewalld_starts
-  scene "firewalld" br0 "firewalld's inet firewalld filter_FWD_public" gets_in 'filter br0'
-  firewalld_ends
-  check "it leaves nothing behind" equal "$(nft list tables | grep firewalld)" ''
-else
-  say "no D-Bus, polkit or Python's bindings of them here: firewalld is not tried"
-fi
+check "firewalld runs" firewalld_starts
+scene "firewalld" br0 "firewalld's inet firewalld filter_FWD_public" gets_in 'filter br0'
+firewalld_ends
+check "it leaves nothing behind" equal "$(nft list tables | grep firewalld)" ''
 
 say "-- anti-spoofing"
 guest na 'ip addr add 192.168.60.77/24 dev eth0; for i in 1 2 3; do ping -I 192.168.60.77 192.168.60.9 >/dev/null 2>&1 & done; true' >/dev/null

@@ -109,14 +109,10 @@ iptables -P INPUT ACCEPT
 iptables -P FORWARD ACCEPT
 
 say "-- firewalld"
-if has_firewalld; then
-  check "firewalld runs" firewalld_starts
-  scene "firewalld" "$managed" "firewalld's inet firewalld filter_IN_public" gets_out "filter $managed"
-  firewalld_ends
-  check "it leaves nothing behind" equal "$(nft list tables | grep firewalld)" ''
-else
-  say "no D-Bus, polkit or Python's bindings of them here: firewalld is not tried"
-fi
+check "firewalld runs" firewalld_starts
+scene "firewalld" "$managed" "firewalld's inet firewalld filter_IN_public" gets_out "filter $managed"
+firewalld_ends
+check "it leaves nothing behind" equal "$(nft list tables | grep firewalld)" ''
 
 say "-- a group that is closed"
 outside ip route add "$ip2/32" via 192.0.2.1

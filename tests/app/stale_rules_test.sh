@@ -50,14 +50,10 @@ check "ufw itself shows it" matches "$(ufw status)" 'on br9 +ALLOW'
 ufw --force disable >/dev/null
 iptables -P INPUT ACCEPT
 ip6tables -P INPUT ACCEPT
-if has_firewalld; then
-  check "firewalld runs" firewalld_starts
-  firewall-cmd --permanent --zone=drop --add-interface=em2 >/dev/null
-  firewall-cmd --set-default-zone=drop >/dev/null
-  firewall-cmd --permanent --zone=trusted --add-interface=em1 >/dev/null
-  firewall-cmd --reload >/dev/null
-  stale firewalld 'of inet firewalld .* about em1'
-else
-  say "no D-Bus, polkit or Python's bindings of them here: firewalld is not tried"
-fi
+check "firewalld runs" firewalld_starts
+firewall-cmd --permanent --zone=drop --add-interface=em2 >/dev/null
+firewall-cmd --set-default-zone=drop >/dev/null
+firewall-cmd --permanent --zone=trusted --add-interface=em1 >/dev/null
+firewall-cmd --reload >/dev/null
+stale firewalld 'of inet firewalld .* about em1'
 finish
