@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
 # Commands killed with SIGKILL at every row of the journal and at random instants; then exactly one further command, `ls`.
 # What is there then (links, processes, files, leases, states) is as before the command, or as it asked for: nothing between.
-# NUTSHELL_KILLS is the number of random instants, NUTSHELL_SEED repeats a run, NUTSHELL_VERBS picks commands.
+# NUTSHELL_KILLS is the number of random instants, NUTSHELL_SEED repeats a run, NUTSHELL_VERBS picks commands. NUTSHELL_KILL_EVERY=N takes
+# every N-th moment only, from one of the first N on: another one with each seed.
 # With NUTSHELL_KILL_NETWORK the machine is on a network of that name, with NAT and IPv6, and NUTSHELL_KILL_LIBRARY says at which
 # moments its commands are killed.
 . "$(dirname "$0")/../app/lib.sh"
 
 library=${NUTSHELL_KILL_LIBRARY:-$build_dir/tests/faults/nutshell_kill_at.so}
 kills=${NUTSHELL_KILLS:-40}
+every=${NUTSHELL_KILL_EVERY:-1}
 read -ra verbs <<<"${NUTSHELL_VERBS:-launch start kill set rm create stop remove_running}"
 RANDOM=${NUTSHELL_SEED:=$$}
 say "seed $NUTSHELL_SEED, $kills random instants"
@@ -104,14 +106,14 @@ for verb in "${verbs[@]}"; do
   length[$verb]=$((($(date +%s%N) - start) / 1000))
   asked[$verb]=$(snapshot | shape)
   moments=$(cat "$scratch/moments")
-  for ((at = 1; at <= moments; at++)); do
+  for ((at = 1 + RANDOM % every, met = 0; at <= moments; at += every, met++)); do
     $(before_of "$verb")
     before=$(snapshot)
     { NUTSHELL_KILL_AT=$at LD_PRELOAD=$library n "${command[@]}" >/dev/null; } 2>/dev/null
     [[ $? -eq 137 ]] || fail "$verb was not killed at moment $at"
     outcome "$verb" "at moment $at of $moments" "$before"
   done
-  say "$verb: $moments moments, $undone as before, $finished as asked, $failures failures so far"
+  say "$verb: $met of $moments moments, $undone as before, $finished as asked, $failures failures so far"
 done
 
 # At any instant, also in the middle of a system call, of another process's start, or of `ls` putting things right.
