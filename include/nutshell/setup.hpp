@@ -53,8 +53,17 @@ struct FoundFile {
   std::vector<std::string> missing_directories;  ///< above it, outermost first
 };
 
+/// A line of an ACL that keeps everybody off a bridge, whatever else allows it.
+struct SetupDenial {
+  std::string file, line;
+};
+
 /// What the host has of all that.
 struct SetupFacts {
+  std::vector<SetupDenial> denials;     ///< of the wished bridges
+  std::string folder;                   ///< where QEMU and its helper read: "/etc/qemu"
+  std::optional<FileRights> folder_is;  ///< nullopt: it is not there
+  std::string other_option;             ///< "FILE has nested=0", which outweighs ours; "" none
   FoundFile bridge_conf, user_conf, modprobe, udev_rule;
   bool udev = false;                    ///< there is a folder for its rules
   std::string helper;                   ///< qemu-bridge-helper; "" not installed

@@ -15,6 +15,7 @@
 #include "app/start.hpp"
 #include "host/fd.hpp"
 #include "host/observe.hpp"
+#include "host/setup.hpp"
 #include "host/tool.hpp"
 #include "nutshell/volume_rules.hpp"
 
@@ -93,13 +94,21 @@ Check check_helper(const Facts& facts) {
     std::string bridges;
     for (const std::string& each : facts.helper_bridges)
       bridges += (bridges.empty() ? "" : ", ") + each;
-    return {"bridge helper", Verdict::good, "allows " + bridges};
+    check.verdict = Verdict::good;
+    check.detail = "allows " + bridges;
+    // Of root's own view: what the others may not read, the helper does not read for them.
+    if (const std::string trouble = facts.root ? host::acl_trouble("") : ""; !trouble.empty())
+      check.detail += "; " + trouble;
+    return check;
   }
+  const std::string trouble = facts.bridge_helper.empty() ? "" : host::acl_trouble(bridge);
+  if (!trouble.empty()) check.detail += "; " + trouble;
+  const bool denied = trouble.find("`deny ") != std::string::npos;
   if (facts.root) {
     check.verdict = Verdict::good;
     check.detail = "not needed by root; " + check.detail;
   }
-  check.cure = as_root(facts, "nutshell setup --bridge " + bridge);
+  if (!denied) check.cure = as_root(facts, "nutshell setup --bridge " + bridge);
   return check;
 }
 

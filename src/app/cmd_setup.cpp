@@ -103,7 +103,11 @@ SetupWish wish_of(const Parsed& args) {
   for (const std::string& bridge : args.values("bridge")) {
     if (!is_interface_name(bridge))
       throw UsageError(fmt::format("--bridge '{}' is no name of a bridge", printable(bridge)));
-    wish.bridges.push_back(bridge);
+    // To the helper it means every bridge there is, and to the kernel it is no name at all.
+    if (bridge == "all" || bridge == "default")
+      throw UsageError(fmt::format("--bridge {} is no bridge; name each bridge", bridge));
+    if (std::find(wish.bridges.begin(), wish.bridges.end(), bridge) == wish.bridges.end())
+      wish.bridges.push_back(bridge);
   }
   wish.user = args.value("user").value_or("");
   if (wish.user.find_first_of("/ \n") != std::string::npos || wish.user.starts_with("."))

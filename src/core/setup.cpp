@@ -55,6 +55,52 @@ std::optional<std::string> with_lines(const std::optional<std::string>& text,
   return whole + note + added;
 }
 
+/// QEMU looks there for its qemu.conf, whoever starts it, and ends where it may not look.
+void plan_folder(const SetupFacts& facts, SetupPlan& plan) {
+  if (!facts.folder_is || (facts.folder_is->mode & 0005) == 0005) return;
+  SetupChange change;
+  change.kind = SetupChange::Kind::rights;
+  change.path = facts.folder;
+  change.old_rights = facts.folder_is;
+  change.new_rights = *facts.folder_is;
+  change.new_rights.mode |= 0055;
+  change.words = fmt::format("let every user into {}: QEMU ends where it may not read its files",
+                             facts.folder);
+  plan.changes.push_back(std::move(change));
+}
+
+/// The helper reads its ACL with the rights of the user who calls it. One that is a group's stays
+/// that group's.
+void open_acl(const SetupWish& wish, const SetupFacts& facts, SetupPlan& plan) {
+  const FoundFile& acl = facts.bridge_conf;
+  if (!acl.rights || (acl.rights->mode & 0004)) return;
+  if ((acl.rights->mode & 0040) && acl.rights->gid != 0) {
+    if (wish.user.empty() || facts.user_group != acl.rights->gid)
+      plan.remarks.push_back(fmt::format(
+          "{0} may be read by the group {1} alone, so the others get no bridge: `chmod o+r {0}` "
+          "lets them",
+          acl.path, acl.rights->gid));
+    return;
+  }
+  FileRights open = *acl.rights;
+  open.mode |= 0044;
+  const auto written =
+      std::find_if(plan.changes.begin(), plan.changes.end(),
+                   [&](const SetupChange& change) { return change.path == acl.path; });
+  if (written != plan.changes.end()) {
+    written->new_rights = open;
+    written->words += ", which every user may read then";
+    return;
+  }
+  SetupChange change;
+  change.kind = SetupChange::Kind::rights;
+  change.path = acl.path;
+  change.old_rights = acl.rights;
+  change.new_rights = open;
+  change.words = fmt::format("let every user read {}", acl.path);
+  plan.changes.push_back(std::move(change));
+}
+
 void plan_helper(const SetupWish& wish, const SetupFacts& facts, SetupPlan& plan) {
   if (wish.bridges.empty()) return;
   if (facts.helper.empty() || !facts.helper_is)
@@ -62,6 +108,10 @@ void plan_helper(const SetupWish& wish, const SetupFacts& facts, SetupPlan& plan
         "qemu-bridge-helper is not installed, which gives ordinary users a bridge; install it "
         "with: "
         "apt install qemu-system-common");
+  for (const SetupDenial& each : facts.denials)
+    throw Conflict(fmt::format(
+        "{} has the line `{}`, which outweighs every allow; take it out, then run setup again",
+        each.file, each.line));
   std::vector<std::string> allowed;
   std::string names;
   for (const std::string& bridge : wish.bridges) {
@@ -87,9 +137,11 @@ void plan_helper(const SetupWish& wish, const SetupFacts& facts, SetupPlan& plan
             : fmt::format("write {}: every user may put machines on {}", facts.bridge_conf.path,
                           names));
     // The folder is made by the change that comes first.
-    if (!plan.changes.empty()) change.directories.clear();
+    if (for_one && change.directories == facts.user_conf.missing_directories)
+      change.directories.clear();
     plan.changes.push_back(std::move(change));
   }
+  open_acl(wish, facts, plan);
   if (facts.helper_may) return;
   SetupChange change;
   change.kind = SetupChange::Kind::rights;
@@ -176,6 +228,7 @@ SetupPlan plan_setup(const SetupWish& wish, const SetupFacts& facts) {
   if (!wish.user.empty() && wish.bridges.empty())
     throw UsageError("--user says who may use a bridge; say which with --bridge");
   SetupPlan plan;
+  plan_folder(facts, plan);
   plan_helper(wish, facts, plan);
   plan_user(facts, plan);
   plan_kvm_group(facts, plan);

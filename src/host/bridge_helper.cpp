@@ -12,6 +12,7 @@
 #include <cstring>
 
 #include "host/handles.hpp"
+#include "host/setup.hpp"
 #include "nutshell/error.hpp"
 
 namespace nutshell::host {
@@ -76,10 +77,11 @@ Fd tap_by_helper(const std::string& helper, const std::string& bridge) {
   const ssize_t n = read(output_read.get(), said, sizeof said - 1);
   std::string reason(said, n > 0 ? static_cast<std::size_t>(n) : 0);
   while (!reason.empty() && (reason.back() == '\n' || reason.back() == ' ')) reason.pop_back();
-  throw Failed(
-      fmt::format("bridge {}: the bridge helper gave no tap ({}); root may allow it with `allow "
-                  "{}` in /etc/qemu/bridge.conf",
-                  bridge, reason.empty() ? "it said nothing" : printable(reason), bridge));
+  std::string cure = acl_trouble(bridge);
+  if (cure.empty())
+    cure = fmt::format("root may allow it with `nutshell setup --bridge {}`", bridge);
+  throw Failed(fmt::format("bridge {}: the bridge helper gave no tap ({}); {}", bridge,
+                           reason.empty() ? "it said nothing" : printable(reason), cure));
 }
 
 }  // namespace nutshell::host

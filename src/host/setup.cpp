@@ -83,9 +83,12 @@ void reload(const std::string& module) {
 }
 
 void put_file(const SetupChange& change) {
-  for (const std::string& folder : change.directories)
-    if (::mkdir(folder.c_str(), 0755) != 0 && errno != EEXIST)
+  for (const std::string& folder : change.directories) {
+    if (::mkdir(folder.c_str(), 0755) == 0)
+      set_rights(folder, {0, 0, 0755});  // whatever the umask is
+    else if (errno != EEXIST)
       throw SystemError(errno, folder + ": cannot be made");
+  }
   if (read_file(change.path) != change.before)
     throw Conflict(fmt::format("{} has been changed at this moment; run setup again", change.path));
   write_file(change.path, change.after, change.new_rights.mode);

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <filesystem>
 
 #include "host/files.hpp"
 #include "host/setup.hpp"
@@ -19,17 +20,28 @@ namespace {
 constexpr const char* helpers[] = {"/usr/lib/qemu/qemu-bridge-helper",
                                    "/usr/libexec/qemu-bridge-helper"};
 
+constexpr int most_links = 40;
+constexpr const char* qemu_folder = "/etc/qemu";
+
 std::optional<FileRights> rights_of(const std::string& path) {
   struct stat facts {};
   if (::stat(path.c_str(), &facts) != 0) return std::nullopt;
   return FileRights{facts.st_uid, facts.st_gid, facts.st_mode & 07777U};
 }
 
+/// Where a link leads, also one that leads nowhere yet: its target is what is written.
+std::string target_of(std::string path) {
+  for (int i = 0; i < most_links && std::filesystem::is_symlink(path); ++i)
+    path = (std::filesystem::path(path).parent_path() / std::filesystem::read_symlink(path))
+               .lexically_normal();
+  return path;
+}
+
 /// What is there under that name; a link's target is what counts, and what is written.
 FoundFile found(const std::string& path) {
   FoundFile file;
   char* real = ::realpath(path.c_str(), nullptr);
-  file.path = real ? real : path;
+  file.path = real ? real : target_of(path);
   std::free(real);
   file.text = read_file(file.path);
   file.rights = rights_of(file.path);
@@ -88,11 +100,16 @@ void observe_module(SetupFacts& facts) {
 
 SetupFacts observe_setup(const SetupWish& wish) {
   SetupFacts facts;
+  facts.folder = qemu_folder;
+  facts.folder_is = rights_of(qemu_folder);
   facts.bridge_conf = found("/etc/qemu/bridge.conf");
   if (!wish.user.empty()) {
     facts.user_conf = found(fmt::format("/etc/qemu/bridge.{}.conf", wish.user));
     if (const auto user = user_named(wish.user)) facts.user_group = user->second;
   }
+  for (const std::string& bridge : wish.bridges)
+    if (auto denial = find_denial(bridge, facts.user_conf.path))
+      facts.denials.push_back(*std::move(denial));
   facts.modprobe = found("/etc/modprobe.d/nutshell-kvm.conf");
   facts.udev_rule = found("/etc/udev/rules.d/65-nutshell-kvm.rules");
   facts.udev = file_exists("/etc/udev");

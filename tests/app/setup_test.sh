@@ -62,6 +62,7 @@ refuse 2 'say which with --bridge' nutshell setup --user alice
 refuse 2 'no name of a bridge' nutshell setup --bridge 'br 0'
 refuse 2 'leave --bridge out' nutshell setup --undo --bridge br0
 refuse 6 'no user nobody-here' nutshell setup --bridge br0 --user nobody-here
+refuse 2 '--bridge all is no bridge' nutshell setup --bridge all
 check "a refusal changes nothing" unchanged before
 
 say "-- made, and taken back"
@@ -112,6 +113,36 @@ check "both bridges are allowed" equal "$(grep -c '^allow br[01]$' /etc/qemu/bri
 check "the file keeps its rights" equal "$(stat -c '%a %G' /etc/qemu/bridge.conf)" '640 alice'
 check "undo takes both steps back" undo
 check "byte for byte as before" unchanged before
+
+say "-- what keeps users off all the same"
+mv /etc/qemu /etc/qemu-kept
+(umask 077; n setup --bridge br0 --bridge br0 >/dev/null)
+check "whatever root's umask is, every user gets into the folder" equal "$(stat -c %a /etc/qemu) $(grep -c 'allow br0' /etc/qemu/bridge.conf)" '755 1'
+chmod 700 /etc/qemu
+check "which setup opens again, shown first" matches "$(nutshell setup)" '^let every user into /etc/qemu'
+check "so it is" equal "$(stat -c %a /etc/qemu)" 755
+undo
+mkdir /etc/qemu
+for line in 'deny br0' 'deny all'; do
+  echo "$line" >/etc/qemu/bridge.conf
+  refuse 4 "bridge.conf has the line .$line., which outweighs" nutshell setup --bridge br0
+  check "doctor names it, and no setup" matches "$(as_alice doctor 2>&1)" "bridge helper +note .*(user-mode networking alone|the line .$line., which outweighs every allow; root may take it out\$)"
+done
+chmod 4755 "$helper"
+check "doctor names it where the helper may help" matches "$(as_alice doctor 2>&1)" 'bridge helper +note .*the line .deny all., which outweighs every allow; root may take it out$'
+printf 'allow br0\ndeny br0\n' >/etc/qemu/bridge.conf
+refuse 1 'the line .deny br0., which outweighs' as_alice --quiet "${alices[@]}"
+printf 'allow br0\n' >/etc/qemu/bridge.conf
+chmod 600 /etc/qemu/bridge.conf
+check "a file that users may not read is named" matches "$(as_alice doctor 2>&1)" 'may not be read by you.*cured by `sudo nutshell setup --bridge br0`'
+check "setup lets them" matches "$(nutshell setup --bridge br0)" '^let every user read /etc/qemu/bridge.conf'
+check "doctor is content" matches "$(as_alice doctor 2>&1)" 'bridge helper +ok +allows br0'
+undo
+check "and takes it back" equal "$(stat -c %a /etc/qemu/bridge.conf)" 600
+chmod 755 "$helper"
+rm -r /etc/qemu
+mv /etc/qemu-kept /etc/qemu
+check "the rest is as before" unchanged before
 
 say "-- others changed it since"
 n setup --bridge br0 >/dev/null

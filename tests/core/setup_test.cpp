@@ -65,6 +65,41 @@ TEST_CASE("a bridge is allowed by one line at the end, and the helper may make t
   CHECK(plan.changes[1].new_rights == FileRights{0, 0, 04755});
 }
 
+TEST_CASE("what keeps users off a bridge all the same is named, or put right") {
+  SetupFacts facts = complete();
+  facts.denials = {{"/etc/qemu/bridge.conf", "deny all"}};
+  CHECK_THROWS_AS(plan_setup({{"br0"}, ""}, facts), Conflict);
+  CHECK(plan_setup({}, facts).changes.empty());
+  facts.denials.clear();
+  facts.bridge_conf.text = "# mine\n";
+  facts.bridge_conf.rights = FileRights{0, 0, 0600};
+  CHECK(plan_setup({{"br0"}, ""}, facts).changes.at(0).new_rights == FileRights{0, 0, 0644});
+  facts.bridge_conf.text = "allow br0\n";
+  SetupPlan plan = plan_setup({{"br0"}, ""}, facts);
+  REQUIRE(plan.changes.size() == 1);
+  CHECK(plan.changes[0].kind == SetupChange::Kind::rights);
+  CHECK(plan.changes[0].new_rights == FileRights{0, 0, 0644});
+  facts.bridge_conf.rights = FileRights{0, 105, 0640};
+  plan = plan_setup({{"br0"}, ""}, facts);
+  CHECK(plan.changes.empty());
+  CHECK(plan.remarks.at(0).find("the group 105 alone") != std::string::npos);
+  facts.user_group = 105;
+  facts.user_conf.text = "allow br0\n";
+  CHECK(plan_setup({{"br0"}, "alice"}, facts).remarks.empty());
+}
+
+TEST_CASE("a folder that QEMU may not look into is opened, with no bridge wished, too") {
+  SetupFacts facts = complete();
+  facts.folder = "/etc/qemu";
+  facts.folder_is = FileRights{0, 0, 0755};
+  CHECK(plan_setup({}, facts).changes.empty());
+  facts.folder_is->mode = 0700;
+  const SetupPlan plan = plan_setup({}, facts);
+  REQUIRE(words(plan) == "/etc/qemu\n");
+  CHECK(plan.changes[0].old_rights == FileRights{0, 0, 0700});
+  CHECK(plan.changes[0].new_rights == FileRights{0, 0, 0755});
+}
+
 TEST_CASE("one user's bridge is in a file that only his group may read") {
   SetupFacts facts = complete();
   facts.user_conf.missing_directories = facts.bridge_conf.missing_directories = {"/etc/qemu"};
