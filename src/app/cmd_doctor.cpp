@@ -14,6 +14,7 @@
 #include "app/path_look.hpp"
 #include "app/start.hpp"
 #include "host/fd.hpp"
+#include "host/nft.hpp"
 #include "host/observe.hpp"
 #include "host/setup.hpp"
 #include "host/tool.hpp"
@@ -177,42 +178,15 @@ void check_volume_groups(House& house, std::vector<Check>& checks) {
   }
 }
 
-std::vector<Check> all_checks(House& house, const Facts& facts) {
-  std::vector<Check> checks{check_qemu(facts), check_kvm(facts),    check_nested(facts),
-                            check_tun(facts),  check_helper(facts), check_identity(facts)};
-  checks.push_back(facts.vhost_net ? Check{"vhost", Verdict::good, "/dev/vhost-net opens"}
-                                   : Check{"vhost", Verdict::note,
-                                           "no /dev/vhost-net; networking works, more slowly"});
-  checks.push_back(
-      facts.dnsmasq
-          ? Check{"dnsmasq", Verdict::good, "there, for the managed network"}
-          : Check{"dnsmasq", facts.root ? Verdict::bad : Verdict::note,
-                  "not here; the managed network needs it: install the package dnsmasq-base"});
-  checks.push_back(host::find_program("nft")
-                       ? Check{"nft", Verdict::good, "there, for the managed networks"}
-                       : Check{"nft", facts.root ? Verdict::bad : Verdict::note,
-                               "not here; managed networks need it: install the package nftables"});
-  checks.push_back(facts.ovmf_code.empty()
-                       ? Check{"uefi", Verdict::note,
-                               "no firmware found; install the package ovmf for --firmware uefi"}
-                       : Check{"uefi", Verdict::good, facts.ovmf_code});
-  checks.push_back({"memory", Verdict::good,
-                    fmt::format("{} free of {}", format_size_roughly(facts.memory_available),
-                                format_size_roughly(facts.memory_total))});
-  check_volume_groups(house, checks);
-  if (house.root && host::find_program("nft"))
-    for (const std::string& machine : unguarded_machines(house))
-      checks.push_back({"rules", Verdict::bad,
-                        fmt::format("those of {}, which runs, were taken out of nftables", machine),
-                        "nutshell gc"});
-  for (const auto& troubles : {way_troubles(house), stale_rule_troubles(house)})
-    for (const WayTrouble& each : troubles)
-      checks.push_back({each.name, each.bad ? Verdict::bad : Verdict::note, each.words, each.cure});
-  for (const BridgeTrouble& each : bridge_troubles(house))
-    checks.push_back(
-        {"bridge " + each.bridge, each.bad ? Verdict::bad : Verdict::note, each.words});
-  for (const std::string& trouble : network_troubles(house))
-    checks.push_back({"networks", Verdict::bad, trouble});
+Check check_nft(const Facts& facts) {
+  if (!host::find_program("nft"))
+    return {"nft", facts.root ? Verdict::bad : Verdict::note,
+            "not here; managed networks need it: install the package nftables"};
+  if (facts.root) (void)host::list_tables();
+  return {"nft", Verdict::good, "there, for the managed networks"};
+}
+
+void check_leftovers(House& house, std::vector<Check>& checks) {
   const std::vector<Leftover> leftovers = find_leftovers(house);
   if (leftovers.empty()) checks.push_back({"leftovers", Verdict::good, "none"});
   for (const Leftover& leftover : leftovers)
@@ -228,6 +202,76 @@ std::vector<Check> all_checks(House& house, const Facts& facts) {
       checks.push_back(
           {"leftover", Verdict::note,
            fmt::format("{} ({}); run `nutshell gc`", leftover.thing, leftover.evidence)});
+}
+
+/// One that fails is one bad check of that name, and the others still appear. True when it did not.
+template <typename Look>
+bool look_for(std::vector<Check>& checks, const char* name, const Look& look) {
+  try {
+    look();
+    return true;
+  } catch (const Interrupted&) {
+    throw;
+  } catch (const Error& error) {
+    checks.push_back({name, Verdict::bad, error.what()});
+    return false;
+  }
+}
+
+/// What stands in the way of packets. Of an nft that does not answer no more is asked than it must.
+void check_ways(House& house, const Facts& facts, std::vector<Check>& checks) {
+  const auto add_ways = [&](const std::vector<WayTrouble>& troubles) {
+    for (const WayTrouble& each : troubles)
+      checks.push_back({each.name, each.bad ? Verdict::bad : Verdict::note, each.words, each.cure});
+  };
+  const bool nft = look_for(checks, "nft", [&] { checks.push_back(check_nft(facts)); });
+  if (nft && house.root && host::find_program("nft"))
+    look_for(checks, "rules", [&] {
+      for (const std::string& machine : unguarded_machines(house))
+        checks.push_back(
+            {"rules", Verdict::bad,
+             fmt::format("those of {}, which runs, were taken out of nftables", machine),
+             "nutshell gc"});
+    });
+  look_for(checks, "filters", [&] { add_ways(way_troubles(house)); });
+  if (nft) look_for(checks, "old rules", [&] { add_ways(stale_rule_troubles(house)); });
+  look_for(checks, "bridges", [&] {
+    for (const BridgeTrouble& each : bridge_troubles(house))
+      checks.push_back(
+          {"bridge " + each.bridge, each.bad ? Verdict::bad : Verdict::note, each.words});
+  });
+  if (nft)
+    look_for(checks, "networks", [&] {
+      for (const std::string& trouble : network_rule_troubles(house))
+        checks.push_back({"networks", Verdict::bad, trouble});
+    });
+}
+
+std::vector<Check> all_checks(House& house, const Facts& facts) {
+  std::vector<Check> checks{check_qemu(facts), check_kvm(facts),    check_nested(facts),
+                            check_tun(facts),  check_helper(facts), check_identity(facts)};
+  checks.push_back(facts.vhost_net ? Check{"vhost", Verdict::good, "/dev/vhost-net opens"}
+                                   : Check{"vhost", Verdict::note,
+                                           "no /dev/vhost-net; networking works, more slowly"});
+  checks.push_back(
+      facts.dnsmasq
+          ? Check{"dnsmasq", Verdict::good, "there, for the managed network"}
+          : Check{"dnsmasq", facts.root ? Verdict::bad : Verdict::note,
+                  "not here; the managed network needs it: install the package dnsmasq-base"});
+  checks.push_back(facts.ovmf_code.empty()
+                       ? Check{"uefi", Verdict::note,
+                               "no firmware found; install the package ovmf for --firmware uefi"}
+                       : Check{"uefi", Verdict::good, facts.ovmf_code});
+  checks.push_back({"memory", Verdict::good,
+                    fmt::format("{} free of {}", format_size_roughly(facts.memory_available),
+                                format_size_roughly(facts.memory_total))});
+  look_for(checks, "lvm", [&] { check_volume_groups(house, checks); });
+  check_ways(house, facts, checks);
+  look_for(checks, "networks", [&] {
+    for (const std::string& trouble : network_troubles(house))
+      checks.push_back({"networks", Verdict::bad, trouble});
+  });
+  look_for(checks, "leftovers", [&] { check_leftovers(house, checks); });
   return checks;
 }
 

@@ -80,8 +80,11 @@ void follow_running_networks(House& house);
 /// Makes a managed network again whose bridge was removed while machines run there. False when that
 /// is no such network's bridge.
 bool make_network_again(House& house, const std::string& bridge);
-/// What tend_networks() would see to, in words with the cure, and a dnsmasq that does not answer.
+/// What tend_networks() would see to, in words with the cure, and a dnsmasq that does not answer:
+/// all but the rules and forwarding.
 std::vector<std::string> network_troubles(House& house);
+/// The rules and forwarding. Throws where nft does not tell.
+std::vector<std::string> network_rule_troubles(House& house);
 /// An isolated bridge of the host has come or gone, or lost its rules: the table is made to know.
 void follow_isolated_bridges(House& house);
 /// The lock under which a network's bridge and dnsmasq change.

@@ -134,6 +134,21 @@ void ensure_bridge(const BridgeWish& wish) {
   });
 }
 
+std::string lost_addresses(const BridgeWish& wish) {
+  return told([&]() -> std::string {
+    nl::Socket socket;
+    const auto link = nl::find_link(socket, wish.name);
+    if (!link || !is_ours(*link, wish) || !link->up) return "";
+    std::vector<std::string> wanted{to_string(wish.address)};
+    if (!wish.ipv6.empty()) wanted.push_back(wish.ipv6);
+    for (const nl::Address& address : nl::list_addresses(socket, {.index = link->index}))
+      std::erase(wanted, address.text());
+    std::string lost;
+    for (const std::string& each : wanted) lost += (lost.empty() ? "" : " and ") + each;
+    return lost;
+  });
+}
+
 void drop_bridge(const BridgeWish& wish) {
   told([&] {
     nl::Socket socket;

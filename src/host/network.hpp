@@ -20,6 +20,10 @@ struct BridgeWish {
 /// (by mark, or by MAC where no mark was set yet) is completed. Throws Conflict when a link of that
 /// name is somebody else's, Failed when the kernel refuses.
 void ensure_bridge(const BridgeWish& wish);
+/// Which of its addresses a bridge of ours lacks, in words ("10.0.0.1/24"); empty: none, or the
+/// bridge is not there, not ours, or down (an IPv6 address goes then, and who has set it down knows
+/// why).
+std::string lost_addresses(const BridgeWish& wish);
 /// Removes the bridge; gone already is done. Throws Conflict when it is not ours, or a port is
 /// left.
 void drop_bridge(const BridgeWish& wish);

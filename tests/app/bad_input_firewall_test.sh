@@ -102,6 +102,8 @@ fake fails 'echo "netlink: Error: cache initialization failed" >&2; exit 1'
 fake hangs 'exec sleep 1000'
 fake refuses 'case "$*" in *-f*) cat >/dev/null; echo "/dev/stdin:1:1-2: Error: Could not process rule: Operation not supported" >&2; exit 1;; esac; exec '"$real"' "$@"'
 fake old 'case "$*" in *-f*) input=$(cat); line=$(grep -n typeof <<<"$input" | head -n 1 | cut -d: -f1); if [[ -n $line ]]; then echo "/dev/stdin:$line:22-27: Error: syntax error, unexpected string" >&2; exit 1; fi; exec '"$real"' "$@" <<<"$input";; esac; exec '"$real"' "$@"'
+check "doctor says that nft fails" matches "$(PATH=$scratch/fails:$plain_path nutshell doctor)" 'nft +bad .*cache initialization failed'
+check "and all else that it knows" matches "$(PATH=$scratch/fails:$plain_path nutshell doctor | tr '\n' ';')" 'qemu .*memory .*dnsmasq|qemu .*dnsmasq .*memory'
 for how in fails refuses; do
   PATH=$scratch/$how:$plain_path
   bad 1 'nft' launch x "${machine[@]}" --publish 8081:80
@@ -122,6 +124,7 @@ PATH=$scratch/hangs:$plain_path
 wrong 1 'nft .*did not end|nft.*time' group authorize web --protocol tcp --port 80
 PATH=$plain_path
 check "it is waited for no longer than it should" test $((SECONDS - start)) -lt 30
+check "doctor has a line for an nft that hangs, too, beside its other checks" matches "$(PATH=$scratch/hangs:$plain_path nutshell doctor | tr '\n' ';')" 'qemu .*memory .*nft +bad .*did not end'
 check "the rules that were there stand" equal "$(nft list ruleset)" "$rules"
 check "the group is as it was" equal "$(json group ls web | jq -c '.groups[0].rules | length')" 1
 n kill runs

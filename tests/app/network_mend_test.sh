@@ -50,6 +50,20 @@ check "that of IPv6, too" matches "$(nutshell network ls 2>&1)" 'IPv6 forwarding
 check "both are on again" equal "$(forwards)" '1 1'
 check "and doctor is content" nobody grep '^networks' <<<"$(doctor)"
 
+say "-- the address of a bridge that is taken off"
+lab_address=$(json network ls | jq -r '.networks[] | select(.name == "lab") | .address')
+addresses() { ip -j addr show lab | jq -c '[.[0].addr_info[] | select(.scope == "global" and (.dynamic | not)) | "\(.local)/\(.prefixlen)"] | sort'; }
+had=$(addresses)
+ip addr del "$lab_address/24" dev lab
+check "doctor says it" matches "$(doctor)" "networks +bad +the bridge lab of the network lab has lost $lab_address/24; .nutshell ls."
+check "ls mends it" matches "$(nutshell ls 2>&1)" "network lab: its bridge lab had lost $lab_address/24, which is put right"
+check "it is there again" equal "$(addresses)" "$had"
+check "with its DNS" matches "$(busybox nslookup la.default.nutshell "$lab_address")" "Address.*$(ip_of la)"
+ip addr flush dev lab scope global
+check "of both families" matches "$(nutshell path la 2>&1)" "had lost $lab_address/24 and fd00:76::1/64, which is put right"
+check "they are there again" equal "$(addresses)" "$had"
+check "and doctor is content" nobody grep '^networks' <<<"$(doctor)"
+
 say "-- a NIC for the next start"
 check "a third network" n network create later --subnet 10.66.0.0/24 --quiet
 check "set gives a running machine a NIC there" n set qa --nic network=later --quiet
