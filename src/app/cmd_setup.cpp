@@ -1,5 +1,7 @@
 // setup: what an ordinary host lacks is written, each change shown first and recorded with its
-// inverse before it is made, so that --undo finds it whatever happened in between.
+// inverse before it is made, so that --undo finds it whatever happened in between. A setup that
+// fails takes back what it has made itself; what somebody's use keeps from being taken back stays
+// in the record.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -24,9 +26,16 @@ Changes read_record(const House& house) {
   Changes changes;
   const auto text = host::read_file(record_file(house), 16 * mebi);
   if (!text) return changes;
-  const Json json = Json::parse(*text);
-  for (const Json& each : json.at("changes").as_array())
-    changes.push_back(setup_change_from_json(each));
+  try {
+    const Json json = Json::parse(*text);
+    for (const Json& each : json.at("changes").as_array())
+      changes.push_back(setup_change_from_json(each));
+  } catch (const Error& error) {
+    throw Failed(fmt::format(
+        "{0} is damaged, which has what setup changed on this host ({1}); bring it back from a "
+        "backup, or move it away: then setup begins a new one, and --undo knows of nothing before",
+        record_file(house), error.what()));
+  }
   return changes;
 }
 
@@ -74,28 +83,65 @@ void report(const House& house, const char* verb, const Changes& changes,
                         text.empty() ? nothing + "\n" : text);
 }
 
-Exit undo(House& house) {
-  Changes changes = read_record(house);
-  if (house.dry()) {
-    report(house, "would take back: ", Changes(changes.rbegin(), changes.rend()), {},
-           "there is nothing to undo");
-    return Exit::done;
-  }
-  Changes taken;
-  std::vector<std::string> remarks;
+struct TakenBack {
+  Changes taken, kept;
+  std::vector<std::string> remarks;  ///< of what was taken, and why the others were kept
+};
+
+enum class OnInterrupt { stop, go_on };
+
+/// The last first; what cannot be is kept in the record, after what is older.
+TakenBack take_back(House& house, const Changes& older, Changes changes, OnInterrupt on_interrupt) {
+  TakenBack result;
   // A module is loaded last: what it is loaded with has to be taken back before.
   std::stable_partition(changes.begin(), changes.end(), [](const SetupChange& change) {
     return change.kind == SetupChange::Kind::module;
   });
   while (!changes.empty()) {
-    check_interrupt();
-    if (const auto remark = host::take_back(changes.back())) remarks.push_back(*remark);
-    taken.push_back(changes.back());
+    if (on_interrupt == OnInterrupt::stop && interrupted())
+      throw Interrupted("interrupted; `nutshell setup --undo` again takes the rest back");
+    try {
+      if (const auto remark = host::take_back(changes.back())) result.remarks.push_back(*remark);
+      result.taken.push_back(changes.back());
+    } catch (const Error& error) {
+      if (on_interrupt == OnInterrupt::stop && interrupted()) continue;
+      result.kept.push_back(changes.back());
+      result.remarks.emplace_back(error.what());
+    }
     changes.pop_back();
-    write_record(house, changes);
+    Changes record = older;
+    record.insert(record.end(), changes.begin(), changes.end());
+    record.insert(record.end(), result.kept.rbegin(), result.kept.rend());
+    write_record(house, record);
   }
-  report(house, "taken back: ", taken, remarks, "there is nothing to undo");
-  return Exit::done;
+  return result;
+}
+
+Exit undo(House& house) {
+  const Changes changes = read_record(house);
+  const std::string nothing = "there is nothing to undo";
+  if (house.dry()) {
+    report(house, "would take back: ", Changes(changes.rbegin(), changes.rend()), {}, nothing);
+    return Exit::done;
+  }
+  const TakenBack result = take_back(house, {}, changes, OnInterrupt::stop);
+  report(house, "taken back: ", result.taken, result.remarks, nothing);
+  return result.kept.empty() ? Exit::done : Exit::left_behind;
+}
+
+/// Throws what is to be said of a setup that failed, after what it has made is taken back.
+[[noreturn]] void give_up(House& house, const Changes& older, const Changes& made,
+                          const SetupChange& at, const Error& error) {
+  const TakenBack result = take_back(house, older, made, OnInterrupt::go_on);
+  const bool by_hand = error.exit() == Exit::interrupted;
+  if (by_hand && result.kept.empty()) throw Interrupted();
+  const std::string why = by_hand ? "setup was interrupted"
+                                  : fmt::format("setup could not {}: {}", at.words, error.what());
+  if (result.kept.empty()) throw Error(error.exit(), why + "; what it had done before is undone");
+  throw Error(Exit::left_behind,
+              fmt::format("{}; of what it had done, this is left ({}): `nutshell setup --undo` "
+                          "takes it back",
+                          why, result.remarks.back()));
 }
 
 SetupWish wish_of(const Parsed& args) {
@@ -112,7 +158,7 @@ SetupWish wish_of(const Parsed& args) {
   wish.user = args.value("user").value_or("");
   if (wish.user.find_first_of("/ \n") != std::string::npos || wish.user.starts_with("."))
     throw UsageError(fmt::format("--user '{}' is no name of a user", printable(wish.user)));
-  if (args.has("user") && wish.bridges.empty())
+  if (args.has("user") && wish.bridges.empty() && !args.has("undo"))
     throw UsageError("--user says who may use a bridge; say which with --bridge");
   return wish;
 }
@@ -121,8 +167,8 @@ SetupWish wish_of(const Parsed& args) {
 
 Exit run_setup(const Parsed& args, House& house) {
   const SetupWish wish = wish_of(args);
-  if (args.has("undo") && !wish.bridges.empty())
-    throw UsageError("--undo takes back all that setup did; leave --bridge out");
+  if (args.has("undo") && (!wish.bridges.empty() || args.has("user")))
+    throw UsageError("--undo takes back all that setup did; leave --bridge and --user out");
   if (!house.root && !house.dry())
     throw Failed("setup changes this host, which root may do; run it with sudo");
   std::optional<host::Lock> lock;
@@ -137,31 +183,34 @@ Exit run_setup(const Parsed& args, House& house) {
     report(house, "would ", plan.changes, plan.remarks, nothing);
     return Exit::done;
   }
-  Changes record = read_record(house);
+  const Changes older = read_record(house);
+  Changes record = older, made;
+  std::vector<std::string> remarks = plan.remarks;
+  bool short_of_it = false;
   for (const SetupChange& change : plan.changes) {
-    check_interrupt();
-    house.reporter.step(change.words);
-    record.push_back(change);
-    write_record(house, record);
     try {
-      host::make_change(change);
-    } catch (const Interrupted&) {
-      throw;
-    } catch (const Error& error) {
-      // What is half done is taken back with the rest; an account that could not be made may be
-      // somebody else's.
-      if (change.kind == SetupChange::Kind::user || change.kind == SetupChange::Kind::group)
-        record.pop_back();
+      check_interrupt();
+      house.reporter.step(change.words);
+      made.push_back(change);
+      record.push_back(change);
       write_record(house, record);
-      throw Error(error.exit(),
-                  fmt::format("setup could not {}: {}; what it did before stands, and "
-                              "`nutshell setup --undo` takes it back",
-                              change.words, error.what()));
+      host::make_change(change);
+      if (std::string lack = host::lack_after(change); !lack.empty()) {
+        remarks.push_back(std::move(lack));
+        short_of_it = true;
+      }
+    } catch (const Error& error) {
+      // An account that could not be made may be somebody else's.
+      if (error.exit() != Exit::interrupted && !made.empty() &&
+          (change.kind == SetupChange::Kind::user || change.kind == SetupChange::Kind::group))
+        made.pop_back();
+      house.reporter.steps_over();
+      give_up(house, older, made, change, error);
     }
   }
   house.reporter.steps_over();
-  report(house, "", plan.changes, plan.remarks, nothing);
-  return Exit::done;
+  report(house, "", plan.changes, remarks, nothing);
+  return short_of_it ? Exit::left_behind : Exit::done;
 }
 
 }  // namespace nutshell

@@ -203,6 +203,13 @@ void plan_nested(const SetupFacts& facts, SetupPlan& plan) {
         facts.module));
     return;
   }
+  if (!facts.other_option.empty()) {
+    plan.remarks.push_back(
+        fmt::format("{} keeps nesting off, for {}, which outweighs what setup would write: take it "
+                    "out, then run `nutshell setup` again",
+                    facts.module, facts.other_option));
+    return;
+  }
   const std::string option = fmt::format("options {} nested=1", facts.module);
   if (const auto text = with_lines(facts.modprobe.text, {option}))
     plan.changes.push_back(file_change(
@@ -261,7 +268,8 @@ Restored restored_text(const SetupChange& change, const std::optional<std::strin
     else
       kept += line + "\n";
   }
-  restored.remove = kept.empty() && !change.before;
+  // One that begins with our note was made by a setup of another root directory.
+  restored.remove = kept.empty() && (!change.before || change.before->starts_with(note));
   if (!restored.remove) restored.text = kept;
   return restored;
 }

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 #include <grp.h>
+#include <pwd.h>
 #include <shadow.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -46,6 +47,14 @@ std::optional<unsigned> group_number(const std::string& name) {
   return found->gr_gid;
 }
 
+std::optional<unsigned> user_number(const std::string& name) {
+  std::array<char, 16384> room{};
+  passwd entry{}, *found = nullptr;
+  if (::getpwnam_r(name.c_str(), &entry, room.data(), room.size(), &found) != 0 || !found)
+    return std::nullopt;
+  return found->pw_uid;
+}
+
 FileRights resolved(const SetupChange& change) {
   FileRights rights = change.new_rights;
   if (change.group.empty()) return rights;
@@ -62,6 +71,41 @@ bool has_account(const SetupChange& change) {
   const Tool tool{
       .argv = {"getent", user ? "passwd" : "group", change.name}, .input = {}, .environment = {}};
   return run(tool).status == 0;
+}
+
+/// "123 (qemu-system-x86)", the first that runs as that user; "" none.
+std::string process_of(unsigned uid) {
+  for (const int pid : pids()) {
+    const std::string status = read_file(fmt::format("/proc/{}/status", pid)).value_or("");
+    const std::size_t at = status.find("\nUid:\t");
+    if (at != std::string::npos && std::strtoul(status.c_str() + at + 6, nullptr, 10) == uid)
+      return fmt::format("{} ({})", pid, process_name(pid));
+  }
+  return "";
+}
+
+/// Why an account has to stay for now.
+void refuse_used(const SetupChange& change) {
+  const auto user =
+      change.kind == SetupChange::Kind::user ? user_number(change.name) : std::nullopt;
+  const std::string process = user ? process_of(*user) : "";
+  if (!process.empty())
+    throw Conflict(
+        fmt::format("the user {} stays, whose process {} runs: when it has ended, run `nutshell "
+                    "setup --undo` again",
+                    change.name, process));
+}
+
+/// Whom others have put into a group of ours since, "alice, bob"; "" nobody.
+std::string members_of(const std::string& group) {
+  std::array<char, 16384> room{};
+  struct group entry {};
+  struct group* found = nullptr;
+  std::string names;
+  if (::getgrnam_r(group.c_str(), &entry, room.data(), room.size(), &found) == 0 && found)
+    for (char** member = found->gr_mem; *member; ++member)
+      names += (names.empty() ? "" : ", ") + std::string(*member);
+  return names;
 }
 
 /// To its end, even when this command is killed: half an account is worse than one too many.
@@ -150,6 +194,7 @@ bool is_being_changed(const std::string& name) {
 void drop_account(const SetupChange& change, const char* tool) {
   for (int tries = 100; tries && is_being_changed(change.name); --tries)
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  refuse_used(change);
   for (int tries = 10; has_account(change); --tries) try {
       return run_quietly({tool, change.name});
     } catch (const Interrupted&) {
@@ -174,18 +219,34 @@ void make_change(const SetupChange& change) {
   }
 }
 
+std::string lack_after(const SetupChange& change) {
+  if (change.kind != SetupChange::Kind::module) return "";
+  const std::string setting =
+      read_file(fmt::format("/sys/module/{}/parameters/nested", change.name)).value_or("N");
+  if (setting.starts_with("Y") || setting.starts_with("1")) return "";
+  return fmt::format(
+      "{0} keeps nesting off although it was loaded anew: `modprobe --showconfig | grep {0}` shows "
+      "its options",
+      change.name);
+}
+
 std::optional<std::string> take_back(const SetupChange& change) {
   switch (change.kind) {
     case SetupChange::Kind::file: return take_file_back(change);
     case SetupChange::Kind::rights: return take_rights_back(change);
-    case SetupChange::Kind::group: drop_account(change, "groupdel"); return std::nullopt;
+    case SetupChange::Kind::group:
+      if (const std::string members = members_of(change.name); !members.empty())
+        return fmt::format("the group {} stays: {} was put into it by somebody else", change.name,
+                           members);
+      drop_account(change, "groupdel");
+      return std::nullopt;
     case SetupChange::Kind::user: drop_account(change, "userdel"); return std::nullopt;
     case SetupChange::Kind::module:
       if (number_in(fmt::format("/sys/module/{}/refcnt", change.name)))
-        return fmt::format(
-            "machines run, so {0} is as it was loaded until they are off: then run `modprobe -r "
-            "{0} && modprobe {0}`",
-            change.name);
+        throw Conflict(fmt::format(
+            "machines run, so {} stays as it is loaded: when they are off, run `nutshell setup "
+            "--undo` again",
+            change.name));
       reload(change.name);
       return std::nullopt;
   }

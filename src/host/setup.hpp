@@ -19,8 +19,12 @@ std::string acl_trouble(const std::string& bridge);
 
 /// Makes one change. Throws what went wrong; then nothing of it was done.
 void make_change(const SetupChange& change);
+/// What a change that was made has not brought: a module that keeps nesting off although it was
+/// loaded anew. "" nothing.
+std::string lack_after(const SetupChange& change);
 /// Takes one back, also one that was never made; gives a sentence where others have changed the
-/// thing since, and what was left of it.
+/// thing since, and what was left of it. Throws Conflict where somebody uses it: it can be taken
+/// back later.
 std::optional<std::string> take_back(const SetupChange& change);
 
 }  // namespace nutshell::host

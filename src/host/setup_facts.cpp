@@ -10,6 +10,8 @@
 #include <array>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
+#include <sstream>
 
 #include "host/files.hpp"
 #include "host/setup.hpp"
@@ -83,12 +85,44 @@ void observe_helper(SetupFacts& facts) {
   }
 }
 
+/// True when these words of a command line or of a line `options` put nesting off.
+bool puts_off(const std::string& text, const std::string& option) {
+  std::istringstream words(text);
+  for (std::string word; words >> word;)
+    if (word == option + "0" || word == option + "N" || word == option + "n") return true;
+  return false;
+}
+
+/// What is read after our file, and so outweighs it: files of modprobe.d go by name, whatever their
+/// folder (the first folder's where two have one name), and the kernel's command line comes last.
+std::string find_other_option(const std::string& module, const std::string& own_file) {
+  if (puts_off(read_file("/proc/cmdline").value_or(""), module + ".nested="))
+    return fmt::format("/proc/cmdline has {}.nested=0", module);
+  std::map<std::string, std::string> files;
+  for (const char* folder :
+       {"/etc/modprobe.d", "/run/modprobe.d", "/usr/lib/modprobe.d", "/lib/modprobe.d"})
+    for (const std::string& name : names_in(folder))
+      if (name.ends_with(".conf")) files.emplace(name, fmt::format("{}/{}", folder, name));
+  for (const auto& [name, file] : files) {
+    if (name <= std::filesystem::path(own_file).filename().string()) continue;
+    std::istringstream lines(read_file(file).value_or(""));
+    for (std::string line, verb, of; std::getline(lines, line);) {
+      std::istringstream words(line);
+      if (!(words >> verb >> of) || verb != "options") continue;
+      std::replace(of.begin(), of.end(), '-', '_');
+      if (of == module && puts_off(line, "nested=")) return fmt::format("{} has `{}`", file, line);
+    }
+  }
+  return "";
+}
+
 void observe_module(SetupFacts& facts) {
   for (const char* module : {"kvm_intel", "kvm_amd"}) {
     const std::string folder = fmt::format("/sys/module/{}", module);
     const auto nested = read_file(folder + "/parameters/nested");
     if (!nested) continue;
     facts.module = module;
+    facts.other_option = find_other_option(module, facts.modprobe.path);
     facts.nested = nested->starts_with("Y") || nested->starts_with("1");
     facts.built_in = !file_exists(folder + "/initstate");
     const auto users = read_file(folder + "/refcnt").value_or("0");

@@ -48,6 +48,7 @@ unchanged() { # unchanged NAME, of a variable that holds a world
   diff <(echo "$want") <(world) | head -20
   [[ $(world) == "$want" ]]
 }
+not_in() { ! grep -Eq -- "$2" <<<"$1"; }
 undo() { nutshell --quiet setup --undo >/dev/null; }
 before=$(world)
 
@@ -60,7 +61,8 @@ check "nor leaves a trace" test ! -e "$root/state/setup.json"
 refuse 1 'needs|root may' setpriv --reuid 65534 --clear-groups "$nutshell_bin" --root "$scratch/other" setup
 refuse 2 'say which with --bridge' nutshell setup --user alice
 refuse 2 'no name of a bridge' nutshell setup --bridge 'br 0'
-refuse 2 'leave --bridge out' nutshell setup --undo --bridge br0
+refuse 2 'leave --bridge and --user out' nutshell setup --undo --bridge br0
+refuse 2 'leave --bridge and --user out' nutshell setup --undo --user alice
 refuse 6 'no user nobody-here' nutshell setup --bridge br0 --user nobody-here
 refuse 2 '--bridge all is no bridge' nutshell setup --bridge all
 check "a refusal changes nothing" unchanged before
@@ -178,7 +180,80 @@ say "-- a tool that fails"
 printf '#!/bin/sh\necho "useradd: no" >&2\nexit 1\n' >"$scratch/bin/useradd"
 chmod 755 "$scratch/bin/useradd"
 refuse 1 'setup could not make the system user.*useradd: no' nutshell setup --bridge br0
+check "what it had done before is undone" unchanged before
+check "of which no record is left" test ! -e "$root/state/setup.json"
+printf '#!/bin/sh\nexec sleep 20\n' >"$scratch/bin/useradd"
+timeout --preserve-status -s INT 0.5 "$nutshell_bin" --quiet --root "$root" setup --bridge br0 >/dev/null 2>"$scratch/said"
+check "interrupted: 130" equal "$? $(cat "$scratch/said")" '130 nutshell: interrupted; what had been begun is undone'
+check "and undone" unchanged before
 rm "$scratch/bin/useradd"
+
+say "-- a module that keeps nesting off"
+cp "$scratch/bin/modprobe" "$scratch/modprobe"
+printf '#!/bin/sh\nexit 0\n' >"$scratch/bin/modprobe"
+refuse 5 '' nutshell --quiet setup
+check "it is looked at after it was loaded" grep -q 'kvm_amd keeps nesting off although it was loaded anew' "$scratch/stdout"
 check "undo" undo
+cp "$scratch/modprobe" "$scratch/bin/modprobe"
+echo 'options kvm-amd npt=1 nested=0' >/etc/modprobe.d/zz.conf
+said=$(nutshell --dry-run setup)
+check "another file that says so is named" matches "$said" 'nesting off, for /etc/modprobe.d/zz.conf has .options kvm-amd npt=1 nested=0., which outweighs'
+check "and nothing is loaded anew for it" not_in "$said" 'load kvm_amd'
+mv /etc/modprobe.d/zz.conf /etc/modprobe.d/aa.conf
+check "one that ours outweighs is not" matches "$(nutshell --dry-run setup)" 'would load kvm_amd anew'
+rm /etc/modprobe.d/aa.conf
+
+say "-- what is in use when it is to be taken back"
+n setup --bridge br0 >/dev/null
+setpriv --reuid nutshell-qemu --regid nutshell-qemu --clear-groups sleep 100 &
+sleeper=$!
+check "its process runs" until_true 5 grep -q sleep "/proc/$sleeper/comm"
+echo 1 >/sys/module/kvm_amd/refcnt
+said=$(nutshell setup --undo)
+check "that is left behind" equal $? 5
+check "the user is named, with his process" matches "$said" "the user nutshell-qemu stays, whose process $sleeper \(sleep\) runs: .*setup --undo"
+check "and the module" matches "$said" 'machines run, so kvm_amd stays as it is loaded'
+check "the rest is taken back" equal "$(cat /etc/qemu/bridge.conf) $(stat -c %a "$helper")" 'deny br9 755'
+kill "$sleeper"
+wait "$sleeper" 2>/dev/null
+echo 0 >/sys/module/kvm_amd/refcnt
+check "the next undo takes it back, too" undo
+check "byte for byte as before" unchanged before
+n setup >/dev/null
+usermod -aG kvm alice
+check "a group that others use stays, which is said" matches "$(nutshell setup --undo)" 'the group kvm stays: alice was put into it'
+check "so it does" matches "$(getent group kvm)" ':alice$'
+groupdel kvm
+check "the rest is as before" unchanged before
+
+say "-- a link that leads nowhere yet, and two root directories"
+rm -r /etc/qemu
+mkdir /etc/qemu
+ln -s ../real.conf /etc/qemu/bridge.conf
+before=$(world)
+n setup --bridge br0 >/dev/null
+check "its target is written" equal "$(tail -1 /etc/real.conf) $(readlink /etc/qemu/bridge.conf)" 'allow br0 ../real.conf'
+check "undo" undo
+check "byte for byte as before, the link, too" unchanged before
+rm /etc/qemu/bridge.conf
+before=$(world)
+other() { "$nutshell_bin" --quiet --root "$scratch/second" setup "$@" >/dev/null; }
+n setup --bridge br0 >/dev/null
+other --bridge br2
+check "one undoes" undo
+check "the other's line stays" equal "$(tail -1 /etc/qemu/bridge.conf)" 'allow br2'
+check "the other undoes" other --undo
+check "byte for byte as before" unchanged before
+
+say "-- a record that is damaged"
+n setup --bridge br0 >/dev/null
+cp "$root/state/setup.json" "$scratch/record"
+echo '{' >"$root/state/setup.json"
+for how in --undo ''; do
+  # shellcheck disable=SC2086  # no word, or one
+  refuse 1 'setup.json is damaged, .*backup, or move it away' nutshell setup $how
+done
+cp "$scratch/record" "$root/state/setup.json"
+check "brought back, it serves" undo
 check "byte for byte as before" unchanged before
 finish
