@@ -45,6 +45,7 @@ struct PathDevice {
   std::string master;    ///< the bridge that it is a port of; "" none
   std::string
       port_state;  ///< of a port: "forwarding", "blocking", ... (IFLA_BRPORT_STATE); "" of others
+  bool isolated = false;  ///< a port that reaches no other isolated one (IFLA_BRPORT_ISOLATED)
   unsigned mtu = 0;
   PathCounters received, sent;
   std::vector<PathFilter> filters;
@@ -61,14 +62,19 @@ struct PathBreak {
 /// What the host does with packets that it routes between the bridge and an address, as its kernel
 /// answers.
 struct PathRoute {
-  std::string to;                  ///< the address that was asked for; "" the default route was
-  std::string gateway;             ///< "" the address is on the link itself
-  bool local = false;              ///< the address is this host's own
-  bool refused = false;            ///< no route, or one that says so
-  bool forwards = true;            ///< false: the setting that is named next is off
-  std::string forwarding;          ///< "net.ipv4.ip_forward"
-  std::string strict;              ///< a link whose rp_filter drops what comes from there; "" none
-  std::uint64_t strict_drops = 0;  ///< what the host has dropped for that reason, on any link
+  std::string to;                   ///< the address that was asked for; "" the default route was
+  std::string gateway;              ///< "" the address is on the link itself
+  bool local = false;               ///< the address is this host's own
+  bool refused = false;             ///< no route, or one that says so
+  bool forwards = true;             ///< false: the setting that is named next is off
+  std::string forwarding;           ///< "net.ipv4.ip_forward"
+  std::string strict;               ///< a link whose rp_filter drops what comes from there; "" none
+  std::uint64_t strict_drops = 0;   ///< what the host has dropped for that reason, on any link
+  bool strict_guess = false;        ///< that what comes back would come in by that link is a guess
+  std::uint64_t strict_rising = 0;  ///< of the drops, while it was looked at
+  std::optional<std::string> astray;  ///< the link by which the host itself would send to the
+                                      ///< machine instead of its bridge; "" by none at all
+  std::string guest;                  ///< the machine's address
 };
 
 /// An address that nobody answers for (ARP), on the device of that name.
@@ -87,6 +93,8 @@ struct HostPath {
   unsigned told_mtu = 0;            ///< what the machine's owner asked for; 0: nothing
   std::optional<PathRoute> route;   ///< a managed network that leads out, or --to
   std::optional<DeadNeighbour> dead;
+  std::optional<PathBreak> shut;  ///< what no device shows: it is paused, our own rules keep it
+                                  ///< from there, the bridge has lost its address
 };
 
 /// What a filter drops, in words: "what goes to the machine and what comes from it".

@@ -16,6 +16,9 @@ struct PathView {
   bool serves = false;    ///< the host gives the machine its address (DHCP)
   bool invites = false;   ///< others may begin a connection with the machine by a routed way
   std::optional<Ipv4> guest, to;
+  std::optional<Ipv4Net> guests;  ///< where the machine's address is not known: the net of it
+  bool has_ipv6 = false;          ///< the machine may speak IPv6
+  bool meets_ip6 = false;         ///< as meets_ip, of IPv6
   std::optional<Mac> mac;
   std::string ports;      ///< a pattern for our taps, "nt12ab-*", or one tap
   bool iptables = false;  ///< the program is there, for cures

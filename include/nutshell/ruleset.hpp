@@ -24,9 +24,10 @@ enum class About {
   port,              ///< where a TCP or UDP packet goes to
   source_mac,
   destination_mac,
-  family,  ///< "ipv4", "ipv6"
+  family,  ///< "ipv4", "ipv6", "arp"
   state,   ///< of the connection: "new", "established"
-  narrow,  ///< a flag, a rate: some packets have it
+  mark,    ///< 0 where nobody sets one
+  narrow,  ///< what packets of a machine never have, such as a connection that the host redirects
   opaque
 };
 
@@ -69,6 +70,9 @@ struct CountedElement {
 struct Ruleset {
   std::vector<FilterChain> chains;
   std::vector<CountedElement> counted;
+  bool marks = false;    ///< a rule sets marks
+  bool notrack = false;  ///< a rule keeps packets from having a connection
+  bool flagged = false;  ///< a table has flags, which nft 1.0.6 prints wrongly in JSON
   [[nodiscard]] const FilterChain* find(const FilterChain& beside, std::string_view name) const;
   /// True when iptables made chains of that family through nft.
   [[nodiscard]] bool has_iptables(std::string_view family) const;
@@ -76,6 +80,9 @@ struct Ruleset {
 
 /// From what `nft -j list ruleset` prints. Throws Failed when it cannot be read.
 Ruleset parse_nft_ruleset(std::string_view json);
+/// Unhooks the chains of tables that are dormant, which filter nothing: from what `nft -t list
+/// ruleset` prints.
+void unhook_dormant(Ruleset& ruleset, std::string_view listing);
 /// Of netdev chains, the devices, which nft 1.0 leaves out of its JSON: from what `nft list chains
 /// netdev` prints.
 void add_devices(Ruleset& ruleset, std::string_view listing);
@@ -88,8 +95,9 @@ void merge_iptables(Ruleset& ruleset, std::string_view text, const std::string& 
 struct Crossing {
   std::string family;  ///< ip, ip6, bridge, netdev
   std::string hook;
-  std::map<About, std::string> known;
-  std::string device;  ///< of netdev
+  std::map<About, std::string> known;  ///< an address may be a net, a name may end in '*': one of
+                                       ///< these
+  std::string device;                  ///< of netdev
 };
 
 /// Who drops it.
@@ -99,8 +107,9 @@ struct FilterHit {
   const FilterRule* rule = nullptr;    ///< nullptr: the base chain's policy
   bool certain = false;  ///< every packet of that kind; else some of them, or it cannot be told
 };
-/// In the order in which the packet meets them. Of each base chain at most one certain hit, the
-/// last. Hits point into the ruleset.
+/// In the order in which the packet meets them; hits point into the ruleset. Where the protocol is
+/// not known, a hit is certain when it is one for TCP and for UDP, or, below IP, for ARP. A rule
+/// that cannot be judged leaves what comes after it uncertain.
 std::vector<FilterHit> find_drops(const Ruleset& ruleset, const Crossing& crossing);
 std::vector<FilterHit> find_drops(Ruleset&&, const Crossing&) = delete;
 
@@ -137,9 +146,12 @@ std::string cure_for_stale(const Ruleset& ruleset, const StaleRules& stale, cons
 struct Passage {
   enum class Kind { bridged, routed, host, ports, device } kind = Kind::bridged;
   std::string bridge;
-  std::string ports;  ///< a tap's name, or a pattern such as "nt12ab-*"
+  std::string ports;    ///< a tap's name, or a pattern such as "nt12ab-*"
+  bool inward = false;  ///< to the machine; matters before and after routing alone
 };
-/// The one line for a shell that lets it through, in the form that the filter's owner keeps.
+/// The one line for a shell that lets it through, in the form that the filter's owner keeps; ""
+/// where none is known that would: a hook before routing does not know the way out, one after it
+/// not always the way in.
 /// `iptables`: the program is there.
 std::string cure_for(const Ruleset& ruleset, const FilterHit& hit, const Passage& passage,
                      bool iptables);

@@ -83,6 +83,7 @@ Json look_json(const MachineRow& row, const PathLook& look) {
                        {"cloud", row.name.cloud},
                        {"paths", paths},
                        {"remarks", remarks},
+                       {"filters_seen", look.saw_filters},
                        {"outer", outer_json(look)}});
 }
 
@@ -116,11 +117,12 @@ std::string filter_words(const PathDevice& device, const PathFilter& filter) {
                        filter.packets.value_or(0));
   return fmt::format("  {}, {}{}: {}{}{}\n", device.name, way,
                      filter.from_host ? ", to this host" : "", filter.owner, filter.where,
-                     filter.certain ? "" : " some packets, perhaps",
+                     filter.certain ? "" : ": some packets, perhaps",
                      filter.packets ? fmt::format(" ({} so far)", *filter.packets) : "");
 }
 
-std::string text_of(const Reporter& reporter, const HostPath& path, const NicSpec& nic) {
+std::string text_of(const Reporter& reporter, const HostPath& path, const NicSpec& nic,
+                    bool saw_filters) {
   std::string text =
       fmt::format("NIC {}, {}", path.nic, nic.mac ? to_string(*nic.mac) : "no MAC yet");
   if (path.devices.empty())
@@ -140,8 +142,10 @@ std::string text_of(const Reporter& reporter, const HostPath& path, const NicSpe
   text += table.text(reporter.colour());
   if (!filters.empty()) text += "what drops packets on it:\n" + filters;
   const auto broken = find_break(path);
-  return text + (broken ? fmt::format("broken at {}: it {}\n", broken->device, broken->why)
-                        : "nothing of it is broken\n");
+  if (broken) return text + fmt::format("broken at {}: it {}\n", broken->device, broken->why);
+  return text + (saw_filters ? "nothing of it is found broken\n"
+                             : "nothing else of it is found broken, but its filters could not be "
+                               "seen\n");
 }
 
 std::string outer_words(const PathLook& look) {
@@ -161,7 +165,7 @@ std::string outer_words(const PathLook& look) {
 std::string look_text(const House& house, const MachineRow& row, const PathLook& look) {
   std::string text;
   for (const HostPath& path : look.paths)
-    text += text_of(house.reporter, path, row.spec.nics[path.nic]);
+    text += text_of(house.reporter, path, row.spec.nics[path.nic], look.saw_filters);
   if (text.empty()) return fmt::format("{} has no NIC\n", to_string(row.name));
   for (const std::string& remark : look.remarks) text += remark + "\n";
   return text + outer_words(look);
@@ -250,6 +254,9 @@ Exit run_path(const Parsed& args, House& house) {
     if (!to)
       throw UsageError(
           fmt::format("--to '{}' is no IPv4 address; give one as 192.0.2.1", printable(*text)));
+    if (const unsigned first = to->value >> 24; first == 0 || first == 127 || first >= 224)
+      throw UsageError(fmt::format("--to {} is the address of no other host; give the other end's",
+                                   to_string(*to)));
   }
   if (args.has("watch")) return watch(house, row, to);
   PathLook look = look_at_paths(house, row, to);

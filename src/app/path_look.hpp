@@ -13,13 +13,15 @@ namespace nutshell {
 struct PathLook {
   std::vector<HostPath> paths;       ///< one for each NIC
   std::vector<std::string> remarks;  ///< what could not be seen, one sentence each
+  bool saw_filters = true;  ///< false: what sits on them could not be seen, or not all of it
   std::optional<host::OuterHost> outer;
   std::vector<std::string> outer_macs;  ///< of the devices by which the paths leave this host
 };
 
 /// `to`: the address at the other end, where one was named.
 PathLook look_at_paths(House& house, const MachineRow& row, const std::optional<Ipv4>& to);
-/// Looks again a second later, where a filter of ours has counted, and notes what it counts now.
+/// Looks again a second later, where a filter of ours or rp_filter has counted, and notes what it
+/// counts now.
 void look_again(House& house, const MachineRow& row, const std::optional<Ipv4>& to, PathLook& look);
 
 /// What of the host stands in the way of whole bridges and networks, whatever the machine: foreign

@@ -46,25 +46,29 @@ std::optional<PathBreak> find_absent(const HostPath& path) {
 }
 
 std::optional<PathBreak> find_down(const HostPath& path) {
-  for (const PathDevice& device : path.devices)
-    if (!device.up)
-      return PathBreak{device.name,
-                       fmt::format("is down; `ip link set {} up` sets it up", device.name),
-                       fmt::format("ip link set {} up", device.name)};
+  for (const PathDevice& device : path.devices) {
+    if (device.up) continue;
+    const std::string cure = fmt::format("ip link set {} up", shell_quote(device.name));
+    return PathBreak{device.name, fmt::format("is down; `{}` sets it up", cure), cure};
+  }
   return std::nullopt;
 }
 
 std::optional<PathBreak> find_unplugged(const HostPath& path, const PathDevice& bridge) {
-  for (const PathDevice& device : path.devices)
-    if ((device.role == PathRole::tap || device.role == PathRole::uplink) &&
-        device.master != bridge.name)
-      return PathBreak{device.name,
-                       fmt::format("is {}; `ip link set {} master {}` plugs it in",
-                                   device.master.empty() ? "no port of " + bridge.name
-                                                         : fmt::format("a port of {}, not of {}",
-                                                                       device.master, bridge.name),
-                                   device.name, bridge.name),
-                       fmt::format("ip link set {} master {}", device.name, bridge.name)};
+  for (const PathDevice& device : path.devices) {
+    if ((device.role != PathRole::tap && device.role != PathRole::uplink) ||
+        device.master == bridge.name)
+      continue;
+    const std::string cure =
+        fmt::format("ip link set {} master {}", shell_quote(device.name), shell_quote(bridge.name));
+    return PathBreak{device.name,
+                     fmt::format("is {}; `{}` plugs it in",
+                                 device.master.empty() ? "no port of " + bridge.name
+                                                       : fmt::format("a port of {}, not of {}",
+                                                                     device.master, bridge.name),
+                                 cure),
+                     cure};
+  }
   return std::nullopt;
 }
 
@@ -84,9 +88,27 @@ std::optional<PathBreak> find_blocked(const HostPath& path) {
           device.name,
           fmt::format("is {}, by the spanning tree of its bridge; wait, or look at `bridge "
                       "link show dev {}`",
-                      device.port_state, device.name),
+                      device.port_state, shell_quote(device.name)),
           ""};
   return std::nullopt;
+}
+
+// Ports that are isolated reach only those that are not.
+std::optional<PathBreak> find_isolated(const HostPath& path) {
+  const auto is_of = [](PathRole role) {
+    return [role](const PathDevice& device) { return device.role == role && device.isolated; };
+  };
+  const auto& all = path.devices;
+  const auto tap = std::find_if(all.begin(), all.end(), is_of(PathRole::tap));
+  const auto uplink = std::find_if(all.begin(), all.end(), is_of(PathRole::uplink));
+  if (!path.wants_uplink || tap == all.end() || uplink == all.end()) return std::nullopt;
+  const std::string cure =
+      fmt::format("bridge link set dev {} isolated off", shell_quote(uplink->name));
+  return PathBreak{uplink->name,
+                   fmt::format("is an isolated port, as {} is, and isolated ports do not reach "
+                               "each other; `{}` lets it through",
+                               tap->name, cure),
+                   cure};
 }
 
 bool has_uplink(const HostPath& path) {
@@ -97,7 +119,7 @@ bool has_uplink(const HostPath& path) {
 
 bool lets_through(const PathDevice& uplink, const PathDevice& bridge) {
   return uplink.up && uplink.carrier && uplink.master == bridge.name &&
-         uplink.port_state == "forwarding";
+         uplink.port_state == "forwarding" && !uplink.isolated;
 }
 
 // Of several uplinks one is enough: while one lets packets through, the others break nothing.
@@ -120,7 +142,8 @@ std::optional<PathBreak> find_break_of_macvtap(const HostPath& path) {
   if (!path.has_tap)
     return PathBreak{"macvtap",
                      "is not there: the machine does not run; `nutshell start` starts it", ""};
-  return find_dead(path);
+  if (auto found = find_dead(path)) return found;
+  return find_hidden_break(path);
 }
 
 }  // namespace
@@ -145,18 +168,19 @@ std::optional<PathBreak> find_break(const HostPath& whole) {
   if (auto found = find_down(path)) return found;
   if (path.has_tap)
     if (auto found = find_unplugged(path, *bridge)) return found;
+  if (!path.has_tap)
+    return PathBreak{"tap", "is not there: the machine does not run; `nutshell start` starts it",
+                     ""};
   if (path.wants_uplink && !has_uplink(path))
     return PathBreak{
         bridge->name,
         fmt::format("has no uplink: no port of it leads out of this host; `ip link set "
                     "DEVICE master {}` plugs one in",
-                    bridge->name),
+                    shell_quote(bridge->name)),
         ""};
-  if (!path.has_tap)
-    return PathBreak{"tap", "is not there: the machine does not run; `nutshell start` starts it",
-                     ""};
   if (auto found = find_dead(path)) return found;
   if (auto found = find_blocked(path)) return found;
+  if (auto found = find_isolated(path)) return found;
   return find_hidden_break(path);
 }
 

@@ -52,7 +52,7 @@ std::optional<PathBreak> find_unrouted(const HostPath& path) {
   const PathDevice* bridge = find_role(path, PathRole::bridge);
   if (!path.route || !bridge) return std::nullopt;
   const PathRoute& route = *path.route;
-  const std::string cure = fmt::format("sysctl -w {}=1", route.forwarding);
+  const std::string cure = shell_line({"sysctl", "-w", route.forwarding + "=1"});
   if (!route.forwards && !route.local) {
     const PathDevice* outer = find_role(path, PathRole::outer);
     const bool by_outer =
@@ -64,12 +64,25 @@ std::optional<PathBreak> find_unrouted(const HostPath& path) {
   if (route.refused)
     return PathBreak{
         bridge->name,
-        fmt::format("leads nowhere: this host has no route to {0}; `ip route add {0} via "
-                    "GATEWAY` makes one",
-                    route.to),
+        route.to.empty()
+            ? fmt::format("leads nowhere: this host does not route what comes from {}; look at "
+                          "`ip rule` and `ip route show table all`",
+                          route.guest)
+            : fmt::format("leads nowhere: this host has no route to {0}; `ip route add {0} via "
+                          "GATEWAY` makes one",
+                          route.to),
         ""};
-  if (!route.strict.empty()) {
-    const std::string loose = fmt::format("sysctl -w net.ipv4.conf.{}.rp_filter=2", route.strict);
+  if (route.astray)
+    return PathBreak{
+        bridge->name,
+        fmt::format("does not get what goes to {0}, the machine's address: this host's routes {1}; "
+                    "look at `ip route get {0}`",
+                    route.guest,
+                    route.astray->empty() ? "refuse it" : "lead it to " + *route.astray),
+        ""};
+  if (!route.strict.empty() && (!route.strict_guess || route.strict_rising)) {
+    const std::string loose =
+        shell_line({"sysctl", "-w", fmt::format("net.ipv4.conf.{}.rp_filter=2", route.strict)});
     return PathBreak{
         route.strict,
         fmt::format("drops by its rp_filter what comes from {}, since the way back goes by another "
@@ -106,7 +119,7 @@ std::optional<PathBreak> find_narrow(const HostPath& path) {
     return std::nullopt;
   const PathDevice& least = tap->mtu < other->mtu ? *tap : *other;
   const PathDevice& most = tap->mtu < other->mtu ? *other : *tap;
-  const std::string cure = fmt::format("ip link set {} mtu {}", least.name, most.mtu);
+  const std::string cure = fmt::format("ip link set {} mtu {}", shell_quote(least.name), most.mtu);
   return PathBreak{least.name,
                    fmt::format("has an MTU of {}, and {} one of {}: larger frames are dropped "
                                "without a word; `{}` makes them equal",
@@ -124,6 +137,7 @@ std::string direction_of(const PathFilter& filter) {
 }
 
 std::optional<PathBreak> find_hidden_break(const HostPath& path) {
+  if (path.shut) return path.shut;
   if (auto found = find_filter(path)) return found;
   if (auto found = find_unrouted(path)) return found;
   if (auto found = find_silent(path)) return found;

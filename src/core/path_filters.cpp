@@ -39,9 +39,8 @@ class Questions {
         bridge_(name_of(path, PathRole::bridge)),
         tap_(name_of(path, PathRole::tap)),
         outer_(name_of(path, path.wants_uplink ? PathRole::uplink : PathRole::outer)) {
-    // Of a machine that does not run, the tap that it would have.
-    if (tap_.empty() && view.ports.ends_with('*'))
-      tap_ = view.ports.substr(0, view.ports.size() - 1) + "0";
+    // Of a machine that does not run, one of those that it may get.
+    if (tap_.empty()) tap_ = view.ports;
   }
 
   /// Between a port that leads out and the tap.
@@ -59,6 +58,9 @@ class Questions {
       ask({"bridge", "postrouting", {{About::oif, last}}, ""}, to, way, kind);
       device_hook("egress", last, to, way);
       if (view_.meets_ip) ask_ip(way, first, last);
+      if (view_.meets_ip6)
+        ask({"ip6", "forward", bridged(first, last), ""}, PathRole::bridge, way,
+            Passage::Kind::bridged);
     }
   }
 
@@ -66,24 +68,35 @@ class Questions {
   void ask_routed() {
     const auto kind = Passage::Kind::routed;
     const std::string state = view_.invites ? "new" : "established";
+    const Known outwards{{About::iif, bridge_}, {About::oif, outer_}},
+        inwards{{About::iif, outer_}, {About::oif, bridge_}, {About::state, state}};
     device_hook("ingress", tap_, PathRole::tap, Way::out);
     ask({"bridge", "prerouting", {{About::iif, tap_}}, ""}, PathRole::tap, Way::out,
         Passage::Kind::ports);
     ask({"bridge", "input", {{About::iif, tap_}}, ""}, PathRole::tap, Way::out,
         Passage::Kind::ports);
     ask({"ip", "prerouting", {{About::iif, bridge_}}, ""}, PathRole::bridge, Way::out, kind);
-    ask({"ip", "forward", {{About::iif, bridge_}, {About::oif, outer_}}, ""}, PathRole::bridge,
-        Way::out, kind);
-    ask({"ip", "postrouting", {{About::oif, outer_}}, ""}, PathRole::outer, Way::out, kind);
+    ask({"ip", "forward", outwards, ""}, PathRole::bridge, Way::out, kind);
+    ask({"ip", "postrouting", outwards, ""}, PathRole::outer, Way::out, kind);
     device_hook("egress", outer_, PathRole::outer, Way::out);
     device_hook("ingress", outer_, PathRole::outer, Way::in);
     ask({"ip", "prerouting", {{About::iif, outer_}, {About::state, state}}, ""}, PathRole::outer,
         Way::in, kind);
-    ask({"ip", "forward", {{About::iif, outer_}, {About::oif, bridge_}, {About::state, state}}, ""},
-        PathRole::bridge, Way::in, kind);
+    ask({"ip", "forward", inwards, ""}, PathRole::bridge, Way::in, kind);
+    ask({"ip", "postrouting", inwards, ""}, PathRole::bridge, Way::in, kind);
+    if (view_.has_ipv6) {
+      ask({"ip6", "forward", outwards, ""}, PathRole::bridge, Way::out, kind);
+      ask({"ip6", "forward", inwards, ""}, PathRole::bridge, Way::in, kind);
+    }
     ask({"bridge", "output", {{About::oif, tap_}}, ""}, PathRole::tap, Way::in,
         Passage::Kind::ports);
     device_hook("egress", tap_, PathRole::tap, Way::in);
+  }
+
+  /// Straight between an uplink and a macvtap link on it.
+  void ask_macvtap(const std::string& uplink) {
+    device_hook("ingress", uplink, PathRole::uplink, Way::in);
+    device_hook("egress", uplink, PathRole::uplink, Way::out);
   }
 
   /// What the machine asks of the host itself.
@@ -108,15 +121,17 @@ class Questions {
   std::vector<Question> all;
 
  private:
+  [[nodiscard]] Known bridged(const std::string& first, const std::string& last) const {
+    return {{About::iif, bridge_},   {About::oif, bridge_},   {About::bridged, "yes"},
+            {About::port_in, first}, {About::port_out, last}, {About::destination_type, "unicast"}};
+  }
+
   void ask_ip(Way way, const std::string& first, const std::string& last) {
     const auto kind = Passage::Kind::bridged;
-    const Known bridged{{About::iif, bridge_},   {About::oif, bridge_},
-                        {About::bridged, "yes"}, {About::port_in, first},
-                        {About::port_out, last}, {About::destination_type, "unicast"}};
     ask({"ip", "prerouting", {{About::iif, bridge_}, {About::port_in, first}}, ""},
         PathRole::bridge, way, kind);
-    ask({"ip", "forward", bridged, ""}, PathRole::bridge, way, kind);
-    ask({"ip", "postrouting", bridged, ""}, PathRole::bridge, way, kind);
+    ask({"ip", "forward", bridged(first, last), ""}, PathRole::bridge, way, kind);
+    ask({"ip", "postrouting", bridged(first, last), ""}, PathRole::bridge, way, kind);
   }
 
   void device_hook(const char* hook, const std::string& device, PathRole at, Way way) {
@@ -130,12 +145,15 @@ class Questions {
     const auto text = [](const auto& value) {
       return value ? std::optional(to_string(*value)) : std::nullopt;
     };
-    const bool in = way == Way::in;
-    know(About::source, text(in ? view_.to : view_.guest));
-    know(About::destination, text(in ? view_.guest : view_.to));
+    const bool in = way == Way::in, ip6 = crossing.family == "ip6";
+    if (!ip6) {
+      const auto guest = view_.guest ? text(view_.guest) : text(view_.guests);
+      know(About::source, in ? text(view_.to) : guest);
+      know(About::destination, in ? guest : text(view_.to));
+    }
     know(in ? About::destination_mac : About::source_mac, text(view_.mac));
     know(About::state, "new");
-    know(About::family, "ipv4");
+    know(About::family, ip6 ? "ipv6" : "ipv4");
     // A name that is not known leaves open what a rule says about it.
     std::erase_if(crossing.known, [](const auto& each) { return each.second.empty(); });
     all.push_back({std::move(crossing), at, way, kind});
@@ -170,14 +188,19 @@ void answer(HostPath& path, const Ruleset& ruleset, const PathView& view,
             const Question& question) {
   PathDevice* device = device_at(path, question.at);
   if (!device) return;
-  const Passage passage{question.kind, name_of(path, PathRole::bridge), view.ports};
+  const Passage passage{question.kind, name_of(path, PathRole::bridge), view.ports,
+                        question.way == Way::in};
   for (const FilterHit& hit : find_drops(ruleset, question.crossing)) {
     PathFilter filter;
     filter.where = describe(hit);
     filter.owner = possessive(owner_of(ruleset, *hit.base));
     filter.in = question.way == Way::in;
     filter.out = question.way == Way::out;
-    filter.certain = hit.certain;
+    // The way is that of IPv4; what IPv6 meets is told beside it.
+    const bool ip6 = question.crossing.family == "ip6";
+    if (ip6 && (!hit.certain || hit.base->family == "inet")) continue;
+    if (ip6) filter.where = "IPv6: " + filter.where;
+    filter.certain = hit.certain && !ip6;
     filter.from_host = question.kind == Passage::Kind::host;
     filter.packets = count_of(hit);
     filter.cure = cure_for(ruleset, hit, passage, view.iptables);
@@ -201,6 +224,12 @@ PathFilter own_filter(std::string where, bool in, std::uint64_t packets, bool br
 
 void add_foreign_filters(HostPath& path, const Ruleset& ruleset, const PathView& view) {
   Questions questions(path, view);
+  if (!find_role(path, PathRole::bridge)) {
+    if (const PathDevice* uplink = find_role(path, PathRole::uplink))
+      questions.ask_macvtap(uplink->name);
+    for (const Question& question : questions.all) answer(path, ruleset, view, question);
+    return;
+  }
   // A machine that gets no address reaches nothing else.
   questions.ask_host(path.route && path.route->local);
   if (path.wants_uplink)

@@ -20,51 +20,71 @@ constexpr unsigned deepest_jump = 16;  // NFT_JUMP_STACK_SIZE
 /// How far a rule is about the packet: not at all; about some of its kind; it cannot be told; yes.
 enum class Fit { no, some, unclear, yes };
 
-bool name_fits(const std::string& pattern, const std::string& name) {
-  if (pattern.ends_with('*')) return name.starts_with(pattern.substr(0, pattern.size() - 1));
-  return pattern == name;
+Fit yes_or_no(bool yes) { return yes ? Fit::yes : Fit::no; }
+
+/// A known name that ends in '*' is one of several.
+Fit name_fit(const std::string& pattern, const std::string& name) {
+  const auto stem = [](const std::string& text) { return text.substr(0, text.size() - 1); };
+  if (pattern.ends_with('*') && name.starts_with(stem(pattern))) return Fit::yes;
+  if (name.ends_with('*') && pattern.starts_with(stem(name))) return Fit::unclear;
+  return yes_or_no(pattern == name);
 }
 
-bool address_fits(const std::string& text, const std::string& known) {
-  const auto address = parse_ipv4(known);
-  if (!address) return false;
-  if (const auto net = parse_ipv4_net(text)) return net->contains(*address);
-  return text == known;
+/// A known address may be a net.
+Fit address_fit(const std::string& text, const std::string& known) {
+  const auto net = parse_ipv4_net(known.find('/') == known.npos ? known + "/32" : known);
+  const auto rule = parse_ipv4_net(text.find('/') == text.npos ? text + "/32" : text);
+  if (!net || !rule) return text.find('-') == text.npos ? Fit::no : Fit::unclear;
+  if (rule->contains(net->address)) return rule->prefix <= net->prefix ? Fit::yes : Fit::unclear;
+  return net->contains(rule->address) ? Fit::unclear : Fit::no;
 }
 
-bool port_fits(const std::string& text, const std::string& known) {
+Fit port_fit(const std::string& text, const std::string& known) {
   const auto number = [](std::string_view digits, unsigned fallback) {
     unsigned value = fallback;
     std::from_chars(digits.data(), digits.data() + digits.size(), value);
     return value;
   };
   const std::size_t dash = text.find('-');
-  if (dash == std::string::npos) return text == known;
+  if (dash == std::string::npos) return yes_or_no(text == known);
   const unsigned port = number(known, 0);
-  return number(text.substr(0, dash), 0) <= port && port <= number(text.substr(dash + 1), 65535);
+  return yes_or_no(number(text.substr(0, dash), 0) <= port &&
+                   port <= number(text.substr(dash + 1), 65535));
 }
 
-bool value_fits(About about, const std::string& value, const std::string& known) {
+Fit value_fit(About about, const std::string& value, const std::string& known) {
   switch (about) {
     case About::iif:
     case About::oif:
     case About::port_in:
-    case About::port_out: return name_fits(value, known);
+    case About::port_out: return name_fit(value, known);
     case About::source:
-    case About::destination: return address_fits(value, known);
-    case About::port: return port_fits(value, known);
-    default: return value == known;
+    case About::destination: return address_fit(value, known);
+    case About::port: return port_fit(value, known);
+    default: return yes_or_no(value == known);
   }
+}
+
+/// Single ports are few of all that there are, whichever of them a packet goes to.
+bool names_few(const RuleCondition& condition) {
+  return condition.about == About::port && !condition.negated &&
+         std::none_of(
+             condition.values.begin(), condition.values.end(),
+             [](const std::string& value) { return value.find('-') != std::string::npos; });
 }
 
 Fit fit_of(const RuleCondition& condition, const Crossing& crossing) {
   if (condition.about == About::opaque) return Fit::unclear;
+  if (condition.about == About::narrow) return Fit::some;
   const auto known = crossing.known.find(condition.about);
-  if (condition.about == About::narrow || known == crossing.known.end()) return Fit::some;
-  const bool fits = std::any_of(
-      condition.values.begin(), condition.values.end(),
-      [&](const std::string& value) { return value_fits(condition.about, value, known->second); });
-  return fits != condition.negated ? Fit::yes : Fit::no;
+  if (known == crossing.known.end()) return names_few(condition) ? Fit::some : Fit::unclear;
+  Fit best = Fit::no;
+  for (const std::string& value : condition.values)
+    best = std::max(best, value_fit(condition.about, value, known->second));
+  if (best == Fit::unclear) return best;
+  if ((best == Fit::yes) != condition.negated) return Fit::yes;
+  // Something beyond these rules may have set a mark.
+  return condition.about == About::mark ? Fit::unclear : Fit::no;
 }
 
 Fit fit_of(const FilterRule& rule, const Crossing& crossing) {
@@ -128,6 +148,49 @@ class Walk {
   bool clear_ = true;
 };
 
+/// One kind of packet of those that a question is about. TCP and UDP together decide, ARP alone.
+struct Sample {
+  Crossing crossing;
+  unsigned weight = 2;
+};
+constexpr unsigned decisive = 2;
+
+std::vector<Sample> samples_of(const Ruleset& ruleset, Crossing crossing) {
+  if (!ruleset.marks) crossing.known.emplace(About::mark, "0");
+  if (ruleset.notrack) crossing.known.erase(About::state);
+  if (crossing.known.contains(About::protocol)) return {{crossing, decisive}};
+  std::vector<Sample> samples;
+  const auto sample = [&](const char* protocol, unsigned weight) {
+    Crossing one = crossing;
+    one.known[About::protocol] = protocol;
+    samples.push_back({std::move(one), weight});
+  };
+  sample("tcp", 1);
+  sample("udp", 1);
+  sample(crossing.family == "ip6" ? "ipv6-icmp" : "icmp", 0);
+  if (crossing.family == "bridge" || crossing.family == "netdev") {
+    for (const About about :
+         {About::source, About::destination, About::state, About::destination_mac})
+      crossing.known.erase(about);
+    crossing.known[About::family] = "arp";
+    sample("none", decisive);
+  }
+  return samples;
+}
+
+struct Sum {
+  FilterHit hit;
+  unsigned weight = 0;
+};
+
+void add(std::vector<Sum>& sums, const FilterHit& hit, const Sample& sample) {
+  const auto same = std::find_if(sums.begin(), sums.end(), [&](const Sum& sum) {
+    return sum.hit.base == hit.base && sum.hit.chain == hit.chain && sum.hit.rule == hit.rule;
+  });
+  Sum& sum = same == sums.end() ? sums.emplace_back(Sum{hit, 0}) : *same;
+  if (hit.certain) sum.weight += sample.weight;
+}
+
 bool is_met(const FilterChain& chain, const Crossing& crossing) {
   if (chain.hook != crossing.hook) return false;
   const bool ip = crossing.family == "ip" || crossing.family == "ip6";
@@ -177,6 +240,22 @@ void add_devices(Ruleset& ruleset, std::string_view listing) {
   }
 }
 
+void unhook_dormant(Ruleset& ruleset, std::string_view listing) {
+  std::istringstream lines{std::string(listing)};
+  std::string family, table;
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    std::string first, second, third;
+    words >> first >> second >> third;
+    if (first == "table") family = second, table = third;
+    if (first != "flags" || line.find("dormant") == std::string::npos ||
+        line.starts_with("\t\t"))  // of a set
+      continue;
+    for (FilterChain& chain : ruleset.chains)
+      if (chain.family == family && chain.table == table && !chain.legacy) chain.hook.clear();
+  }
+}
+
 std::vector<FilterHit> find_drops(const Ruleset& ruleset, const Crossing& crossing) {
   std::vector<const FilterChain*> met;
   for (const FilterChain& chain : ruleset.chains)
@@ -184,9 +263,19 @@ std::vector<FilterHit> find_drops(const Ruleset& ruleset, const Crossing& crossi
   std::stable_sort(met.begin(), met.end(), [](const FilterChain* a, const FilterChain* b) {
     return a->priority < b->priority;
   });
-  Walk walk(ruleset, crossing);
-  for (const FilterChain* base : met) walk.through(*base);
-  return std::move(walk.hits_);
+  std::vector<Sum> sums;
+  for (const FilterChain* base : met)
+    for (const Sample& sample : samples_of(ruleset, crossing)) {
+      Walk walk(ruleset, sample.crossing);
+      walk.through(*base);
+      for (const FilterHit& hit : walk.hits_) add(sums, hit, sample);
+    }
+  std::vector<FilterHit> hits;
+  for (Sum& sum : sums) {
+    sum.hit.certain = sum.weight >= decisive;
+    hits.push_back(sum.hit);
+  }
+  return hits;
 }
 
 std::string describe(const FilterHit& hit) {

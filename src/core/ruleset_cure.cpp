@@ -3,9 +3,12 @@
 // written there, and only where nobody keeps the chain, into the chain itself.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cctype>
 #include <set>
 
 #include "nutshell/ruleset.hpp"
+#include "nutshell/values.hpp"
 
 namespace nutshell {
 namespace {
@@ -19,38 +22,68 @@ void reach(const Ruleset& ruleset, const FilterChain& chain, std::set<std::strin
       reach(ruleset, *target, names);
 }
 
-std::string both(const std::string& form, const char* in, const char* out,
-                 const std::string& name) {
-  return fmt::format("{0} {1} {2} -j ACCEPT && {0} {3} {2} -j ACCEPT", form, in, name, out);
+bool before_routing(const FilterChain& base) { return base.hook == "prerouting"; }
+bool after_routing(const FilterChain& base) { return base.hook == "postrouting"; }
+
+/// The chain does not know the link by which the packet is told from others: before routing the one
+/// that it leaves by, after it (but for packets that were routed, and not in iptables) the one that
+/// it came by.
+bool knows_too_little(const FilterChain& base, const Passage& passage, bool iptables) {
+  using Kind = Passage::Kind;
+  if (passage.kind != Kind::routed && passage.kind != Kind::ports) return false;
+  if (before_routing(base)) return passage.inward;
+  return after_routing(base) && !passage.inward && (iptables || passage.kind == Kind::ports);
+}
+
+/// Of "in" and "out" words, those that the chain's hook can look at.
+std::string each_way(const FilterChain& base, const Passage& passage, const std::string& in,
+                     const std::string& out) {
+  if (base.hook == "forward") return in + " && " + out;
+  const bool leaves = base.hook == "output" || (after_routing(base) && passage.inward);
+  return leaves ? out : in;
 }
 
 std::string by_iptables(const FilterChain& base, const std::string& chain, const Passage& passage) {
   std::string program = base.family == "ip6" ? "ip6tables" : "iptables";
   if (base.legacy) program += "-legacy";
-  const std::string form =
-      fmt::format("{}{} -I {}", program, base.table == "filter" ? "" : " -t " + base.table, chain);
-  if (passage.kind == Passage::Kind::bridged)
-    return fmt::format("{0} -i {1} -o {1} -j ACCEPT", form, passage.bridge);
-  if (passage.kind == Passage::Kind::host)
-    return fmt::format("{} {} {} -j ACCEPT", form, base.hook == "output" ? "-o" : "-i",
-                       passage.bridge);
-  return both(form, "-i", "-o", passage.bridge);
+  const std::string form = fmt::format(
+      "{}{} -I {}", program, base.table == "filter" ? "" : " -t " + shell_quote(base.table), chain);
+  const std::string bridge = shell_quote(passage.bridge);
+  const std::string in = fmt::format("{} -i {} -j ACCEPT", form, bridge),
+                    out = fmt::format("{} -o {} -j ACCEPT", form, bridge);
+  if (passage.kind == Passage::Kind::bridged) {
+    if (before_routing(base)) return in;
+    if (after_routing(base)) return out;
+    return fmt::format("{0} -i {1} -o {1} -j ACCEPT", form, bridge);
+  }
+  return each_way(base, passage, in, out);
+}
+
+/// A name as nft reads it, for a shell: it takes a plain word as it stands.
+std::string nft_name(const std::string& name) {
+  const bool plain = !name.empty() && std::isalpha(static_cast<unsigned char>(name.front())) &&
+                     std::all_of(name.begin(), name.end(), [](unsigned char c) {
+                       return std::isalnum(c) || c == '-' || c == '_' || c == '.';
+                     });
+  return plain ? name : shell_quote('"' + name + '"');
 }
 
 std::string by_nft(const FilterChain& base, const Passage& passage) {
-  const std::string form =
-      fmt::format("nft insert rule {} {} {}", base.family, base.table, base.name);
-  const auto each_way = [&](const std::string& name) {
-    return fmt::format("{0} iifname '\"{1}\"' accept && {0} oifname '\"{1}\"' accept", form, name);
+  const std::string form = fmt::format("nft insert rule {} {} {}", base.family,
+                                       shell_quote(base.table), shell_quote(base.name));
+  const auto ways = [&](const std::string& name) {
+    return each_way(base, passage, fmt::format("{} iifname {} accept", form, name),
+                    fmt::format("{} oifname {} accept", form, name));
   };
+  const std::string bridge = nft_name(passage.bridge);
   switch (passage.kind) {
     case Passage::Kind::bridged:
-      return fmt::format("{0} iifname {1} oifname {1} accept", form, passage.bridge);
+      if (before_routing(base)) return fmt::format("{} iifname {} accept", form, bridge);
+      if (after_routing(base)) return fmt::format("{} oifname {} accept", form, bridge);
+      return fmt::format("{0} iifname {1} oifname {1} accept", form, bridge);
     case Passage::Kind::host:
-      return fmt::format("{} {} {} accept", form, base.hook == "output" ? "oifname" : "iifname",
-                         passage.bridge);
-    case Passage::Kind::routed: return each_way(passage.bridge);
-    case Passage::Kind::ports: return each_way(passage.ports);
+    case Passage::Kind::routed: return ways(bridge);
+    case Passage::Kind::ports: return ways(shell_quote('"' + passage.ports + '"'));
     case Passage::Kind::device: return form + " accept";
   }
   return "";
@@ -89,7 +122,15 @@ std::string cure_for(const Ruleset& ruleset, const FilterHit& hit, const Passage
   const FilterChain& base = *hit.base;
   const bool by_link =
       passage.kind != Passage::Kind::ports && passage.kind != Passage::Kind::device;
-  const FilterOwner owner = by_link ? owner_of(ruleset, base) : FilterOwner::unknown;
+  FilterOwner owner = by_link ? owner_of(ruleset, base) : FilterOwner::unknown;
+  const bool with_iptables = base.legacy || (base.iptables && iptables);
+  if (knows_too_little(base, passage, with_iptables)) return "";
+  if (before_routing(base) || after_routing(base)) {
+    // Their owners keep a place for words of others in forward and input alone.
+    if (owner == FilterOwner::firewalld) return "";
+    owner = FilterOwner::unknown;
+  }
+  const std::string bridge = shell_quote(passage.bridge);
   switch (owner) {
     case FilterOwner::docker:
       if (iptables || base.legacy) return by_iptables(base, "DOCKER-USER", passage);
@@ -98,18 +139,17 @@ std::string cure_for(const Ruleset& ruleset, const FilterHit& hit, const Passage
       break;
     case FilterOwner::ufw:
       if (passage.kind == Passage::Kind::host)
-        return fmt::format("ufw allow {} on {}", base.hook == "output" ? "out" : "in",
-                           passage.bridge);
+        return fmt::format("ufw allow {} on {}", base.hook == "output" ? "out" : "in", bridge);
       if (passage.kind == Passage::Kind::bridged)
-        return fmt::format("ufw route allow in on {0} out on {0}", passage.bridge);
-      return fmt::format("ufw route allow in on {0} && ufw route allow out on {0}", passage.bridge);
+        return fmt::format("ufw route allow in on {0} out on {0}", bridge);
+      return fmt::format("ufw route allow in on {0} && ufw route allow out on {0}", bridge);
     case FilterOwner::firewalld:
       return fmt::format(
           "firewall-cmd --permanent --zone=trusted --add-interface={} && firewall-cmd --reload",
-          passage.bridge);
+          bridge);
     case FilterOwner::unknown: break;
   }
-  if (base.legacy || (base.iptables && iptables)) return by_iptables(base, base.name, passage);
+  if (with_iptables) return by_iptables(base, base.name, passage);
   return by_nft(base, passage);
 }
 

@@ -66,6 +66,12 @@ std::vector<std::string> listed(const std::string& text) {
   return values;
 }
 
+/// "0" for a mark that is none, whatever the mask; else as it stands.
+std::string mark_of(const std::string& text) {
+  const std::string value = text.substr(0, text.find('/'));
+  return value == "0" || value == "0x0" ? "0" : text;
+}
+
 struct Option {
   const char* word;
   About about;
@@ -84,6 +90,8 @@ constexpr Option options[] = {
     {"--physdev-out", About::port_out},
     {"--ctstate", About::state, true},
     {"--state", About::state, true},
+    {"--mac-source", About::source_mac},
+    {"--mark", About::mark},
 };
 
 /// Modules that say nothing without an option of theirs.
@@ -123,7 +131,10 @@ FilterRule rule_of(const Words& words, std::size_t at) {
       const std::string text = value();
       rule.conditions.push_back(
           {option->about, negated,
-           option->list ? listed(text) : std::vector<std::string>{pattern(text)}});
+           option->list                         ? listed(text)
+           : option->about == About::source_mac ? std::vector<std::string>{lower(text)}
+           : option->about == About::mark       ? std::vector<std::string>{mark_of(text)}
+                                                : std::vector<std::string>{pattern(text)}});
     } else if (word == "-m") {
       if (!asks_by_options(value())) rule.conditions.push_back({About::opaque, false, {}});
     } else if (word == "--comment") {
@@ -131,11 +142,7 @@ FilterRule rule_of(const Words& words, std::size_t at) {
     } else if (word == "--physdev-is-bridged") {
       rule.conditions.push_back({About::bridged, negated, {"yes"}});
     } else if (word.starts_with("-")) {
-      rule.conditions.push_back({word.starts_with("--mark") || word.starts_with("--match-set")
-                                     ? About::opaque
-                                     : About::narrow,
-                                 false,
-                                 {}});
+      rule.conditions.push_back({word == "--ctstatus" ? About::narrow : About::opaque, false, {}});
     }
     negated = false;
   }
@@ -189,6 +196,8 @@ void merge_iptables(Ruleset& ruleset, std::string_view text, const std::string& 
       if (chain.table != table || chain.name != words[at + 1]) continue;
       FilterRule rule = rule_of(words, at + 2);
       if (at) rule.packets = packets_of(words[0]);
+      ruleset.marks = ruleset.marks || rule.target == "MARK" || rule.target == "CONNMARK";
+      ruleset.notrack = ruleset.notrack || rule.target == "CT" || rule.target == "NOTRACK";
       if (rule.verdict != RuleVerdict::none) chain.rules.push_back(std::move(rule));
     }
   }

@@ -23,7 +23,6 @@ struct Scope {
 };
 
 RuleCondition opaque() { return {About::opaque, false, {}}; }
-RuleCondition narrow() { return {About::narrow, false, {}}; }
 
 const Json* inside(const Json& json, const char* name) {
   return json.is_object() ? json.find(name) : nullptr;
@@ -37,7 +36,8 @@ About subject(const Json& left) {
     if (key == "oifname" || key == "oif") return About::oif;
     if (key == "nfproto") return About::family;
     if (key == "l4proto") return About::protocol;
-    return key == "mark" ? About::opaque : About::narrow;
+    if (key == "protocol") return About::family;
+    return key == "mark" ? About::mark : About::opaque;
   }
   if (const Json* payload = inside(left, "payload")) {
     const std::string protocol = payload->text("protocol"), field = payload->text("field");
@@ -46,8 +46,8 @@ About subject(const Json& left) {
     if (protocol == "ether" && field == "saddr") return About::source_mac;
     if (protocol == "ether" && field == "daddr") return About::destination_mac;
     if (protocol == "ip" && field == "protocol") return About::protocol;
-    if (field == "dport") return About::port;
-    return About::narrow;
+    if (protocol == "ether" && field == "type") return About::family;
+    return field == "dport" ? About::port : About::opaque;
   }
   if (const Json* fib = inside(left, "fib"); fib && fib->text("result") == "type") {
     const Json* flags = fib->find("flags");
@@ -56,7 +56,9 @@ About subject(const Json& left) {
                                                              : About::opaque;
   }
   if (const Json* ct = inside(left, "ct"))
-    return ct->text("key") == "state" ? About::state : About::narrow;
+    return ct->text("key") == "state"    ? About::state
+           : ct->text("key") == "status" ? About::narrow
+                                         : About::opaque;
   return About::opaque;
 }
 
@@ -107,19 +109,27 @@ RuleCondition condition(const Scope& scope, const Json& match) {
   if (result.about == About::opaque || result.about == About::narrow)
     return {result.about, false, {}};
   const std::string op = match.text("op", "==");
-  if (op != "==" && op != "!=" && op != "in") return narrow();
+  if (op != "==" && op != "!=" && op != "in") return opaque();
   result.negated = op == "!=";
-  if (!add_values(scope, *right, result.values)) return narrow();
+  if (!add_values(scope, *right, result.values)) return opaque();
+  if (result.about == About::family)
+    for (std::string& value : result.values)
+      if (value == "ip" || value == "ip6") value = value == "ip" ? "ipv4" : "ipv6";
   return result;
 }
 
-/// `tcp dport 22` says the protocol beside the port, though nft prints no condition for it.
+/// `tcp dport 22` says the protocol beside the port, and `ip saddr` the family beside the address,
+/// though nft prints no condition for it.
 void add_protocol(const Json& match, FilterRule& rule) {
   const Json* left = match.find("left");
   const Json* payload = left ? inside(*left, "payload") : nullptr;
   const std::string protocol = payload ? payload->text("protocol") : "";
   if (protocol == "tcp" || protocol == "udp" || protocol == "sctp" || protocol == "icmp")
     rule.conditions.push_back({About::protocol, false, {protocol}});
+  if (protocol == "icmpv6") rule.conditions.push_back({About::protocol, false, {"ipv6-icmp"}});
+  if (protocol == "ip") rule.conditions.push_back({About::family, false, {"ipv4"}});
+  if (protocol == "ip6") rule.conditions.push_back({About::family, false, {"ipv6"}});
+  if (protocol == "arp") rule.conditions.push_back({About::family, false, {"arp"}});
 }
 
 /// Sets the verdict that a statement is; false when it is none.
@@ -152,19 +162,33 @@ void add_map(const Scope& scope, const Json& map, const FilterRule& so_far, Filt
     if (!each.is_array() || each.as_array().size() != 2) continue;
     FilterRule rule = so_far;
     RuleCondition match{subject(*key), false, {}};
-    if (!add_values(scope, each.as_array()[0], match.values)) match = narrow();
+    if (!add_values(scope, each.as_array()[0], match.values)) match = opaque();
     rule.conditions.push_back(match);
     if (set_verdict(each.as_array()[1], rule)) chain.rules.push_back(rule);
   }
 }
 
-void add_rule(const Scope& scope, const Json& json, FilterChain& chain) {
+/// What a statement does that rules elsewhere look at.
+void note_effect(const Json& statement, Ruleset& ruleset) {
+  if (statement.find("notrack")) ruleset.notrack = true;
+  if (const Json* mangle = statement.find("mangle"))
+    if (const Json* key = mangle->find("key"); key && inside(*key, "meta")) ruleset.marks = true;
+  if (const Json* xt = statement.find("xt"); xt && xt->text("type") == "target") {
+    const std::string name = xt->text("name");
+    ruleset.marks = ruleset.marks || name == "MARK" || name == "CONNMARK";
+    ruleset.notrack = ruleset.notrack || name == "CT" || name == "NOTRACK";
+  }
+}
+
+void add_rule(const Scope& scope, const Json& json, Ruleset& ruleset, std::size_t place) {
+  FilterChain& chain = ruleset.chains[place];
   FilterRule rule;
   rule.comment = json.text("comment");
   const Json* statements = json.find("expr");
   if (!statements || !statements->is_array()) return;
   for (const Json& each : statements->as_array()) {
     if (!each.is_object()) continue;
+    note_effect(each, ruleset);
     if (const Json* match = each.find("match")) {
       add_protocol(*match, rule);
       rule.conditions.push_back(condition(scope, *match));
@@ -176,7 +200,7 @@ void add_rule(const Scope& scope, const Json& json, FilterChain& chain) {
     } else if (const Json* xt = each.find("xt"); xt && xt->text("type") == "match") {
       if (xt->text("name") != "comment") rule.conditions.push_back(opaque());
     } else if (each.find("limit") || each.find("quota") || each.find("ct count")) {
-      rule.conditions.push_back(narrow());
+      rule.conditions.push_back(opaque());
     } else {
       set_verdict(each, rule);
     }
@@ -236,6 +260,8 @@ Ruleset parse_nft_ruleset(std::string_view text) {
       if (const Json* item = each.find(kind))
         if (const Json* elements = item->find("elem"))
           named[key(*item, item->text("name"))] = elements;
+    if (const Json* table = each.find("table"))
+      ruleset.flagged = ruleset.flagged || table->find("flags");
     if (const Json* set = each.find("set")) add_counted(*set, ruleset);
     if (const Json* chain = each.find("chain")) {
       places[key(*chain, chain->text("name"))] = ruleset.chains.size();
@@ -247,8 +273,7 @@ Ruleset parse_nft_ruleset(std::string_view text) {
     if (!rule) continue;
     const auto place = places.find(key(*rule, rule->text("chain")));
     if (place == places.end()) continue;
-    add_rule({named, rule->text("family"), rule->text("table")}, *rule,
-             ruleset.chains[place->second]);
+    add_rule({named, rule->text("family"), rule->text("table")}, *rule, ruleset, place->second);
   }
   return ruleset;
 }

@@ -82,6 +82,12 @@ std::vector<StaleRules> find_stale(const Ruleset& ruleset, const std::string& po
 
 std::string cure_for_stale(const Ruleset& ruleset, const StaleRules& stale, const std::string& port,
                            const std::string& bridge, bool iptables) {
+  // Names that a shell or sed would read otherwise are left to their owner.
+  for (const std::string& name : {port, bridge})
+    if (name.find_first_not_of(
+            "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") !=
+        std::string::npos)
+      return "";
   const FilterChain& chain = *stale.chain;
   switch (owner_of_table(ruleset, chain)) {
     case FilterOwner::ufw:

@@ -52,7 +52,7 @@ class Devices {
     device.mtu = link->mtu;
     device.received = to_counters(link->received);
     device.sent = to_counters(link->sent);
-    if (link->master && link->port_kind == "bridge") device.port_state = port_state(*link);
+    if (link->master && link->port_kind == "bridge") look_at_port(*link, device);
     if (link->kind == "bridge") count_ports(*link, device);
     return device;
   }
@@ -83,10 +83,12 @@ class Devices {
     }
   }
 
-  std::string port_state(const nl::Link& port) const {
-    for (const nl::BridgePort& each : nl::list_ports(socket_, port.master))
-      if (each.link.index == port.index) return nl::to_string(each.state);
-    return "";
+  void look_at_port(const nl::Link& port, PathDevice& device) const {
+    for (const nl::BridgePort& each : nl::list_ports(socket_, port.master)) {
+      if (each.link.index != port.index) continue;
+      device.port_state = nl::to_string(each.state);
+      device.isolated = each.isolated;
+    }
   }
 
   nl::Socket& socket_;

@@ -44,25 +44,33 @@ std::optional<nl::Route> default_route(nl::Socket& socket) {
   return best;
 }
 
-/// A link by which packets from there would come in and be dropped.
-std::string strict_link(nl::Socket& socket, const std::vector<nl::Link>& links,
-                        const RouteWish& wish, int bridge, const std::string& outer) {
+/// Finds a link by which packets from there would come in and be dropped: the one that the way out
+/// takes; else, as a guess, another link to the outside.
+void find_strict_link(nl::Socket& socket, const std::vector<nl::Link>& links, const RouteWish& wish,
+                      int bridge, SeenRoute& seen) {
+  const std::string& outer = seen.outer;
   const bool dropped = reverse_path_drops() > 0;
   std::vector<int> with_address;
   for (const nl::Address& each : nl::list_addresses(socket, {.family = nl::Family::v4}))
     with_address.push_back(each.index);
   for (const nl::Link& link : links) {
     if (link.loopback || link.index == bridge || !link.up) continue;
-    if (link.name != outer && (!dropped || std::find(with_address.begin(), with_address.end(),
-                                                     link.index) == with_address.end()))
+    const bool is_outer = link.name == outer;
+    // A network of ours is no way in from elsewhere.
+    if (!is_outer &&
+        (is_mark(link.alias) || !dropped ||
+         std::find(with_address.begin(), with_address.end(), link.index) == with_address.end()))
       continue;
     if (reverse_path_filter(link.name) != 1) continue;
     const auto back = nl::look_up_route(
         socket,
         {.destination = to_ip(*wish.guest), .source = to_ip(*wish.to), .incoming = link.index});
-    if (is_strict(back.error)) return link.name;
+    if (!is_strict(back.error)) continue;
+    if (!is_outer && !seen.route.strict.empty()) continue;
+    seen.route.strict = link.name;
+    seen.route.strict_guess = !is_outer;
+    if (is_outer) return;
   }
-  return "";
 }
 
 /// Each link's own setting is the one that counts, of what comes in by it; the whole one sets them
@@ -83,15 +91,35 @@ void ask_for_packet(nl::Socket& socket, const std::vector<nl::Link>& links, cons
                     int bridge, SeenRoute& seen) {
   const auto out = nl::look_up_route(
       socket, {.destination = to_ip(*wish.to), .source = to_ip(*wish.guest), .incoming = bridge});
-  if (is_strict(out.error))
-    seen.route.strict = name_of(links, bridge);
+  const std::string name = name_of(links, bridge);
+  if (is_strict(out.error) && reverse_path_filter(name) == 1)
+    seen.route.strict = name;
   else if (out.error)
     seen.route.refused = true;
   else if (const nl::NextHop* hop = first_hop(out.route); hop && !seen.route.local)
     seen.outer = name_of(links, hop->index);
-  if (!out.error && !seen.route.local)
-    seen.route.strict = strict_link(socket, links, wish, bridge, seen.outer);
+  if (!out.error && !seen.route.local) find_strict_link(socket, links, wish, bridge, seen);
   if (!seen.route.strict.empty()) seen.route.strict_drops = reverse_path_drops();
+}
+
+/// What goes to the machine has to leave by its bridge; where it has no route of its own, or a rule
+/// of routing speaks of it, it does not.
+void look_back(nl::Socket& socket, const std::vector<nl::Link>& links, const RouteWish& wish,
+               int bridge, SeenRoute& seen) {
+  seen.route.guest = to_string(*wish.guest);
+  const auto back = nl::look_up_route(socket, {.destination = to_ip(*wish.guest)});
+  const nl::NextHop* hop = back.error ? nullptr : first_hop(back.route);
+  if (!hop)
+    seen.route.astray = "";
+  else if (hop->index != bridge)
+    seen.route.astray = name_of(links, hop->index);
+  if (wish.to || seen.route.gateway.empty()) return;
+  const auto gateway = nl::Ip::parse(seen.route.gateway);
+  if (!gateway) return;
+  const auto out = nl::look_up_route(
+      socket, {.destination = *gateway, .source = to_ip(*wish.guest), .incoming = bridge});
+  if (out.error == EACCES || out.error == EHOSTUNREACH || out.error == ENETUNREACH)
+    seen.route.refused = true;
 }
 
 SeenRoute route_to(nl::Socket& socket, const std::vector<nl::Link>& links, const RouteWish& wish) {
@@ -129,6 +157,7 @@ std::optional<SeenRoute> observe_route(const RouteWish& wish) {
       }
     }
     read_forwarding(wish.bridge, seen);
+    if (wish.guest && bridge && seen.route.forwards) look_back(socket, links, wish, bridge, seen);
     if (wish.to && wish.guest && bridge && seen.route.forwards && !seen.route.refused)
       ask_for_packet(socket, links, wish, bridge, seen);
     return seen;
@@ -175,6 +204,20 @@ std::vector<std::string> strict_links() {
         names.push_back(link.name);
     }
     return names;
+  } catch (const nl::Error& error) {
+    throw SystemError(error.code(), error.subject() + ": cannot " + error.operation());
+  }
+}
+
+bool has_address(const std::string& link, const std::optional<Ipv4>& address) {
+  try {
+    nl::Socket socket;
+    const auto found = nl::find_link(socket, link);
+    if (!found) return false;
+    for (const nl::Address& each :
+         nl::list_addresses(socket, {.index = found->index, .family = nl::Family::v4}))
+      if (!address || each.ip == to_ip(*address)) return true;
+    return false;
   } catch (const nl::Error& error) {
     throw SystemError(error.code(), error.subject() + ": cannot " + error.operation());
   }

@@ -32,6 +32,8 @@ std::optional<DeadNeighbour> observe_neighbours(const std::string& bridge,
 std::vector<std::string> strict_links();
 /// The IPv4 address that the host's neighbour table has for that MAC on the bridge.
 std::optional<Ipv4> neighbour_address(const std::string& bridge, Mac mac);
+/// True when the link has that IPv4 address, or, where none is named, any.
+bool has_address(const std::string& link, const std::optional<Ipv4>& address);
 /// Who has an IPv6 address as this host sees it: "this host, on br0", "02:00:00:00:00:09 on br0";
 /// "" where it does not know.
 std::string ipv6_holder(const std::string& address);

@@ -66,6 +66,8 @@ SeenRules observe_ruleset() {
       seen.ruleset = parse_nft_ruleset(listing({"nft", "-j", "list", "ruleset"}));
     else
       seen.trouble = missing_program("nft");
+    if (seen.ruleset.flagged)
+      unhook_dormant(seen.ruleset, listing({"nft", "-t", "list", "ruleset"}));
     if (std::any_of(seen.ruleset.chains.begin(), seen.ruleset.chains.end(),
                     [](const FilterChain& chain) { return chain.family == "netdev"; }))
       add_devices(seen.ruleset, listing({"nft", "list", "chains", "netdev"}));

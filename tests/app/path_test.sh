@@ -61,7 +61,7 @@ check "no uplink" sees br0
 check "and says so" matches "$(why)" 'no uplink'
 ip link set em1 master br0
 check "it is whole again" until_true 10 sees null
-check "as text, too" matches "$(nutshell path ciab)" 'nothing of it is broken'
+check "as text, too" matches "$(nutshell path ciab)" 'nothing of it is found broken'
 ip link del br0
 check "the bridge is gone" sees br0
 

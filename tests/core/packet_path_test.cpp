@@ -182,6 +182,42 @@ TEST_CASE(
   CHECK(find_break(path)->cure == "sysctl -w net.ipv4.ip_forward=1");
 }
 
+TEST_CASE("where packets would come back is a guess that only drops prove") {
+  HostPath path = routed_path();
+  path.route->strict = "eth1";
+  path.route->strict_guess = true;
+  CHECK(broken_at(path).empty());
+  path.route->strict_rising = 1;
+  CHECK(broken_at(path) == "eth1");
+}
+
+TEST_CASE("routes that lead away from the bridge, and what no device shows") {
+  HostPath path = routed_path();
+  path.route->guest = "10.75.0.2";
+  path.route->astray = "eth0";
+  CHECK(find_break(path)->why.find("lead it to eth0") != std::string::npos);
+  path.route->refused = true;
+  CHECK(find_break(path)->why.find("does not route what comes from 10.75.0.2") !=
+        std::string::npos);
+  path.shut = PathBreak{"guest", "is paused", ""};
+  CHECK(broken_at(path) == "guest");
+}
+
+TEST_CASE("two isolated ports do not reach each other, one and another do") {
+  HostPath path = whole_path();
+  path.devices[0].isolated = true;
+  CHECK(broken_at(path).empty());
+  path.devices[2].isolated = true;
+  CHECK(find_break(path)->cure == "bridge link set dev em1 isolated off");
+}
+
+TEST_CASE("names that a shell would read are quoted") {
+  HostPath path = whole_path();
+  path.devices[0].name = "e$(id)";
+  path.devices[0].up = false;
+  CHECK(find_break(path)->cure == "ip link set 'e$(id)' up");
+}
+
 TEST_CASE("who does not answer is named where it was asked") {
   HostPath path = routed_path();
   path.dead = DeadNeighbour{"eth0", "192.0.2.1", false};

@@ -83,6 +83,31 @@ TEST_CASE("what is routed meets forward, and what is asked of the host input") {
   CHECK(found(isolated, policy("ip", "forward"), view).empty());
 }
 
+TEST_CASE("a routed way ends after routing, at either link") {
+  const PathView view;
+  CHECK(found(routed(), policy("ip", "postrouting"), view) == "eth0 out, nat0 in");
+}
+
+TEST_CASE("IPv6 is told beside the way, which is that of IPv4") {
+  PathView view;
+  CHECK(found(routed(), policy("ip6", "forward"), view).empty());
+  view.has_ipv6 = true;
+  HostPath path = routed();
+  add_foreign_filters(path, policy("ip6", "forward"), view);
+  REQUIRE(path.devices[1].filters.size() == 1);
+  CHECK(path.devices[1].filters[0].where == "IPv6: ip6 lab c, whose policy is drop");
+  CHECK_FALSE(path.devices[1].filters[0].certain);
+  view.meets_ip6 = true;
+  CHECK(found(bridged(), policy("ip6", "forward"), view) == "br0 in out");
+}
+
+TEST_CASE("a macvtap link has the filters of its uplink") {
+  HostPath path;
+  path.devices = {device(PathRole::uplink, "em1"), device(PathRole::macvtap, "nt12ab-3")};
+  CHECK(found(path, policy("netdev", "egress", "em1"), {}) == "em1 out");
+  CHECK(found(path, policy("ip", "forward"), {}).empty());
+}
+
 TEST_CASE("answers alone come back to a network behind NAT, and connections to a routed one") {
   Ruleset ruleset = policy("ip", "forward");
   FilterRule rule;
