@@ -14,7 +14,7 @@ Exit run_who(const Parsed& args, House& house) {
   if (owners.empty())
     throw NotFound(
         value.size() <= 5 && value.find_first_not_of("0123456789") == std::string::npos
-            ? fmt::format("there is no process {0}; a port is given as :{0} or {0}/tcp", value)
+            ? fmt::format("there is no process {0}, and nobody has a port of that number", value)
             : fmt::format("nobody is known to have {}; `nutshell lease ls` lists what is leased",
                           printable(value)));
   Json list = Json::array();

@@ -49,6 +49,13 @@ Owner foreign(const std::string& what, const std::string& holder) {
   return {what, "", "", "", "", holder};
 }
 
+/// Of a link that this registry does not know: another's of this host, or a stranger's.
+Owner owner_by_mark(const std::string& what, const std::string& alias,
+                    const std::string& stranger) {
+  if (!is_mark(alias)) return foreign(what, stranger);
+  return {what, "", "", "of another registry of nutshell, by its mark " + alias, "", ""};
+}
+
 std::vector<Owner> who_mac(House& house, Mac mac) {
   auto owners = by_lease(house, "MAC", "mac", to_string(mac));
   if (!owners.empty()) return owners;
@@ -61,8 +68,9 @@ std::vector<Owner> who_mac(House& house, Mac mac) {
       }
     else if (link.mac == mac)
       owners.push_back(
-          foreign("MAC", fmt::format("link {} of this host{}", link.name,
-                                     link.alias.empty() ? "" : " (" + link.alias + ")")));
+          owner_by_mark("MAC", link.alias,
+                        fmt::format("link {} of this host{}", link.name,
+                                    link.alias.empty() ? "" : " (" + link.alias + ")")));
   for (const MacFact& fact : facts.macs)
     if (fact.mac == mac) owners.push_back(foreign("MAC", fact.holder));
   return owners;
@@ -85,6 +93,7 @@ std::vector<Owner> who_address(House& house, Ipv4 address) {
   auto owners = who_public(house, address);
   if (!owners.empty()) return owners;
   owners = by_lease(house, "address", "ipv4", to_string(address));
+  if (auto own = find_network_address(house, to_string(address)); !own.empty()) return own;
   const Facts facts =
       observe_parts(house, host::part::links | host::part::addresses | host::part::ips);
   for (const AddressFact& fact : facts.addresses)
@@ -141,19 +150,35 @@ std::vector<Owner> who_port(House& house, unsigned port, bool udp) {
       }
   if (!owners.empty()) return owners;
   const auto number = static_cast<std::uint16_t>(port);
-  const std::string holder = udp ? host::udp_port_holder(number) : host::port_holder(number);
-  if (const std::size_t at = holder.find("(pid "); at != std::string::npos)
-    owners = who_serves(house, std::atoi(holder.c_str() + at + 5));
-  for (Owner& owner : owners) owner.what = "port";
-  if (owners.empty() && !holder.empty()) owners.push_back(foreign("port", holder));
+  // Several may have it, each on an address of its own; what is bound and does not listen is listed
+  // by another way.
+  std::vector<std::string> holders = host::listed_port_holders(number, udp);
+  if (holders.empty() && !udp)
+    if (std::string holder = host::port_holder(number); !holder.empty())
+      holders.push_back(std::move(holder));
+  for (const std::string& holder : holders) {
+    const std::size_t at = holder.find("(pid ");
+    std::vector<Owner> ours;
+    if (at != std::string::npos) ours = who_serves(house, std::atoi(holder.c_str() + at + 5));
+    if (ours.empty()) ours.push_back(foreign("port", holder));
+    for (Owner& owner : ours) {
+      owner.what = "port";
+      owners.push_back(std::move(owner));
+    }
+  }
+  return owners;
+}
+
+std::vector<Owner> who_ports(House& house, unsigned port) {
+  std::vector<Owner> owners = who_port(house, port, false);
+  for (Owner& owner : who_port(house, port, true)) owners.push_back(std::move(owner));
   return owners;
 }
 
 std::vector<Owner> who_number(House& house, unsigned number) {
   auto owners = who_display(house, number >= 5900 ? number - 5900 : number);
   if (number >= 5900 && !owners.empty()) return owners;
-  for (const bool udp : {false, true})
-    for (Owner& owner : who_port(house, number, udp)) owners.push_back(std::move(owner));
+  for (Owner& owner : who_ports(house, number)) owners.push_back(std::move(owner));
   return owners;
 }
 
@@ -177,6 +202,7 @@ std::optional<Mac> mac_of_ipv6(const std::string& text) {
 std::vector<Owner> who_ipv6(House& house, const std::string& address, Mac mac) {
   auto owners = mac.value ? who_mac(house, mac) : std::vector<Owner>{};
   std::erase_if(owners, [](const Owner& owner) { return !owner.foreign.empty(); });
+  if (auto own = find_network_address(house, address); !own.empty()) return own;
   if (const std::string holder = host::ipv6_holder(address); owners.empty() && !holder.empty())
     return {foreign("address", holder)};
   for (Owner& owner : owners) {
@@ -208,10 +234,10 @@ std::vector<Owner> who_link(House& house, const std::string& name) {
                         "", ""});
   const Facts facts = observe_parts(house, host::part::links);
   if (const LinkFact* link = facts.link(name); link && owners.empty())
-    owners.push_back(foreign(
-        "link", link->alias.empty()
-                    ? fmt::format("a {} of this host", link->kind.empty() ? "device" : link->kind)
-                    : link->alias));
+    owners.push_back(
+        owner_by_mark("link", link->alias,
+                      fmt::format("a {} of this host{}", link->kind.empty() ? "device" : link->kind,
+                                  link->alias.empty() ? "" : ", " + link->alias)));
   if (owners.empty()) owners = find_owners_by_name(house, name);
   return owners;
 }
@@ -250,7 +276,10 @@ std::vector<Owner> find_owners(House& house, const std::string& value) {
     auto owners = find_owners_of_file(house, value);
     return owners.empty() ? find_owners_by_name(house, value) : owners;
   }
-  if (const auto pid = number(value)) return who_pid(house, static_cast<int>(*pid));
+  if (const auto pid = number(value)) {
+    auto owners = who_pid(house, static_cast<int>(*pid));
+    return owners.empty() && *pid >= 1 && *pid <= 65535 ? who_ports(house, *pid) : owners;
+  }
   if (is_interface_name(value)) return who_link(house, value);
   throw UsageError(
       fmt::format("'{}' is no MAC, address, display (:N), port (N/tcp), tap, path, UUID or pid",

@@ -1,10 +1,13 @@
 // What has a name has it in one cloud or in several; all of them are told. What looks like a number
 // of the network and is none is a mistake; anything else may be a name.
+#include <arpa/inet.h>
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "app/owners.hpp"
+#include "nutshell/network.hpp"
 
 namespace nutshell {
 
@@ -42,6 +45,23 @@ std::vector<Owner> find_owners_of_net(House& house, const Ipv4Net& net) {
                         fmt::format("the network {}, {}", network.name, to_string(network.address)),
                         "", ""});
   return owners;
+}
+
+std::vector<Owner> find_network_address(House& house, const std::string& address) {
+  in6_addr wanted{}, own{};
+  const bool ipv6 = inet_pton(AF_INET6, address.c_str(), &wanted) == 1;
+  for (const NetworkRow& network : house.registry().networks()) {
+    const bool has =
+        ipv6 ? !network.ipv6.empty() &&
+                   inet_pton(AF_INET6, first_ipv6_address(network.ipv6).c_str(), &own) == 1 &&
+                   std::memcmp(&own, &wanted, sizeof own) == 0
+             : to_string(network.address.address) == address;
+    if (has)
+      return {{"address", "", "",
+               fmt::format("the network {}'s own, on its bridge {}", network.name, network.bridge),
+               "", ""}};
+  }
+  return {};
 }
 
 void refuse_garbage(const std::string& value) {

@@ -20,8 +20,8 @@ std::string port_holder(std::uint16_t port);
 /// Who holds a port against a new listener on `address` (empty: on all of them), in words; empty:
 /// nobody. Throws ConfigError when the address is not this host's.
 std::string port_taken_by(const std::string& address, std::uint16_t port, bool udp);
-/// Who has a UDP port of this network namespace, on whatever address; empty when nobody has.
-std::string udp_port_holder(std::uint16_t port);
+/// All who have a UDP port of this network namespace, or listen on a TCP port, on whatever address.
+std::vector<std::string> listed_port_holders(std::uint16_t port, bool udp);
 
 struct DisplaySocket {
   Fd socket;           ///< listening; empty when the display is taken

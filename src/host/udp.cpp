@@ -1,7 +1,9 @@
-// UDP sockets as /proc/net shows them: a line each, the local address in hexadecimal, the inode in
-// the tenth column (proc(5)).
+// Sockets as /proc/net shows them: a line each, the local address in hexadecimal, the state in the
+// fourth column, the inode in the tenth (proc(5)).
+#include <algorithm>
 #include <charconv>
 #include <sstream>
+#include <string_view>
 
 #include "host/files.hpp"
 #include "host/listen.hpp"
@@ -9,13 +11,16 @@
 
 namespace nutshell::host {
 
-std::string udp_port_holder(std::uint16_t port) {
-  for (const char* table : {"/proc/net/udp", "/proc/net/udp6"}) {
-    std::istringstream lines(read_file(table, 64 * mebi).value_or(""));
+std::vector<std::string> listed_port_holders(std::uint16_t port, bool udp) {
+  constexpr std::string_view listening = "0A";
+  const std::string table = udp ? "/proc/net/udp" : "/proc/net/tcp";
+  std::vector<std::string> holders;
+  for (const std::string& family : {table, table + "6"}) {
+    std::istringstream lines(read_file(family, 64 * mebi).value_or(""));
     for (std::string line; std::getline(lines, line);) {
       std::istringstream words(line);
-      std::string number, local, word;
-      if (!(words >> number >> local)) continue;
+      std::string number, local, remote, state, word;
+      if (!(words >> number >> local >> remote >> state) || (!udp && state != listening)) continue;
       const std::size_t colon = local.find(':');
       unsigned found = 0;
       if (colon == std::string::npos ||
@@ -23,13 +28,15 @@ std::string udp_port_holder(std::uint16_t port) {
               std::errc() ||
           found != port)
         continue;
-      for (int i = 3; i <= 10 && words >> word; ++i) {}
+      for (int i = 5; i <= 10 && words >> word; ++i) {}
       std::uint32_t inode = 0;
       std::from_chars(word.data(), word.data() + word.size(), inode);
-      return socket_holder(inode);
+      std::string holder = socket_holder(inode);
+      if (std::find(holders.begin(), holders.end(), holder) == holders.end())
+        holders.push_back(std::move(holder));
     }
   }
-  return "";
+  return holders;
 }
 
 }  // namespace nutshell::host

@@ -21,12 +21,22 @@ check "a display" equal "$(owner ":$display")" 'display: shop/web its screen'
 check "its port" matches "$(owner "$((5900 + display))/tcp")" '^port: shop/web its screen'
 check "a published port" equal "$(owner 8443/tcp)" 'port: shop/web a port that it publishes'
 check "by its number alone" matches "$(json who :8443 | jq -r '.owners[].machine')" 'web'
+[[ -e /proc/8443 ]] || check "by its bare number, which is no process's" equal "$(owner 8443)" 'port: shop/web a port that it publishes'
 check "a UUID" equal "$(owner "$uuid")" 'uuid: shop/web its UUID'
 check "a pid" equal "$(owner "$(pid_of web)")" 'process: shop/web its QEMU'
 check "a disk" equal "$(owner "$(json show web | jq -r '.disks[0].path')")" 'file: shop/web disk 0'
 check "a managed bridge" matches "$(nutshell who nutshell0)" 'the network nutshell0'
 for pid in $(our_processes); do [[ $(cat "/proc/$pid/comm") == dnsmasq ]] && dnsmasq=$pid; done
 check "its port" matches "$(nutshell who 67/udp)" 'the DHCP server of the network nutshell0'
+check "the network's own address" equal "$(nutshell who 10.75.0.1)" "10.75.0.1: the network nutshell0's own, on its bridge nutshell0"
+n network create second --ipv6 fd00:76::/64
+n launch two --memory 64M --nested off --accel tcg --nic network=second >/dev/null
+check "that of IPv6" equal "$(nutshell who fd00:76:0::1)" "fd00:76:0::1: the network second's own, on its bridge second"
+for port in 53/udp 67/udp 53/tcp; do
+  check "$port is both networks'" equal "$(json who "$port" | jq -r '[.owners[].detail] | sort | join("; ")')" 'the DHCP server of the network nutshell0; the DHCP server of the network second'
+done
+check "of another registry's tap the mark tells" equal "$("$nutshell_bin" --root "$scratch/else" who "$tap")" "$tap: of another registry of nutshell, by its mark nutshell:shop/web:0"
+n rm two --force
 check "a range of addresses" matches "$(nutshell who 10.75.0.0/24)" 'the network nutshell0'
 n group create front --cloud shop
 check "a security group" equal "$(owner front)" 'group: shop/null a security group of the cloud shop, of 0 rules'
@@ -51,7 +61,7 @@ check "an address of this host" equal "$(stranger 10.44.0.1)" 'address: this hos
 ip addr add 2001:db8:7::1/64 dev br0 nodad
 check "an IPv6 address of this host" equal "$(stranger 2001:db8:7::1)" 'address: this host, on br0'
 refuse 6 'nobody is known' nutshell who 7071/tcp
-refuse 6 'no process 7071; a port is given as :7071' nutshell who 7071
+refuse 6 'no process 7071, and nobody has a port' nutshell who 7071
 refuse 2 'is no port' nutshell who 70000/tcp
 refuse 2 'is no port' nutshell who 0/udp
 refuse 2 'is no IPv4 address' nutshell who 300.1.1.1
