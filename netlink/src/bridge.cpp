@@ -135,6 +135,19 @@ const char* to_string(PortState state) {
   return "";
 }
 
+void change_port(Socket& socket, const LinkRef& port, const PortChange& change) {
+  Message message(RTM_NEWLINK, 0);
+  message.header<ifinfomsg>().ifi_index = link_index(socket, port);
+  message.nest(IFLA_LINKINFO, [&] {
+    message.text(IFLA_INFO_SLAVE_KIND, "bridge");
+    message.nest(IFLA_INFO_SLAVE_DATA, [&] {
+      if (change.learning) message.u8(IFLA_BRPORT_LEARNING, *change.learning);
+      if (change.guard) message.u8(IFLA_BRPORT_GUARD, *change.guard);
+    });
+  });
+  check(socket, socket.wire().exchange(message), port, "change bridge port");
+}
+
 std::vector<BridgePort> list_ports(Socket& socket, const LinkRef& bridge) {
   const Link master = require_bridge(socket, bridge, "list ports");
   Message message(RTM_GETLINK, NLM_F_DUMP);

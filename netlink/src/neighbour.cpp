@@ -117,6 +117,9 @@ std::vector<FdbEntry> list_fdb(Socket& socket, const FdbFilter& filter) {
 void add_fdb(Socket& socket, const LinkRef& port, const Mac& mac) {
   send_fdb(socket, port, mac, {RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_EXCL, "add"});
 }
+void replace_fdb(Socket& socket, const LinkRef& port, const Mac& mac) {
+  send_fdb(socket, port, mac, {RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, "put"});
+}
 void remove_fdb(Socket& socket, const LinkRef& port, const Mac& mac) {
   send_fdb(socket, port, mac, {RTM_DELNEIGH, 0, "remove"});
 }

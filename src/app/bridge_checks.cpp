@@ -23,11 +23,11 @@ std::vector<Placed> placed_taps(House& house) {
       const NicSpec& nic = row.spec.nics[i];
       if (row.run->taps[i].empty()) continue;
       if (nic.kind == NicKind::bridge)
-        placed.push_back(
-            {to_string(row.name), row.run->taps[i], nic.bridge, {nic.vlan, nic.trunk}});
+        placed.push_back({to_string(row.name), row.run->taps[i], nic.bridge, port_wish(nic)});
       else if (nic.kind == NicKind::network)
         if (const auto network = house.registry().network(nic.network))
-          placed.push_back({to_string(row.name), row.run->taps[i], network->bridge, {}});
+          placed.push_back(
+              {to_string(row.name), row.run->taps[i], network->bridge, port_wish(nic)});
     }
   }
   return placed;
@@ -48,13 +48,13 @@ std::vector<Placed> displaced_taps(House& house) {
 std::vector<Mistagged> mistagged_taps(House& house) {
   std::vector<Mistagged> mistagged;
   std::vector<Placed> placed = placed_taps(house);
-  std::erase_if(placed, [](const Placed& each) { return !each.vlans.any(); });
+  std::erase_if(placed, [](const Placed& each) { return !each.wish.has_vlans(); });
   if (placed.empty()) return mistagged;
   const Facts facts = observe_parts(house, host::part::links);
   for (Placed& each : placed) {
     const LinkFact *tap = facts.link(each.tap), *bridge = facts.link(each.bridge);
     if (!tap || !bridge || tap->master != bridge->index) continue;
-    if (std::string now = host::different_vlans(each.tap, each.vlans); !now.empty())
+    if (std::string now = host::different_vlans(each.tap, each.wish); !now.empty())
       mistagged.push_back({std::move(each), std::move(now)});
   }
   return mistagged;
@@ -72,10 +72,10 @@ void find_vlan_troubles(House& house, std::vector<BridgeTrouble>& troubles) {
                         fmt::format("{} of the machine {} has the VLANs {}, not {}; run `nutshell "
                                     "bridge repair {}`",
                                     each.port.tap, each.port.machine, each.now,
-                                    host::vlan_words(each.port.vlans), each.port.bridge),
+                                    host::vlan_words(each.port.wish), each.port.bridge),
                         true});
   std::vector<Placed> placed = placed_taps(house);
-  std::erase_if(placed, [](const Placed& each) { return !each.vlans.any(); });
+  std::erase_if(placed, [](const Placed& each) { return !each.wish.has_vlans(); });
   if (placed.empty()) return;
   const Facts facts = observe_parts(house, host::part::links);
   for (const Placed& each : placed)

@@ -11,7 +11,7 @@ namespace nutshell {
 /// A machine's NIC on a bridge, as the registry has it for a machine that runs.
 struct Placed {
   std::string machine, tap, bridge;
-  host::VlanWish vlans{};
+  host::PortWish wish{};
 };
 std::vector<Placed> placed_taps(House& house);
 /// Those whose tap is there and is a port of another bridge, or of none.

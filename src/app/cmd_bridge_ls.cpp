@@ -123,12 +123,12 @@ std::vector<std::string> repair_vlans(House& house, const std::string& bridge) {
   std::vector<std::string> ports;
   for (const Mistagged& each : mistagged_taps(house)) {
     if (each.port.bridge != bridge) continue;
-    if (!house.dry()) host::put_on_bridge(each.port.tap, bridge, each.port.vlans);
+    if (!house.dry()) host::put_on_bridge(each.port.tap, bridge, each.port.wish);
     ports.push_back(each.port.tap);
     if (!house.reporter.json())
       house.reporter.note(fmt::format("{} ({}) {} the VLANs {}", each.port.machine, each.port.tap,
                                       house.dry() ? "would have" : "has",
-                                      host::vlan_words(each.port.vlans)));
+                                      host::vlan_words(each.port.wish)));
   }
   return ports;
 }
@@ -165,12 +165,12 @@ Exit run_bridge_repair(const Parsed& args, House& house) {
                                bridge ? name + " is no bridge" : "there is no bridge " + name,
                                name));
   std::vector<std::string> ports;
-  std::vector<host::VlanWish> vlans;
+  std::vector<host::PortWish> wishes;
   std::string words;
   for (const Placed& each : displaced_taps(house))
     if (each.bridge == name) {
       ports.push_back(each.tap);
-      vlans.push_back(each.vlans);
+      wishes.push_back(each.wish);
       words += fmt::format("{}{} ({})", words.empty() ? "" : ", ", each.machine, each.tap);
     }
   auto adoption = host::read_adoption(adoptions_folder(house), name);
@@ -181,14 +181,14 @@ Exit run_bridge_repair(const Parsed& args, House& house) {
     if (!uplink) missing = adoption->before.uplink;
     if (uplink && uplink->master != bridge->index) {
       ports.push_back(uplink->name);
-      vlans.emplace_back();
+      wishes.emplace_back();
       words += fmt::format("{}the uplink {}", words.empty() ? "" : ", ", uplink->name);
     }
   }
   for (const std::string& port : ports) check_free(house, facts, port);
   if (lacks_isolation(house) && !house.dry()) follow_isolated_bridges(house);
   if (!house.dry())
-    for (std::size_t i = 0; i < ports.size(); ++i) host::put_on_bridge(ports[i], name, vlans[i]);
+    for (std::size_t i = 0; i < ports.size(); ++i) host::put_on_bridge(ports[i], name, wishes[i]);
   const std::vector<std::string> retagged = repair_vlans(house, name);
   Json list = Json::array();
   for (const std::string& port : ports) list.push(port);

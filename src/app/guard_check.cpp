@@ -52,6 +52,11 @@ void check_groups(House& house, const MachineSpec& spec) {
                       who, printable(group), spec.name.cloud, printable(group),
                       spec.name.cloud == "default" ? "" : " --cloud " + spec.name.cloud));
   for (const NicSpec& nic : spec.nics) {
+    if (nic.kind == NicKind::macvtap)
+      throw ConfigError("--group",
+                        fmt::format("no rule of the host sees the frames of a macvtap link, so {} "
+                                    "would be open there; put that NIC on a bridge or a network",
+                                    who));
     if (nic.kind != NicKind::network) continue;
     if (nic.antispoof == false)
       throw ConfigError("--nic",

@@ -139,6 +139,10 @@ MachineSpec spec_of_next_run(const MachineRow& row) {
   return spec;
 }
 
+host::PortWish port_wish(const NicSpec& nic) {
+  return {nic.vlan, nic.trunk, nic.is_guarded() ? nic.mac : std::nullopt};
+}
+
 LiveStart prepare_start(const House& house, const MachineSpec& spec, const Decision& decision,
                         const Facts& facts, RunReservation& reservation) {
   const Places places = places_of(house, spec, facts, reservation.run.boot, reservation.run.taps);
@@ -147,13 +151,10 @@ LiveStart prepare_start(const House& house, const MachineSpec& spec, const Decis
   start.who = to_string(spec.name);
   start.line = render_line(spec, decision, places);
   for (std::size_t i = 0; i < spec.nics.size(); ++i)
-    start.taps.push_back({reservation.run.taps[i],
-                          spec.nics[i].bridge,
+    start.taps.push_back({reservation.run.taps[i], spec.nics[i].bridge,
                           tap_mark(spec.name, static_cast<unsigned>(i)),
-                          host_mac_of(spec.nics[i].mac.value_or(Mac{})),
-                          spec.nics[i].mtu,
-                          spec.nics[i].queues,
-                          {spec.nics[i].vlan, spec.nics[i].trunk}});
+                          host_mac_of(spec.nics[i].mac.value_or(Mac{})), spec.nics[i].mtu,
+                          spec.nics[i].queues, port_wish(spec.nics[i])});
   start.bridge_helper = facts.bridge_helper;
   start.log = house.paths.qemu_log(spec.uuid, reservation.run.boot);
   start.qmp = {house.paths.qmp(spec.uuid), house.paths.qmp_lock(spec.uuid), start.who};

@@ -7,6 +7,7 @@
 #include "app/house.hpp"
 #include "app/perform.hpp"
 #include "app/reserve.hpp"
+#include "host/vlans.hpp"
 #include "nutshell/argv.hpp"
 #include "nutshell/facts.hpp"
 
@@ -24,6 +25,9 @@ Places places_of(const House& house, const MachineSpec& spec, const Facts& facts
                  const std::vector<std::string>& taps);
 /// The spec of the next run: boot once that has had its boot boots the disk.
 MachineSpec spec_of_next_run(const MachineRow& row);
+
+/// What the NIC's port on its bridge is given.
+host::PortWish port_wish(const NicSpec& nic);
 
 /// Line, taps, identity and secrets for StartQemu.
 LiveStart prepare_start(const House& house, const MachineSpec& spec, const Decision& decision,

@@ -66,6 +66,11 @@ std::vector<Element> bridge_elements(const GuestNic& nic) {
     all.push_back({"taps", tap, ""});
     all.push_back({cloud_chain(nic.cloud), tap, ""});
     all.push_back({"clouds", tap, " : jump " + cloud_chain(nic.cloud)});
+    all.push_back({"across", tap, " : jump across_" + nic.cloud});
+    if (nic.ip) {
+      all.push_back({"guests", to_string(*nic.ip), ""});
+      all.push_back({"cloud4_" + nic.cloud, to_string(*nic.ip), ""});
+    }
   }
   if (!nic.groups.empty()) all.push_back({"groups", tap, " : goto " + filter_chain(nic)});
   for (Element& open : published_elements(nic)) all.push_back(std::move(open));
@@ -138,11 +143,16 @@ void put_cloud(TableScript& script, const std::string& cloud) {
   script.renew_chain(name);
   if (bridge) {
     script.add_rule(name, fmt::format("oifname @{} return", name));
-    script.add_rule(name, "ip daddr . meta l4proto . th dport @published_to return");
-    script.add_rule(name, "ip saddr . meta l4proto . th sport @published_to return");
-    script.add_rule(name, "ip daddr @reachable return");
-    script.add_rule(name, "ip saddr @reachable return");
+    const std::string across = "across_" + cloud, own = "cloud4_" + cloud;
+    script.add_set(own, "ipv4_addr");
+    script.renew_chain(across);
+    script.add_rule(across, fmt::format("ip daddr @{} return", own));
+    for (const std::string& chain : {name, across}) {
+      script.add_rule(chain, "ip daddr . meta l4proto . th dport @published_to return");
+      script.add_rule(chain, "ip daddr @reachable return");
+    }
     script.add_rule(name, "oifname @taps " + dropped);
+    script.add_rule(across, "ip daddr @guests " + dropped);
     return;
   }
   // What came by a published port or a public address was meant to come.
@@ -179,7 +189,12 @@ Parts parts_of(Family family, const std::vector<GuestNic>& nics, const Groups& g
     if (nic.isolated) {
       parts.chains.push_back(cloud_chain(nic.cloud));
       parts.sets.push_back(cloud_chain(nic.cloud));
-      if (family == Family::inet) parts.sets.push_back("cloud6_" + nic.cloud);
+      if (family == Family::inet) {
+        parts.sets.push_back("cloud6_" + nic.cloud);
+      } else {
+        parts.chains.push_back("across_" + nic.cloud);
+        parts.sets.push_back("cloud4_" + nic.cloud);
+      }
     }
     if (family == Family::inet) continue;
     if (nic.rate)

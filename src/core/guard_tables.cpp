@@ -29,6 +29,9 @@ constexpr const char* bridge_base =
     "\tmap guarded { type ifname : verdict; }\n"
     "\tmap also { type ifname : verdict; }\n"
     "\tmap clouds { type ifname : verdict; }\n"
+    // The way round by the host, where it forwards.
+    "\tset guests { type ipv4_addr; }\n"
+    "\tmap across { type ifname : verdict; }\n"
     "\tmap groups { type ifname : verdict; }\n"
     "\n\tchain prerouting {\n"
     "\t\ttype filter hook prerouting priority -300; policy accept;\n"
@@ -66,7 +69,10 @@ constexpr const char* bridge_base =
     "\t\ticmpv6 type { nd-router-advert, nd-redirect } goto forgery\n"
     "\t\tudp sport 547 goto forgery\n"
     "\t\ticmpv6 type nd-neighbor-advert iifname . @th,128,64 != @targets6 goto forgery\n"
-    "\t\tip6 saddr :: meta l4proto icmpv6 accept\n"
+    // Nobody else's address may be asked for in its name before it has it (RFC 4862, 5.4).
+    "\t\tip6 saddr :: icmpv6 type nd-neighbor-solicit iifname . @th,128,64 @targets6 accept\n"
+    "\t\tip6 saddr :: icmpv6 type { nd-router-solicit, mld-listener-report, "
+    "mld2-listener-report } accept\n"
     "\t\tiifname . ip6 saddr @addresses6 accept\n"
     "\t\tiifname . (ip6 saddr & ::ffff:ffff:ffff:ffff) @hosts6 accept\n"
     "\t\tgoto forgery\n"
@@ -78,6 +84,10 @@ constexpr const char* bridge_base =
     "\t\ttype filter hook forward priority filter; policy accept;\n"
     "\t\tiifname vmap @clouds\n"
     "\t\toifname vmap @groups\n"
+    "\t}\n"
+    "\n\tchain input {\n"
+    "\t\ttype filter hook input priority filter; policy accept;\n"
+    "\t\tiifname vmap @across\n"
     "\t}\n"
     "\n\tchain postrouting {\n"
     "\t\ttype filter hook postrouting priority 300; policy accept;\n"
@@ -133,8 +143,8 @@ std::string render_bridge_base(const std::string& table) {
 }
 
 bool comes_and_goes(std::string_view name) {
-  constexpr std::string_view beginnings[] = {"cloud_",  "cloud6_", "group_",  "group6_",
-                                             "filter_", "also-nt", "from-nt", "to-nt"};
+  constexpr std::string_view beginnings[] = {"cloud_",  "cloud4_", "cloud6_", "across_", "group_",
+                                             "group6_", "filter_", "also-nt", "from-nt", "to-nt"};
   return std::any_of(std::begin(beginnings), std::end(beginnings),
                      [&](std::string_view each) { return name.starts_with(each); });
 }

@@ -150,13 +150,13 @@ void drop_host_bridge(const std::string& name, const std::string& mark, const st
   });
 }
 
-void put_on_bridge(const std::string& port, const std::string& bridge, const VlanWish& vlans) {
+void put_on_bridge(const std::string& port, const std::string& bridge, const PortWish& wish) {
   told([&] {
     nl::Socket socket;
-    if (vlans.any()) {  // no frame passes before they are set
+    if (wish.any()) {  // no frame passes before the port is as wished
       nl::change_link(socket, port, {.up = false});
       nl::set_master(socket, {port, bridge});
-      put_vlans(port, vlans);
+      put_port(port, wish);
     }
     nl::change_link(socket, port, {.up = true, .master = bridge});
     nl::set_up(socket, bridge);

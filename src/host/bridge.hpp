@@ -38,7 +38,7 @@ void make_host_bridge(const NewBridge& wish);
 /// gone already is done. Throws Conflict when it is another's or has a port.
 void drop_host_bridge(const std::string& name, const std::string& mark, const std::string& mac);
 /// Makes `port` a port of `bridge`, with its VLANs where it has any, and sets both up.
-void put_on_bridge(const std::string& port, const std::string& bridge, const VlanWish& vlans = {});
+void put_on_bridge(const std::string& port, const std::string& bridge, const PortWish& wish = {});
 /// "10.0.0.1/24" or an IPv6 one, as an address of a link can be; nullopt when it is none.
 std::optional<std::string> interface_address(const std::string& text);
 /// Whose network an address would fall into: "em1 has 10.0.0.2/24"; nullopt for nobody's.

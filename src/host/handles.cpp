@@ -15,6 +15,7 @@
 
 #include "host/listen.hpp"
 #include "host/lock.hpp"
+#include "host/mac_bytes.hpp"
 #include "nl/bridge.hpp"
 #include "nl/error.hpp"
 #include "nl/link.hpp"
@@ -59,13 +60,6 @@ Fd copy_to_memory(const std::string& path) {
   return memory;
 }
 
-nl::Mac to_nl(Mac mac) {
-  nl::Mac bytes{};
-  for (int i = 0; i < 6; ++i)
-    bytes[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(mac.value >> (40 - 8 * i));
-  return bytes;
-}
-
 std::deque<Fd> as_queues(const std::vector<int>& descriptors) {
   std::deque<Fd> queues;
   for (const int fd : descriptors) queues.emplace_back(fd);
@@ -88,7 +82,7 @@ std::deque<Fd> make_tap(const TapPlace& place) {
       throw Conflict(fmt::format(
           "mtu={} is more than the bridge {} carries ({}); use that or less with `nutshell set`",
           place.mtu, place.bridge, bridge->mtu));
-    if (place.vlans.any() && !bridge->vlan_filtering)
+    if (place.port.has_vlans() && !bridge->vlan_filtering)
       throw Conflict(no_vlan_filtering(place.bridge));
     nl::Tap tap = nl::open_tap(
         place.name, {.multi_queue = place.queues > 1, .queues = static_cast<int>(place.queues)});
@@ -96,18 +90,18 @@ std::deque<Fd> make_tap(const TapPlace& place) {
     nl::change_link(socket, index, {.ipv6_link_local = false});
     nl::LinkChange change;
     change.mtu = place.mtu && bridge->alias.starts_with(network_mark("")) ? place.mtu : bridge->mtu;
-    change.mac = to_nl(place.host_mac);
+    change.mac = to_bytes(place.host_mac);
     change.alias = place.alias;
     change.master = nl::LinkRef(bridge->index);
-    change.up = !place.vlans.any();  // no frame passes before the VLANs are as asked for
+    change.up = !place.port.any();  // no frame passes before the port is as asked for
     nl::change_link(socket, index, change);
-    if (place.vlans.any()) {
-      put_vlans(place.name, place.vlans);
+    if (place.port.any()) {
+      put_port(place.name, place.port);
       nl::set_up(socket, index);
     }
     return as_queues(tap.release());
   } catch (const nl::Error& error) {
-    if (error.code() == EOPNOTSUPP && place.vlans.any())
+    if (error.code() == EOPNOTSUPP && place.port.has_vlans())
       throw Failed(fmt::format("bridge {}: this kernel has no VLAN filtering", place.bridge));
     throw SystemError(error.code(), error.subject() + ": cannot " + error.operation());
   }

@@ -19,7 +19,7 @@ struct TapPlace {
   unsigned mtu = 0;   ///< what the guest is told; 0: the bridge's. The tap has it where the bridge
                       ///< is ours: another's would follow it down
   unsigned queues = 1;
-  VlanWish vlans{};
+  PortWish port{};
 };
 
 struct OpenHandle {

@@ -7,19 +7,13 @@
 #include <cerrno>
 
 #include "host/files.hpp"
+#include "host/mac_bytes.hpp"
 #include "nl/error.hpp"
 #include "nl/macvtap.hpp"
 #include "nutshell/error.hpp"
 
 namespace nutshell::host {
 namespace {
-
-nl::Mac to_nl(Mac mac) {
-  nl::Mac bytes{};
-  for (int i = 0; i < 6; ++i)
-    bytes[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(mac.value >> (40 - 8 * i));
-  return bytes;
-}
 
 nl::MacvtapMode to_nl(MacvtapMode mode) {
   switch (mode) {
@@ -61,7 +55,7 @@ void make_macvtap(const MacvtapLink& link) {
         nl::make_macvtap(socket, link.name,
                          {.lower = *uplink,
                           .mode = to_nl(link.mode),
-                          .mac = to_nl(link.mac),
+                          .mac = to_bytes(link.mac),
                           .mtu = link.mtu ? std::optional<std::uint32_t>(link.mtu) : std::nullopt});
     try {
       // The host has no business on it: no address of its own. (A link whose MTU is too small for
@@ -85,7 +79,7 @@ void drop_macvtap(const std::string& name, const std::string& mark, Mac mac) {
     const auto link = nl::find_link(socket, name);
     if (!link) return;
     const bool ours = link->kind == "macvtap" &&
-                      (link->alias == mark || (link->alias.empty() && link->mac == to_nl(mac)));
+                      (link->alias == mark || (link->alias.empty() && link->mac == to_bytes(mac)));
     if (!ours)
       throw Conflict(fmt::format(
           "link {}: is not the machine's (it does not carry its mark), and is left alone", name));

@@ -1,19 +1,22 @@
 // A wish in the kernel's terms: `vlan` is the port's PVID and leaves untagged, `trunk` keeps its
 // tags, and the default VLAN that every port gets when it joins is not there.
 #include "host/vlans.hpp"
+#include "host/mac_bytes.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cerrno>
 
+#include "nl/bridge.hpp"
 #include "nl/error.hpp"
+#include "nl/fdb.hpp"
 #include "nl/vlan.hpp"
 
 namespace nutshell::host {
 namespace {
 
-std::vector<nl::PortVlans> kernel_form(const VlanWish& wish) {
+std::vector<nl::PortVlans> kernel_form(const PortWish& wish) {
   std::vector<nl::PortVlans> vlans;
   for (const VlanRange& range : wish.trunk)
     vlans.push_back({static_cast<std::uint16_t>(range.first),
@@ -39,12 +42,15 @@ std::string words_of(const std::vector<nl::PortVlans>& vlans) {
 
 }  // namespace
 
-void put_vlans(const std::string& port, const VlanWish& wish) {
+void put_port(const std::string& port, const PortWish& wish) {
   nl::Socket socket;
-  nl::set_vlans(socket, port, kernel_form(wish));
+  if (wish.has_vlans()) nl::set_vlans(socket, port, kernel_form(wish));
+  if (!wish.mac) return;
+  nl::change_port(socket, port, {.learning = false, .guard = true});
+  nl::replace_fdb(socket, port, to_bytes(*wish.mac));
 }
 
-std::string different_vlans(const std::string& port, const VlanWish& wish) {
+std::string different_vlans(const std::string& port, const PortWish& wish) {
   try {
     nl::Socket socket;
     const std::vector<nl::PortVlans> now = nl::list_vlans(socket, port);
@@ -62,6 +68,6 @@ std::string no_vlan_filtering(const std::string& bridge) {
       bridge, bridge, bridge);
 }
 
-std::string vlan_words(const VlanWish& wish) { return words_of(kernel_form(wish)); }
+std::string vlan_words(const PortWish& wish) { return words_of(kernel_form(wish)); }
 
 }  // namespace nutshell::host

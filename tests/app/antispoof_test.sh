@@ -94,6 +94,30 @@ honest_and_forged() {
   check "$1: another protocol" held one "$everyone${mac}88b5$pad$pad$pad"
 }
 honest_and_forged "at first"
+
+say "-- frames that no rule sees"
+tap_of() { json show "$1" | jq -r '.nics[0].tap'; }
+port_of() { bridge -j fdb show br br0 | jq -r --arg mac "$1" '[.[] | select(.mac == $mac and (.master // "") == "br0") | .ifname] | unique | join(" ")'; }
+with_colons() { sed 's/../&:/g; s/:$//' <<<"$1"; }
+check "a bridge knows from the start behind which tap a machine is" equal "$(port_of "$(with_colons "$other")")" "$(tap_of two)"
+guest one "raw_frame send eth0 0180c200000e${other}88cc$pad$pad" >"$scratch/sent"
+check "one says by LLDP that it is the other" grep -q 'sent 1' "$scratch/sent"
+check "and the bridge does not believe it" equal "$(port_of "$(with_colons "$other")")" "$(tap_of two)"
+check "the other hears as before" arrives two "$(arp "$other" "$other" "$victim" "$host")"
+ip link set br0 type bridge stp_state 1 forward_delay 200
+port_state() { bridge -j link show dev "$(tap_of one)" | jq -r '.[0].state'; }
+forwards() { [[ $(port_state) == forwarding ]]; }
+check "with STP on its port forwards" until_true 30 forwards
+guest one "raw_frame send eth0 0180c2000000${mac}0026424203000000000000005254000000010000000000005254000000018001000014000200""0f00$pad" >"$scratch/sent"
+check "one claims to be the root of the tree" grep -q 'sent 1' "$scratch/sent"
+sleep 1
+check "and is not" equal "$(ip -j -d link show br0 | jq -r '.[0].linkinfo.info_data | .root_id == .bridge_id')" true
+check "its port is shut" equal "$(port_state)" disabled
+ip link set br0 type bridge stp_state 0
+ip link set "$(tap_of one)" down
+ip link set "$(tap_of one)" up
+check "a neighbour solicitation in its own name before it has it" arrives one "3333ff$(cut -c7-12 <<<"$mac")${mac}86dd6000000000183aff00000000000000000000000000000000ff0200000000000000000001ff$(cut -c7-12 <<<"$mac")8700000000000000$local_address"
+check "and none in another's" held one "3333ff999901${mac}86dd6000000000183aff00000000000000000000000000000000ff0200000000000000000001ff9999018700000000000000$forged_address"
 reaches() { guest "$1" "ping -c 1 -W 2 $2 >/dev/null && echo reached || echo lost"; }
 for bridged in 0 1; do
   sysctl -qw net.bridge.bridge-nf-call-iptables=$bridged net.bridge.bridge-nf-call-ip6tables=$bridged
@@ -102,6 +126,14 @@ for bridged in 0 1; do
   check "and the host" equal "$(reaches one 10.9.0.1)" reached
   check "those of another cloud not" equal "$(reaches one 10.9.0.4)" lost
   check "nor the other way" equal "$(reaches alien 10.9.0.2)" lost
+  sysctl -qw net.ipv4.ip_forward=1
+  guest alien 'ip route replace 10.9.0.2/32 via 10.9.0.1' >/dev/null
+  guest one 'ip route replace 10.9.0.4/32 via 10.9.0.1' >/dev/null
+  check "nor round by the host, where it forwards" equal "$(reaches alien 10.9.0.2)" lost
+  check "in neither direction" equal "$(reaches one 10.9.0.4)" lost
+  guest alien 'ip route del 10.9.0.2/32' >/dev/null
+  guest one 'ip route del 10.9.0.4/32' >/dev/null
+  sysctl -qw net.ipv4.ip_forward=0
 done
 check "what was held is counted by tap" matches "$(nft list set bridge nutshell forged)" "\"$(json show one | jq -r '.nics[0].tap')\" counter packets [1-9]"
 check "the rules carry the machine's mark" matches "$(nft list table bridge nutshell)" 'comment "nutshell:shop/one:0"'

@@ -74,6 +74,13 @@ struct BridgePort {
   bool learning = true;
   bool isolated = false;  ///< talks to ports that are not isolated only
 };
+/// What stays nullopt stays as it is.
+struct PortChange {
+  std::optional<bool> learning{};  ///< the bridge takes MACs that it sees there into its table
+  std::optional<bool> guard{};     ///< the port is shut when it gets a BPDU of STP
+};
+/// Throws ENODEV where there is no such link, EINVAL or EOPNOTSUPP where it is no bridge's port.
+void change_port(Socket& socket, const LinkRef& port, const PortChange& change);
 /// Its ports, in the order of their indexes. Throws EINVAL where the link is no bridge.
 std::vector<BridgePort> list_ports(Socket& socket, const LinkRef& bridge);
 

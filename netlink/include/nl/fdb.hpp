@@ -29,6 +29,9 @@ std::vector<FdbEntry> list_fdb(Socket& socket, const FdbFilter& filter = {});
 
 /// Puts a fixed entry for `mac` behind `port`, a bridge's port. EEXIST where the bridge has one.
 void add_fdb(Socket& socket, const LinkRef& port, const Mac& mac);
+/// The same, in place of what the bridge has for that MAC, learnt or put there. With VLANs on the
+/// port, in each of them.
+void replace_fdb(Socket& socket, const LinkRef& port, const Mac& mac);
 /// Takes an entry away, learnt or fixed. ENOENT where there is none.
 void remove_fdb(Socket& socket, const LinkRef& port, const Mac& mac);
 
