@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "host/fd.hpp"
+#include "host/mac_bytes.hpp"
 #include "nl/address.hpp"
 #include "nl/arp.hpp"
 #include "nl/bridge.hpp"
@@ -29,13 +30,6 @@
 
 namespace nutshell::host {
 namespace {
-
-nl::Mac to_bytes(Mac mac) {
-  nl::Mac bytes{};
-  for (std::size_t i = 0; i < bytes.size(); ++i)
-    bytes[i] = static_cast<std::uint8_t>(mac.value >> (40 - 8 * i));
-  return bytes;
-}
 
 bool is_ours(const nl::Link& link, const BridgeWish& wish) {
   if (link.kind != "bridge") return false;
