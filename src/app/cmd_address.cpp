@@ -101,9 +101,7 @@ void commit(House& house, Transaction& transaction, const PublicAddress& before,
   keep_firewall(house);
   if (!change) return;
   try {
-    give_addresses(house, change->before);
     change_guests(house, change->machine, change->before, change->after);
-    take_addresses(house, change->after);
   } catch (const Error&) {
     Transaction back = house.registry().begin();
     back.put_address(before);
@@ -145,6 +143,7 @@ Exit run_address_allocate(const Parsed& args, House& house) {
   std::optional<Ipv4> wanted;
   if (!args.words.empty()) wanted = parse_address(args.words[0]);
   require_root(house);
+  settle(house);
   const std::string pool = pool_for(house, args, wanted);
   Facts facts = observe_parts(
       house, host::part::links | host::part::addresses | host::part::routes | host::part::macs);
@@ -210,8 +209,8 @@ Exit run_address_disassociate(const Parsed& args, House& house) {
   require_root(house);
   const PublicAddress asked = existing(house, args.word(0, "ADDRESS"));
   const std::string value = to_string(asked.address);
+  settle(house, asked.machine);
   if (asked.machine) {
-    settle(house, *asked.machine);
     if (!house.dry()) wait_for_others(house, *asked.machine, name_of(house, asked.machine));
   }
   Transaction transaction = house.registry().begin();
@@ -230,6 +229,7 @@ Exit run_address_disassociate(const Parsed& args, House& house) {
 
 Exit run_address_release(const Parsed& args, House& house) {
   require_root(house);
+  settle(house);
   Transaction transaction = house.registry().begin();
   const PublicAddress address = existing(house, args.word(0, "ADDRESS"));
   const std::string value = to_string(address.address);

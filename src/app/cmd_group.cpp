@@ -118,15 +118,16 @@ void change_group(House& house, Transaction& transaction, const GroupRow& before
                   const GroupRow& after) {
   transaction.put_group(after);
   transaction.commit();
+  keep_firewall(house);
   try {
     guard_group(house, after);
   } catch (const Error&) {
     Transaction back = house.registry().begin();
     back.put_group(before);
     back.commit();
+    keep_firewall(house);
     throw;
   }
-  keep_firewall(house);
 }
 
 void require_root(const House& house) {

@@ -60,8 +60,7 @@ FirewallNote read_firewall_note(const House& house) {
   const auto parsed = Json::try_parse(*text);
   if (!parsed) return {};  // cut short by a crash of the host, so it was of an earlier boot
   const Json& json = *parsed;
-  if (json.text("boot_id") != house.boot_id ||
-      json.text("network_namespace") != namespace_here())
+  if (json.text("boot_id") != house.boot_id || json.text("network_namespace") != namespace_here())
     return {};
   FirewallNote note;
   note.table = json.text("table");
@@ -76,6 +75,8 @@ FirewallNote read_firewall_note(const House& house) {
   if (const Json* held = json.find("addresses"))
     for (const Json& one : held->as_array())
       note.addresses.push_back({one.text("address"), one.text("link")});
+  if (const Json* standing = json.find("standing"))
+    for (const Json& one : standing->as_array()) note.standing[one.text("of")] = one.text("digest");
   return note;
 }
 
@@ -85,21 +86,24 @@ void write_firewall_note(const House& house, const FirewallNote& note) {
   Json held = Json::array();
   for (const HeldAddress& one : note.addresses)
     held.push(Json::object({{"address", one.address}, {"link", one.link}}));
-  host::write_runtime_file(note_file(house),
-                           Json::object({{"boot_id", house.boot_id},
-                                         {"network_namespace", namespace_here()},
-                                         {"table", note.table},
-                                         {"listing", note.listing},
-                                         {"bridge_table", note.bridge_table},
-                                         {"bridge_made", note.bridge_made},
-                                         {"bridge_listing", note.bridge_listing},
-                                         {"ipv4", json_of(note.ipv4)},
-                                         {"ipv6", json_of(note.ipv6)},
-                                         {"needs_ipv4", note.needs_ipv4},
-                                         {"needs_ipv6", note.needs_ipv6},
-                                         {"addresses", held}})
-                                   .dump(true) +
-                               "\n");
+  Json standing = Json::array();
+  for (const auto& [of, digest] : note.standing)
+    standing.push(Json::object({{"of", of}, {"digest", digest}}));
+  host::write_runtime_file(note_file(house), Json::object({{"boot_id", house.boot_id},
+                                                           {"network_namespace", namespace_here()},
+                                                           {"table", note.table},
+                                                           {"listing", note.listing},
+                                                           {"bridge_table", note.bridge_table},
+                                                           {"bridge_made", note.bridge_made},
+                                                           {"bridge_listing", note.bridge_listing},
+                                                           {"ipv4", json_of(note.ipv4)},
+                                                           {"ipv6", json_of(note.ipv6)},
+                                                           {"needs_ipv4", note.needs_ipv4},
+                                                           {"needs_ipv6", note.needs_ipv6},
+                                                           {"addresses", held},
+                                                           {"standing", standing}})
+                                                     .dump(true) +
+                                                 "\n");
 }
 
 std::string own_mark(House& house) { return firewall_mark(house.registry().tag()); }

@@ -2,6 +2,7 @@
 // forwarding was before, which addresses stand on whose link. Noted before it is changed, with the
 // boot and the network namespace in which that is true.
 #pragma once
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -29,12 +30,17 @@ struct FirewallNote {
   Settings ipv4, ipv6;         ///< what forwarding was before us, and is now; empty: it was on
   bool needs_ipv4 = false, needs_ipv6 = false;  ///< a network that is up lives on forwarding
   std::vector<HeldAddress> addresses;
+  /// Digests of what machines (by uuid) and groups ("CLOUD/NAME") have in the tables, as it was put
+  /// there; and `half`, while only the table of the bridges has it.
+  std::map<std::string, std::string> standing;
   [[nodiscard]] bool empty() const {
     return table.empty() && bridge_table.empty() && ipv4.empty() && ipv6.empty() &&
            addresses.empty();
   }
   bool operator==(const FirewallNote&) const = default;
 };
+
+inline constexpr const char* half = "half";
 
 /// The lock under which tables, forwarding and their note change.
 host::Lock lock_firewall(const House& house);

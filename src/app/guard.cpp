@@ -9,6 +9,8 @@
 
 #include "app/firewall.hpp"
 #include "app/firewall_note.hpp"
+#include "app/flows.hpp"
+#include "app/guard_standing.hpp"
 #include "app/machine_state.hpp"
 #include "app/network.hpp"
 #include "app/public_address.hpp"
@@ -91,83 +93,16 @@ bool put_in(House& house, const FirewallNote& note, const std::vector<GuestNic>&
   }
 }
 
-/// Everything of these machines and of all others that run, whatever is there.
-void make_anew(House& house, const std::vector<GuestNic>& all) {
-  {
-    const host::Lock lock = lock_firewall(house);
-    FirewallNote note = read_firewall_note(house);
-    make_bridge_table(house, note, all);
-  }
-  if (!any_routed(all)) return;
-  refresh_networks(house);
-  const host::Lock lock = lock_firewall(house);
-  const FirewallNote note = read_firewall_note(house);
-  if (!note.table.empty())
-    host::apply_rules(render_guests({"", note.table, BridgeTracking::no}, all,
-                                    groups_of(house.registry().groups())));
+/// The note is the caller's to write.
+void drop_bridge_table(House& house, FirewallNote& note) {
+  if (note.bridge_table.empty()) return;
+  drop_own_table(house, "bridge", note.bridge_table);
+  note.bridge_table = note.bridge_made = note.bridge_listing = "";
 }
 
-/// True when a table shows less with a NIC's mark than its rules have.
-bool lacks(const std::string& listing, const std::string& rules, const GuestNic& nic) {
-  const std::string comment = "comment \"" + nic.mark + "\"";
-  const auto count = [&](const std::string& text) {
-    std::size_t times = 0;
-    for (std::size_t at = 0; (at = text.find(comment, at)) != std::string::npos; ++at) ++times;
-    return times;
-  };
-  return count(listing) < count(rules);
-}
-
-std::vector<GuestNic> joined(std::vector<GuestNic> one, const std::vector<GuestNic>& other) {
-  one.insert(one.end(), other.begin(), other.end());
-  return one;
-}
-
-}  // namespace
-
-std::vector<GuestNic> guests_up(House& house, const Uuid& leaving) {
-  std::vector<GuestNic> all;
-  for (const MachineSummary& row : house.registry().summaries()) {
-    if (!row.run || row.run->guests.empty() || row.uuid == leaving ||
-        row.run->boot_id != house.boot_id || !is_alive(house, row.uuid))
-      continue;
-    all = joined(std::move(all), guests_from_json(row.run->guests));
-  }
-  return all;
-}
-
-void guard_machine(House& house, const GuardMachine& step) {
-  const std::vector<GuestNic> nics = guests_from_json(step.guests);
-  try {
-    bool done = false;
-    {
-      const host::Lock lock = lock_firewall(house);
-      done = put_in(house, read_firewall_note(house), nics);
-    }
-    if (!done) make_anew(house, joined(guests_up(house, step.uuid), nics));
-  } catch (const CommandFailed& error) {
-    // A kernel without nftables for bridges had machines on bridges before there were these rules.
-    if (std::any_of(nics.begin(), nics.end(), is_asked_for)) throw;
-    house.reporter.warn(
-        fmt::format("machines of other clouds on its bridge see it: {}", error.what()));
-  }
-  take_addresses(house, nics);
-}
-
-void unguard_machine(House& house, const UnguardMachine& step) {
-  const std::vector<GuestNic> nics = guests_from_json(step.guests);
-  const std::vector<GuestNic> rest = guests_up(house, step.uuid);
-  give_addresses(house, nics);
-  const host::Lock lock = lock_firewall(house);
-  FirewallNote note = read_firewall_note(house);
-  GuardTables tables = tables_of(note, nics);
-  if (rest.empty() && !note.bridge_table.empty()) {
-    drop_own_table(house, "bridge", note.bridge_table);
-    note.bridge_table = note.bridge_made = note.bridge_listing = tables.bridge = "";
-    write_firewall_note(house, note);
-  }
+void take_out(const GuardTables& tables, const std::vector<GuestNic>& nics,
+              const std::vector<GuestNic>& rest, const Groups& groups) {
   if (tables.bridge.empty() && tables.inet.empty()) return;
-  const Groups groups = groups_of(house.registry().groups());
   try {
     host::apply_rules(render_guests_removal(tables, nics, rest, groups));
   } catch (const CommandFailed& error) {
@@ -179,27 +114,142 @@ void unguard_machine(House& house, const UnguardMachine& step) {
   }
 }
 
-void guard_group(House& house, const GroupRow& group) {
-  const std::vector<GuestNic> all = guests_up(house);
+/// What becomes of the table of the networks: completed, or made anew so that nothing stale stays.
+enum class Inet { completed, renewed };
+
+/// Everything of all machines that run, and of one that is about to, whatever is there.
+void make_anew(House& house, Inet inet, const Uuid& entering = {}, const std::string& guests = "") {
+  std::vector<GuestNic> all;
+  Groups groups;
+  const auto look = [&] {
+    std::vector<GuardedRun> runs = guarded_runs(house, entering);
+    if (!guests.empty()) runs.push_back({entering, {}, guests});
+    all = nics_of(runs);
+    groups = groups_of(house.registry().groups());
+    return runs;
+  };
+  {
+    const host::Lock lock = lock_firewall(house);
+    FirewallNote note = read_firewall_note(house);
+    const std::vector<GuardedRun> runs = look();
+    if (inet == Inet::renewed) note.listing.clear();
+    if (!all.empty()) {
+      make_bridge_table(house, note, all);
+    } else {
+      drop_bridge_table(house, note);
+    }
+    note.standing.clear();
+    for (const GuardedRun& run : runs) note_standing(note, run.uuid, run.guests, groups);
+    const bool done = inet == Inet::completed ? !any_routed(all) : note.table.empty();
+    if (!done) note.standing[half] = half;
+    write_firewall_note(house, note);
+    if (done) return;
+  }
+  refresh_networks(house);
   const host::Lock lock = lock_firewall(house);
-  const FirewallNote note = read_firewall_note(house);
+  FirewallNote note = read_firewall_note(house);
+  look();
+  if (!note.table.empty() && any_routed(all))
+    host::apply_rules(render_guests({"", note.table, BridgeTracking::no}, all, groups));
+  note.standing.erase(half);
+  write_firewall_note(house, note);
+}
+
+/// A kernel without nftables for bridges had machines on bridges before there were these rules.
+/// Called where `error` was caught.
+void warn_or_throw(House& house, const std::vector<GuestNic>& nics, const CommandFailed& error) {
+  if (std::any_of(nics.begin(), nics.end(), is_asked_for)) throw;
+  house.reporter.warn(
+      fmt::format("machines of other clouds on its bridge see it: {}", error.what()));
+}
+
+/// It was tried, and is not tried again by each that looks.
+void note_tried(House& house, const Uuid& uuid, const std::string& guests) {
+  const host::Lock lock = lock_firewall(house);
+  FirewallNote note = read_firewall_note(house);
+  note_standing(note, uuid, guests, groups_of(house.registry().groups()));
+  write_firewall_note(house, note);
+}
+
+}  // namespace
+
+std::vector<GuestNic> guests_up(House& house, const Uuid& leaving) {
+  return nics_of(guarded_runs(house, leaving));
+}
+
+void guard_machine(House& house, const GuardMachine& step) {
+  const std::vector<GuestNic> nics = guests_from_json(step.guests);
+  try {
+    bool done = false;
+    {
+      const host::Lock lock = lock_firewall(house);
+      FirewallNote note = read_firewall_note(house);
+      done = put_in(house, note, nics);
+      if (done) {
+        note_standing(note, step.uuid, step.guests, groups_of(house.registry().groups()));
+        write_firewall_note(house, note);
+      }
+    }
+    if (!done) make_anew(house, Inet::completed, step.uuid, step.guests);
+  } catch (const CommandFailed& error) {
+    warn_or_throw(house, nics, error);
+    note_tried(house, step.uuid, step.guests);
+  }
+  take_addresses(house, nics);
+  end_flows_before(nics);
+}
+
+void unguard_machine(House& house, const UnguardMachine& step) {
+  const std::vector<GuestNic> nics = guests_from_json(step.guests);
+  give_addresses(house, nics);
+  {
+    const host::Lock lock = lock_firewall(house);
+    FirewallNote note = read_firewall_note(house);
+    const std::vector<GuestNic> rest = guests_up(house, step.uuid);
+    note.standing.erase(step.uuid.text);
+    if (rest.empty()) {
+      note.standing.clear();
+      drop_bridge_table(house, note);
+    }
+    write_firewall_note(house, note);
+    take_out(tables_of(note, nics), nics, rest, groups_of(house.registry().groups()));
+  }
+  end_flows_after(nics);
+}
+
+void guard_group(House& house, const GroupRow& group) {
+  const host::Lock lock = lock_firewall(house);
+  FirewallNote note = read_firewall_note(house);
   const std::string rules =
-      render_group({note.bridge_table, note.table, BridgeTracking::no}, group, all);
-  if (!rules.empty()) host::apply_rules(rules);
+      render_group({note.bridge_table, note.table, BridgeTracking::no}, group, guests_up(house));
+  if (rules.empty()) {
+    note.standing.erase(group.cloud + "/" + group.name);
+  } else {
+    host::apply_rules(rules);
+    note_standing(note, group);
+  }
+  write_firewall_note(house, note);
 }
 
 void change_guests(House& house, const Uuid& uuid, const std::vector<GuestNic>& before,
                    const std::vector<GuestNic>& after) {
-  const std::vector<GuestNic> rest = guests_up(house, uuid);
-  const Groups groups = groups_of(house.registry().groups());
+  give_addresses(house, before, after);
   bool done = false;
   {
     const host::Lock lock = lock_firewall(house);
-    const FirewallNote note = read_firewall_note(house);
+    FirewallNote note = read_firewall_note(house);
+    // Until the addresses are where they belong, too, it is not done.
+    note.standing.erase(uuid.text);
+    write_firewall_note(house, note);
     done = put_in(house, note, after,
-                  render_guests_removal(tables_of(note, before), before, rest, groups));
+                  render_guests_removal(tables_of(note, before), before, guests_up(house, uuid),
+                                        groups_of(house.registry().groups())));
   }
-  if (!done) make_anew(house, joined(rest, after));
+  const std::string guests = guests_to_json(after);
+  if (!done) make_anew(house, Inet::renewed, uuid, guests);
+  take_addresses(house, after);
+  end_flows_between(before, after);
+  note_tried(house, uuid, guests);
 }
 
 void forget_guests(House& house) {
@@ -207,29 +257,8 @@ void forget_guests(House& house) {
   FirewallNote note = read_firewall_note(house);
   if (note.bridge_table.empty()) return;
   note.bridge_table = note.bridge_made = note.bridge_listing = "";
+  note.standing.clear();
   write_firewall_note(house, note);
-}
-
-std::vector<std::string> unguarded_machines(House& house) {
-  std::vector<std::string> names;
-  const FirewallNote note = read_firewall_note(house);
-  std::string bridge, inet;
-  bool listed = false;
-  for (const MachineSummary& row : house.registry().summaries()) {
-    if (!row.run || row.run->guests.empty() || !is_alive(house, row.uuid)) continue;
-    if (!std::exchange(listed, true)) {
-      if (!note.bridge_table.empty()) bridge = host::list_table(note.bridge_table, "bridge");
-      if (!note.table.empty()) inet = host::list_table(note.table, "inet");
-    }
-    const auto nics = guests_from_json(row.run->guests);
-    const Groups groups = groups_of(house.registry().groups());
-    if (std::any_of(nics.begin(), nics.end(), [&](const GuestNic& nic) {
-          return lacks(bridge, render_guests({"b", ""}, {nic}, groups), nic) ||
-                 lacks(inet, render_guests({"", "i"}, {nic}, groups), nic);
-        }))
-      names.push_back(to_string(row.name));
-  }
-  return names;
 }
 
 bool mend_guests(House& house) {
@@ -245,8 +274,14 @@ bool mend_guests(House& house) {
 }
 
 void restore_guests(House& house) {
-  const std::vector<GuestNic> all = guests_up(house);
-  make_anew(house, all);
+  const std::vector<GuardedRun> runs = guarded_runs(house);
+  const std::vector<GuestNic> all = nics_of(runs);
+  try {
+    make_anew(house, Inet::renewed);
+  } catch (const CommandFailed& error) {
+    warn_or_throw(house, all, error);
+    for (const GuardedRun& run : runs) note_tried(house, run.uuid, run.guests);
+  }
   take_addresses(house, all);
 }
 

@@ -8,6 +8,8 @@
 #include <map>
 
 #include "app/firewall_note.hpp"
+#include "app/flows.hpp"
+#include "app/guard.hpp"
 #include "app/start.hpp"
 #include "host/network.hpp"
 #include "host/observe.hpp"
@@ -15,12 +17,6 @@
 
 namespace nutshell {
 namespace {
-
-std::vector<Ipv4> publics_of(const std::vector<GuestNic>& nics) {
-  std::vector<Ipv4> all;
-  for (const GuestNic& nic : nics) all.insert(all.end(), nic.publics.begin(), nic.publics.end());
-  return all;
-}
 
 /// The link that has the address's subnet; empty: none. `held` is true when the host has the very
 /// address.
@@ -37,7 +33,28 @@ std::string link_for(const Facts& facts, Ipv4 address, bool& held) {
   return name;
 }
 
+/// Takes away a noted one. The caller has the lock.
+void let_go(const House& house, FirewallNote& note, Ipv4 address) {
+  const auto noted =
+      std::find_if(note.addresses.begin(), note.addresses.end(),
+                   [&](const HeldAddress& one) { return one.address == to_string(address); });
+  if (noted == note.addresses.end()) return;
+  host::let_address(noted->link, address);
+  note.addresses.erase(noted);
+  write_firewall_note(house, note);
+}
+
+bool has(const std::vector<Ipv4>& all, Ipv4 one) {
+  return std::find(all.begin(), all.end(), one) != all.end();
+}
+
 }  // namespace
+
+std::vector<Ipv4> publics_of(const std::vector<GuestNic>& nics) {
+  std::vector<Ipv4> all;
+  for (const GuestNic& nic : nics) all.insert(all.end(), nic.publics.begin(), nic.publics.end());
+  return all;
+}
 
 bool take_addresses(House& house, const std::vector<GuestNic>& nics) {
   const std::vector<Ipv4> addresses = publics_of(nics);
@@ -61,20 +78,32 @@ bool take_addresses(House& house, const std::vector<GuestNic>& nics) {
   return put;
 }
 
-void give_addresses(House& house, const std::vector<GuestNic>& nics) {
-  const std::vector<Ipv4> addresses = publics_of(nics);
+void give_addresses(House& house, const std::vector<GuestNic>& nics,
+                    const std::vector<GuestNic>& kept) {
+  const std::vector<Ipv4> addresses = publics_of(nics), staying = publics_of(kept);
   if (addresses.empty()) return;
   const host::Lock lock = lock_firewall(house);
   FirewallNote note = read_firewall_note(house);
-  for (const Ipv4 address : addresses) {
-    const auto noted =
-        std::find_if(note.addresses.begin(), note.addresses.end(),
-                     [&](const HeldAddress& one) { return one.address == to_string(address); });
-    if (noted == note.addresses.end()) continue;
-    host::let_address(noted->link, address);
-    note.addresses.erase(noted);
-    write_firewall_note(house, note);
+  for (const Ipv4 address : addresses)
+    if (!has(staying, address)) let_go(house, note, address);
+}
+
+void drop_stray_addresses(House& house) {
+  std::vector<Ipv4> strays;
+  {
+    const host::Lock lock = lock_firewall(house);
+    FirewallNote note = read_firewall_note(house);
+    const std::vector<Ipv4> wanted = publics_of(guests_up(house));
+    for (const HeldAddress& one : std::vector<HeldAddress>(note.addresses)) {
+      const auto address = parse_ipv4(one.address);
+      if (!address || has(wanted, *address)) continue;
+      let_go(house, note, *address);
+      strays.push_back(*address);
+    }
+    for (const PublicAddress& row : house.registry().addresses())
+      if (!has(wanted, row.address)) strays.push_back(row.address);
   }
+  end_flows_of(strays);
 }
 
 std::vector<std::string> address_faults(House& house) {

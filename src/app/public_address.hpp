@@ -13,8 +13,13 @@ namespace nutshell {
 /// them. An address for which no link has a subnet is left alone: it is routed to this host. True
 /// when one was put there.
 bool take_addresses(House& house, const std::vector<GuestNic>& nics);
-/// Takes away what take_addresses() has put there; gone already is done.
-void give_addresses(House& house, const std::vector<GuestNic>& nics);
+/// Takes away what take_addresses() has put there, but what `kept` has; gone already is done.
+void give_addresses(House& house, const std::vector<GuestNic>& nics,
+                    const std::vector<GuestNic>& kept = {});
+/// Takes away those that no machine that runs is to have any more, and ends what was open by them.
+void drop_stray_addresses(House& house);
+/// The public addresses of these NICs.
+std::vector<Ipv4> publics_of(const std::vector<GuestNic>& nics);
 
 /// Those that somebody has taken from their links, in words.
 std::vector<std::string> address_faults(House& house);
