@@ -70,8 +70,9 @@ struct GuardTables {
   BridgeTracking tracking = BridgeTracking::yes;
 };
 /// Commands that put the rules of these NICs into the tables; what is there already may be there.
+/// Chains that `others` have too are taken to be there: a group's rules, say.
 std::string render_guests(const GuardTables& tables, const std::vector<GuestNic>& nics,
-                          const Groups& groups);
+                          const Groups& groups, const std::vector<GuestNic>& others = {});
 /// What several machines share (a cloud's chain, a group's): dropped with the last, or kept because
 /// somebody whom we do not know may need it.
 enum class Shared { drop, keep };

@@ -250,12 +250,12 @@ void take_out(TableScript& script, const std::vector<GuestNic>& nics,
   for (const std::string& set : without(all.sets, kept.sets)) script.drop_set(set);
 }
 
-std::string scripts(const GuardTables& tables, const auto& write) {
+std::string scripts(const GuardTables& tables, const auto& filling, const auto& write) {
   std::string text;
   for (const auto& [family, table] :
        {std::pair{Family::bridge, tables.bridge}, std::pair{Family::inet, tables.inet}}) {
     if (table.empty()) continue;
-    TableScript script(family, table);
+    TableScript script(family, table, filling(family));
     write(script);
     text += script.text();
   }
@@ -272,8 +272,12 @@ std::string eui64(Mac mac) {
 }
 
 std::string render_guests(const GuardTables& tables, const std::vector<GuestNic>& nics,
-                          const Groups& groups) {
-  return scripts(tables, [&](TableScript& script) {
+                          const Groups& groups, const std::vector<GuestNic>& others) {
+  const auto filling = [&](Family family) {
+    const auto chains = parts_of(family, others, groups).chains;
+    return Filling{true, {chains.begin(), chains.end()}};
+  };
+  return scripts(tables, filling, [&](TableScript& script) {
     for (const GuestNic& nic : nics) put(script, nic, groups, tables.tracking);
   });
 }
@@ -281,8 +285,9 @@ std::string render_guests(const GuardTables& tables, const std::vector<GuestNic>
 std::string render_guests_removal(const GuardTables& tables, const std::vector<GuestNic>& nics,
                                   const std::vector<GuestNic>& rest, const Groups& groups,
                                   Shared shared) {
-  return scripts(tables, [&](TableScript& script) {
-    // First they are there, so that each can be taken away by name.
+  // First everything is there, so that it can be taken away by name.
+  const auto filling = [](Family) { return Filling{false, {}}; };
+  return scripts(tables, filling, [&](TableScript& script) {
     for (const GuestNic& nic : nics) put(script, nic, groups, tables.tracking);
     take_out(script, nics, rest, groups, shared);
   });

@@ -1,7 +1,9 @@
 // What the two files about machines' rules share: one table, and the names of what machines share
 // in it.
 #pragma once
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "nutshell/guard.hpp"
@@ -10,11 +12,20 @@ namespace nutshell {
 
 enum class Family { bridge, inet };
 
+/// Which chains a script fills: all; all but those that stand; or none, which are only made sure
+/// of.
+struct Filling {
+  bool any = true;
+  std::set<std::string> standing{};
+};
+
 /// Commands for one table, as text.
 class TableScript {
  public:
-  TableScript(Family family, const std::string& table)
-      : family_(family), place_((family == Family::bridge ? "bridge " : "inet ") + table + " ") {}
+  TableScript(Family family, const std::string& table, Filling filling = {})
+      : family_(family),
+        place_((family == Family::bridge ? "bridge " : "inet ") + table + " "),
+        filling_(std::move(filling)) {}
 
   [[nodiscard]] Family family() const { return family_; }
   void add_set(const std::string& name, const std::string& type) {
@@ -22,11 +33,12 @@ class TableScript {
   }
   /// The chain, there or not, without rules.
   void renew_chain(const std::string& name) {
+    if (stands(name)) return;
     add("add chain ", name);
-    flush_chain(name);
+    if (filling_.any) flush_chain(name);
   }
   void add_rule(const std::string& chain, const std::string& rule) {
-    add("add rule ", chain + " " + rule);
+    if (filling_.any && !stands(chain)) add("add rule ", chain + " " + rule);
   }
   /// `value` of a map is led by a colon.
   void add_element(const std::string& set, const std::string& key, const std::string& mark,
@@ -44,8 +56,13 @@ class TableScript {
  private:
   void add(const char* verb, const std::string& what) { text_ += verb + place_ + what + "\n"; }
 
+  [[nodiscard]] bool stands(const std::string& chain) const {
+    return filling_.standing.contains(chain);
+  }
+
   Family family_;
   std::string place_, text_;
+  Filling filling_;
 };
 
 /// Chain and set of a cloud; chain of a group, and the sets of its machines' addresses; chain of
