@@ -200,6 +200,15 @@ Exit run_setup(const Parsed& args, House& house) {
         short_of_it = true;
       }
     } catch (const Error& error) {
+      // The last of all, and nothing hangs on it: what else was done serves without.
+      if (change.kind == SetupChange::Kind::module && error.exit() != Exit::interrupted) {
+        remarks.push_back(
+            fmt::format("{} could not be loaded anew: {}; when it can be, run "
+                        "`modprobe -r {} && modprobe {}`",
+                        change.name, error.what(), change.name, change.name));
+        short_of_it = true;
+        continue;
+      }
       // An account that could not be made may be somebody else's.
       if (error.exit() != Exit::interrupted && !made.empty() &&
           (change.kind == SetupChange::Kind::user || change.kind == SetupChange::Kind::group))

@@ -139,17 +139,36 @@ void put_file(const SetupChange& change) {
   set_rights(change.path, change.new_rights);
 }
 
+void drop_folders(const SetupChange& change) {
+  for (auto folder = change.directories.rbegin(); folder != change.directories.rend(); ++folder)
+    ::rmdir(folder->c_str());  // somebody may have put something into it
+}
+
+/// The rights that a file of ours gets back. One that was killed between writing it and giving it
+/// away has left it as root's.
+FileRights old_rights(const SetupChange& change) {
+  const auto now = rights_of(change.path).value_or(change.new_rights);
+  const auto is_ours = [&](const FileRights& rights) {
+    return now == rights || now == FileRights{0, 0, rights.mode};
+  };
+  return change.old_rights && (is_ours(change.new_rights) || is_ours(*change.old_rights))
+             ? *change.old_rights
+             : now;
+}
+
 std::optional<std::string> take_file_back(const SetupChange& change) {
   drop_temporaries(change.path.substr(0, change.path.rfind('/')));
   const Restored restored = restored_text(change, read_file(change.path));
-  if (!restored.leave && restored.remove) {
+  if (restored.leave && !restored.others_changed_it) {
+    if (change.before)
+      set_rights(change.path, old_rights(change));
+    else
+      drop_folders(change);
+  } else if (!restored.leave && restored.remove) {
     drop_file(change.path);
-    for (auto folder = change.directories.rbegin(); folder != change.directories.rend(); ++folder)
-      ::rmdir(folder->c_str());  // somebody may have put something into it
+    drop_folders(change);
   } else if (!restored.leave && restored.text) {
-    const auto now = rights_of(change.path).value_or(change.new_rights);
-    const FileRights rights =
-        change.old_rights && now == change.new_rights ? *change.old_rights : now;
+    const FileRights rights = old_rights(change);
     write_file(change.path, *restored.text, rights.mode);
     set_rights(change.path, rights);
   }

@@ -116,6 +116,11 @@ check "the file keeps its rights" equal "$(stat -c '%a %G' /etc/qemu/bridge.conf
 check "undo takes both steps back" undo
 check "byte for byte as before" unchanged before
 
+n setup --bridge br0 >/dev/null
+chown 0:0 /etc/qemu/bridge.conf # as a setup leaves it that was killed between its writing and its giving away
+check "undo of one that was killed in between" undo
+check "byte for byte as before, with its rights" unchanged before
+
 say "-- what keeps users off all the same"
 mv /etc/qemu /etc/qemu-kept
 (umask 077; n setup --bridge br0 --bridge br0 >/dev/null)
@@ -194,7 +199,14 @@ printf '#!/bin/sh\nexit 0\n' >"$scratch/bin/modprobe"
 refuse 5 '' nutshell --quiet setup
 check "it is looked at after it was loaded" grep -q 'kvm_amd keeps nesting off although it was loaded anew' "$scratch/stdout"
 check "undo" undo
+printf '#!/bin/sh\necho "modprobe: not permitted" >&2\nexit 1\n' >"$scratch/bin/modprobe"
+refuse 5 '' nutshell --quiet setup --bridge br0
+check "one that cannot be loaded is said" grep -q 'kvm_amd could not be loaded anew: .*not permitted' "$scratch/stdout"
+check "and the rest is done" matches "$(cat /etc/qemu/bridge.conf)" '^allow br0$'
+refuse 5 '' nutshell --quiet setup --undo
 cp "$scratch/modprobe" "$scratch/bin/modprobe"
+check "undo" undo
+check "byte for byte as before" unchanged before
 echo 'options kvm-amd npt=1 nested=0' >/etc/modprobe.d/zz.conf
 said=$(nutshell --dry-run setup)
 check "another file that says so is named" matches "$said" 'nesting off, for /etc/modprobe.d/zz.conf has .options kvm-amd npt=1 nested=0., which outweighs'
