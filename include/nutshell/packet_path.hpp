@@ -66,6 +66,7 @@ struct PathRoute {
   std::string gateway;              ///< "" the address is on the link itself
   bool local = false;               ///< the address is this host's own
   bool refused = false;             ///< no route, or one that says so
+  bool forbidden = false;           ///< of a refusal: a route or a rule of routing says so
   bool forwards = true;             ///< false: the setting that is named next is off
   std::string forwarding;           ///< "net.ipv4.ip_forward"
   std::string strict;               ///< a link whose rp_filter drops what comes from there; "" none

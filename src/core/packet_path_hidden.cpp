@@ -68,6 +68,10 @@ std::optional<PathBreak> find_unrouted(const HostPath& path) {
             ? fmt::format("leads nowhere: this host does not route what comes from {}; look at "
                           "`ip rule` and `ip route show table all`",
                           route.guest)
+        : route.forbidden
+            ? fmt::format("leads nowhere: a route or a rule of this host refuses what goes {}to "
+                          "{}; look at `ip rule` and `ip route show table all`",
+                          route.guest.empty() ? "" : "from " + route.guest + " ", route.to)
             : fmt::format("leads nowhere: this host has no route to {0}; `ip route add {0} via "
                           "GATEWAY` makes one",
                           route.to),

@@ -95,12 +95,18 @@ void ask_for_packet(nl::Socket& socket, const std::vector<nl::Link>& links, cons
   if (is_strict(out.error) && reverse_path_filter(name) == 1)
     seen.route.strict = name;
   else if (out.error)
-    seen.route.refused = true;
-  else if (const nl::NextHop* hop = first_hop(out.route); hop && !seen.route.local)
-    seen.outer = name_of(links, hop->index);
+    seen.route.refused = seen.route.forbidden = true;  // the host itself has a route there
+  else if (const nl::NextHop* hop = first_hop(out.route); hop && !seen.route.local) {
+    seen.outer = name_of(links, hop->index);  // by whatever table its rules of routing lead to
+    seen.route.gateway = hop->gateway.text();
+  }
   if (!out.error && !seen.route.local) find_strict_link(socket, links, wish, bridge, seen);
   if (!seen.route.strict.empty()) seen.route.strict_drops = reverse_path_drops();
 }
+
+/// An address beyond every network that a host is on, for the question where its machines' default
+/// route leads: rules of routing may give them another than its own.
+constexpr Ipv4 somewhere{0x0b16212c};  // 11.22.33.44
 
 /// What goes to the machine has to leave by its bridge; where it has no route of its own, or a rule
 /// of routing speaks of it, it does not.
@@ -113,7 +119,14 @@ void look_back(nl::Socket& socket, const std::vector<nl::Link>& links, const Rou
     seen.route.astray = "";
   else if (hop->index != bridge)
     seen.route.astray = name_of(links, hop->index);
-  if (wish.to || seen.route.gateway.empty()) return;
+  if (wish.to) return;
+  const auto away = nl::look_up_route(
+      socket, {.destination = to_ip(somewhere), .source = to_ip(*wish.guest), .incoming = bridge});
+  if (const nl::NextHop* next = away.error ? nullptr : first_hop(away.route)) {
+    seen.outer = name_of(links, next->index);
+    seen.route.gateway = next->gateway.text();
+  }
+  if (seen.route.gateway.empty()) return;
   const auto gateway = nl::Ip::parse(seen.route.gateway);
   if (!gateway) return;
   const auto out = nl::look_up_route(
@@ -127,6 +140,7 @@ SeenRoute route_to(nl::Socket& socket, const std::vector<nl::Link>& links, const
   seen.route.to = to_string(*wish.to);
   const auto answer = nl::look_up_route(socket, {.destination = to_ip(*wish.to)});
   seen.route.refused = answer.error != 0;
+  seen.route.forbidden = answer.error != 0 && answer.error != ENETUNREACH;
   seen.route.local = !answer.error && answer.route.type == nl::RouteType::local;
   if (answer.error || seen.route.local) return seen;
   if (const nl::NextHop* hop = first_hop(answer.route)) {

@@ -139,7 +139,14 @@ drops 1 'lead it to uplink' routed "a route that leads elsewhere"
 ip route del "$ip2/32" dev uplink
 ip rule add from 10.75.0.0/24 prohibit
 check "a rule of routing" matches "$(why 1)" 'does not route what comes from'
+check "with an address, without a line that would cure nothing" matches "$(why 1 --to 192.0.2.2)" 'refuses what goes from .* to 192.0.2.2; look at'
 ip rule del from 10.75.0.0/24 prohibit
+ip rule add from 10.75.0.0/24 lookup 100
+ip route add default via 192.0.2.99 dev uplink table 100
+guest na 'ping -c 1 -W 4 198.18.0.1 >/dev/null' >/dev/null
+check "a gateway of another table that does not answer" until_true 5 eval '[[ $(why 1) == "uplink: hears nothing from 192.0.2.99"* ]]'
+ip route flush table 100
+ip rule del from 10.75.0.0/24 lookup 100
 check "all is well again" until_true 10 both
 
 say "-- rp_filter"

@@ -199,6 +199,10 @@ TEST_CASE("routes that lead away from the bridge, and what no device shows") {
   path.route->refused = true;
   CHECK(find_break(path)->why.find("does not route what comes from 10.75.0.2") !=
         std::string::npos);
+  path.route->to = "192.0.2.2";
+  path.route->forbidden = true;
+  CHECK(find_break(path)->why.find("refuses what goes from 10.75.0.2 to 192.0.2.2") !=
+        std::string::npos);
   path.shut = PathBreak{"guest", "is paused", ""};
   CHECK(broken_at(path) == "guest");
 }
