@@ -132,7 +132,7 @@ void note_standing(FirewallNote& note, const Uuid& uuid, const std::string& gues
   for (const GuestNic& nic : guests_from_json(guests))
     for (const std::string& name : nic.groups)
       if (const auto group = groups.find({nic.cloud, name}); group != groups.end())
-        note_standing(note, group->second);
+        note.standing.emplace(key_of(group->second), digest_of(group->second));
 }
 
 void note_standing(FirewallNote& note, const GroupRow& group) {
@@ -159,6 +159,21 @@ std::vector<std::string> unguarded_machines(House& house) {
       names.push_back(to_string(row.name));
   }
   return names;
+}
+
+std::vector<GuestNic> standing_beside(House& house, const FirewallNote& note, const Uuid& uuid,
+                                      const std::vector<GuestNic>& nics) {
+  constexpr std::size_t enough = 16;
+  std::vector<GuestNic> others;
+  if (nics.empty()) return others;
+  for (const MachineSummary& row : house.registry().summaries()) {
+    if (others.size() >= enough) break;
+    if (row.name.cloud != nics.front().cloud || row.uuid == uuid || !row.run ||
+        !note.standing.contains(row.uuid.text))
+      continue;
+    for (GuestNic& nic : guests_from_json(row.run->guests)) others.push_back(std::move(nic));
+  }
+  return others;
 }
 
 std::vector<std::string> guard_drift(House& house) {

@@ -21,12 +21,17 @@ struct GuardedRun {
 std::vector<GuardedRun> guarded_runs(House& house, const Uuid& leaving = {});
 std::vector<GuestNic> nics_of(const std::vector<GuardedRun>& runs);
 
-/// Notes that a machine's rules, and those of its groups, stand as they are here. The note is the
-/// caller's to write.
+/// Notes that a machine's rules stand as they are here, and those of its groups where none of them
+/// stood before. The note is the caller's to write.
 void note_standing(FirewallNote& note, const Uuid& uuid, const std::string& guests,
                    const Groups& groups);
-/// The same of a group alone.
+/// The same of a group that was made anew.
 void note_standing(FirewallNote& note, const GroupRow& group);
+
+/// A few other machines of the same cloud whose rules stand: what they share with it is in the
+/// tables already. (Where it is not after all, nft says so.)
+std::vector<GuestNic> standing_beside(House& house, const FirewallNote& note, const Uuid& uuid,
+                                      const std::vector<GuestNic>& nics);
 
 /// Where the host differs from what the registry wants, and no command is at work on it; in words.
 /// Nothing where nft is not installed. Costs two looks at folders where nothing runs and nothing

@@ -123,8 +123,40 @@ n group authorize front --cloud shop --protocol tcp --port 82
 check "and open again" said third 30
 exec 7>&-
 
+say "-- connections that are open when the address goes"
+n group authorize front --cloud shop --protocol all
+# ticking PORT ADDRESS PORT: a datagram each 0.1 s from one source port, whatever comes of it.
+ticking() {
+  { while sleep 0.1 && echo tick; do :; done; } 2>/dev/null | on_desk timeout 300 socat -u - "UDP4-DATAGRAM:$2:$3,bind=192.0.2.2:$1" 2>/dev/null &
+  servers+=("$!")
+}
+# datagrams NAME: how many for which nobody listens the guest has had; ticked NAME: more than the odd one came within a second or two.
+datagrams() { guest "$1" "awk '/^Udp: [0-9]/ { print \$3 }' /proc/net/snmp"; }
+ticked() { local before; before=$(datagrams "$1"); sleep 1.5; (($(datagrams "$1") > before + 4)); }
+ticking 5001 192.0.2.20 53
+mkfifo "$scratch/to2"
+on_desk timeout 90 socat - TCP4:192.0.2.20:82 <"$scratch/to2" >"$scratch/from2" 2>/dev/null &
+servers+=("$!")
+exec 7>"$scratch/to2"
+said() { echo "$1" >&7 || return 1; until_true "${2:-5}" grep -q "^$1$" "$scratch/from2"; }
+check "TCP is open" said first
+check "UDP too" ticked web
+
 say "-- taken back"
 check "disassociate" n address disassociate 192.0.2.20
+check "the TCP connection is gone" nobody said second 3
+check "and the UDP one" nobody ticked web
+check "the kernel remembers none that leads there" equal "$(grep '192\.0\.2\.20 ' /proc/net/nf_conntrack | grep -c "=$web ")" 0
+check "associate it with another" n address associate 192.0.2.20 shop/db
+echo third >&7
+check "UDP reaches that one, from the same port" ticked db
+check "and no more the first" nobody ticked web
+check "whose flows lead to it alone" equal "$(grep '192\.0\.2\.20 ' /proc/net/nf_conntrack | grep -c "=$web ")" 0
+check "TCP did not go on to either" nobody grep -q third "$scratch/from2"
+exec 7>&-
+check "and give it back" n address disassociate 192.0.2.20
+n group revoke front --cloud shop --protocol all
+n group authorize front --cloud shop --protocol tcp --port 82
 check "nobody answers" nobody from_desk 192.0.2.20 82
 check "the link has it no more" nobody matches "$(ip -o addr show dev uplink)" '192.0.2.20/'
 check "the routed one" n address associate 198.51.100.1 shop/web
@@ -156,6 +188,19 @@ check "after rm it leads nowhere" equal "$(json address ls | jq -c '[.addresses[
 check "nothing of it is left" equal "$(nft list ruleset | grep -c shop/web)" 0
 n address release 192.0.2.20
 n address release 198.51.100.1
+
+say "-- a UDP flow that goes on while machines come and go"
+ticking 5002 192.0.2.1 5353
+sleep 1
+check "a machine that publishes its port" boot web --cloud shop --publish 5353:5353/udp
+check "gets the flow that was there before" ticked web
+web=$(ip_of web)
+n rm web --force
+sleep 1
+check "which ends with it" equal "$(grep dport=5353 /proc/net/nf_conntrack | grep -c "=$web ")" 0
+check "another cloud's machine has its address next" boot heir --cloud lab --nic "network=nutshell0,ip=$web"
+check "and gets none of it" nobody ticked heir
+n rm heir --force
 for name in db alien; do n rm "$name" --force; done
 check "strangers' rules are as they were" equal "$(strangers)" "$theirs"
 check "no table of ours" equal "$(nft list tables | xargs)" 'table inet stranger'
