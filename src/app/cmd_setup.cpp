@@ -17,6 +17,7 @@ namespace nutshell {
 namespace {
 
 constexpr auto lock_patience = std::chrono::seconds(60);
+constexpr int most_interrupts = 20;
 
 using Changes = std::vector<SetupChange>;
 
@@ -93,6 +94,7 @@ enum class OnInterrupt { stop, go_on };
 /// The last first; what cannot be is kept in the record, after what is older.
 TakenBack take_back(House& house, const Changes& older, Changes changes, OnInterrupt on_interrupt) {
   TakenBack result;
+  int again = most_interrupts;
   // A module is loaded last: what it is loaded with has to be taken back before.
   std::stable_partition(changes.begin(), changes.end(), [](const SetupChange& change) {
     return change.kind == SetupChange::Kind::module;
@@ -105,6 +107,8 @@ TakenBack take_back(House& house, const Changes& older, Changes changes, OnInter
       result.taken.push_back(changes.back());
     } catch (const Error& error) {
       if (on_interrupt == OnInterrupt::stop && interrupted()) continue;
+      // Ctrl-C once more ends the tool that was at work, and not the way back.
+      if (error.exit() == Exit::interrupted && again-- > 0) continue;
       result.kept.push_back(changes.back());
       result.remarks.emplace_back(error.what());
     }

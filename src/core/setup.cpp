@@ -55,18 +55,26 @@ std::optional<std::string> with_lines(const std::optional<std::string>& text,
   return whole + note + added;
 }
 
+SetupChange rights_change(const std::string& path, const FileRights& before,
+                          const FileRights& after, std::string words) {
+  SetupChange change;
+  change.kind = SetupChange::Kind::rights;
+  change.path = path;
+  change.old_rights = before;
+  change.new_rights = after;
+  change.words = std::move(words);
+  return change;
+}
+
 /// QEMU looks there for its qemu.conf, whoever starts it, and ends where it may not look.
 void plan_folder(const SetupFacts& facts, SetupPlan& plan) {
   if (!facts.folder_is || (facts.folder_is->mode & 0005) == 0005) return;
-  SetupChange change;
-  change.kind = SetupChange::Kind::rights;
-  change.path = facts.folder;
-  change.old_rights = facts.folder_is;
-  change.new_rights = *facts.folder_is;
-  change.new_rights.mode |= 0055;
-  change.words = fmt::format("let every user into {}: QEMU ends where it may not read its files",
-                             facts.folder);
-  plan.changes.push_back(std::move(change));
+  FileRights open = *facts.folder_is;
+  open.mode |= 0055;
+  plan.changes.push_back(
+      rights_change(facts.folder, *facts.folder_is, open,
+                    fmt::format("let every user into {}: QEMU ends where it may not read its files",
+                                facts.folder)));
 }
 
 /// The helper reads its ACL with the rights of the user who calls it. One that is a group's stays
@@ -92,13 +100,8 @@ void open_acl(const SetupWish& wish, const SetupFacts& facts, SetupPlan& plan) {
     written->words += ", which every user may read then";
     return;
   }
-  SetupChange change;
-  change.kind = SetupChange::Kind::rights;
-  change.path = acl.path;
-  change.old_rights = acl.rights;
-  change.new_rights = open;
-  change.words = fmt::format("let every user read {}", acl.path);
-  plan.changes.push_back(std::move(change));
+  plan.changes.push_back(
+      rights_change(acl.path, *acl.rights, open, fmt::format("let every user read {}", acl.path)));
 }
 
 void plan_helper(const SetupWish& wish, const SetupFacts& facts, SetupPlan& plan) {
@@ -123,10 +126,20 @@ void plan_helper(const SetupWish& wish, const SetupFacts& facts, SetupPlan& plan
     throw NotFound(fmt::format("there is no user {}; `useradd` makes one", printable(wish.user)));
   if (for_one) {
     const FileRights theirs{0, *facts.user_group, 0640};
-    if (const auto text = with_lines(facts.user_conf.text, allowed))
-      plan.changes.push_back(file_change(facts.user_conf, *text, theirs,
-                                         fmt::format("write {}: the user {} may put machines on {}",
-                                                     facts.user_conf.path, wish.user, names)));
+    const FileRights now = facts.user_conf.rights.value_or(theirs);
+    const bool unread =
+        now.uid == 0 && !(now.mode & 0004) && !((now.mode & 0040) && now.gid == *facts.user_group);
+    if (const auto text = with_lines(facts.user_conf.text, allowed)) {
+      SetupChange change = file_change(facts.user_conf, *text, theirs,
+                                       fmt::format("write {}: the user {} may put machines on {}",
+                                                   facts.user_conf.path, wish.user, names));
+      if (unread) change.new_rights = theirs;
+      plan.changes.push_back(std::move(change));
+    } else if (unread) {
+      plan.changes.push_back(
+          rights_change(facts.user_conf.path, now, theirs,
+                        fmt::format("let {} read {}", wish.user, facts.user_conf.path)));
+    }
     allowed = {"include " + facts.user_conf.path};
   }
   if (const auto text = with_lines(facts.bridge_conf.text, allowed)) {

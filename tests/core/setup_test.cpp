@@ -86,6 +86,14 @@ TEST_CASE("what keeps users off a bridge all the same is named, or put right") {
   facts.user_group = 105;
   facts.user_conf.text = "allow br0\n";
   CHECK(plan_setup({{"br0"}, "alice"}, facts).remarks.empty());
+  facts.user_conf.rights = FileRights{0, 105, 0640};
+  facts.bridge_conf.text = "include /etc/qemu/bridge.alice.conf\n";
+  CHECK(plan_setup({{"br0"}, "alice"}, facts).changes.empty());
+  facts.user_conf.rights = FileRights{0, 0, 0640};
+  plan = plan_setup({{"br0"}, "alice"}, facts);
+  REQUIRE(words(plan) == "/etc/qemu/bridge.alice.conf\n");
+  CHECK(plan.changes[0].kind == SetupChange::Kind::rights);
+  CHECK(plan.changes[0].new_rights == FileRights{0, 105, 0640});
 }
 
 TEST_CASE("a folder that QEMU may not look into is opened, with no bridge wished, too") {
