@@ -44,7 +44,9 @@ PathLook look_at_paths(House& house, const MachineRow& row, const std::optional<
   for (const HostPath& path : look.paths)
     for (const PathDevice& device : path.devices)
       if (device.role == PathRole::uplink || device.role == PathRole::outer)
-        if (const LinkFact* link = facts.link(device.name))
+        if (const LinkFact* link = facts.link(device.name);
+            link && std::find(look.outer_macs.begin(), look.outer_macs.end(),
+                              to_string(link->mac)) == look.outer_macs.end())
           look.outer_macs.push_back(to_string(link->mac));
   return look;
 }

@@ -90,7 +90,7 @@ std::optional<PathBreak> find_unrouted(const HostPath& path) {
     return PathBreak{
         route.strict,
         fmt::format("drops by its rp_filter what comes from {}, since the way back goes by another "
-                    "link (this host has dropped {} packets so); `{}` lets it through",
+                    "link (this host has dropped {} packets for that so far); `{}` lets it through",
                     route.to.empty() ? "the outside" : route.to, route.strict_drops, loose),
         loose};
   }

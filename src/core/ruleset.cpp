@@ -8,14 +8,14 @@
 
 #include <algorithm>
 #include <charconv>
-#include <sstream>
 
 #include "nutshell/values.hpp"
 
 namespace nutshell {
 namespace {
 
-constexpr unsigned deepest_jump = 16;  // NFT_JUMP_STACK_SIZE
+constexpr unsigned deepest_jump = 16;    // NFT_JUMP_STACK_SIZE
+constexpr unsigned most_rules = 300000;  // looked at, each time that a jump leads to them
 
 /// How far a rule is about the packet: not at all; about some of its kind; it cannot be told; yes.
 enum class Fit { no, some, unclear, yes };
@@ -111,6 +111,10 @@ class Walk {
 
   End visit(const FilterChain& chain, Fit scope, unsigned depth) {
     for (const FilterRule& rule : chain.rules) {
+      if (++looked_at_ > most_rules) {
+        clear_ = false;
+        return End::fell_through;
+      }
       const Fit fit = std::min(scope, fit_of(rule, crossing_));
       if (fit == Fit::no) continue;
       switch (rule.verdict) {
@@ -146,6 +150,7 @@ class Walk {
   const Crossing& crossing_;
   const FilterChain* base_ = nullptr;
   bool clear_ = true;
+  unsigned looked_at_ = 0;
 };
 
 /// One kind of packet of those that a question is about. TCP and UDP together decide, ARP alone.
@@ -213,47 +218,6 @@ bool Ruleset::has_iptables(std::string_view family) const {
   return std::any_of(chains.begin(), chains.end(), [&](const FilterChain& chain) {
     return chain.family == family && chain.iptables;
   });
-}
-
-void add_devices(Ruleset& ruleset, std::string_view listing) {
-  std::istringstream lines{std::string(listing)};
-  std::string table, chain;
-  for (std::string line; std::getline(lines, line);) {
-    std::istringstream words(line);
-    std::string first, second, third;
-    words >> first >> second >> third;
-    if (first == "table") table = third;
-    if (first == "chain") chain = second;
-    const std::size_t from = line.find(" device"), to = line.find(" priority ");
-    if (first != "type" || from == std::string::npos || to == std::string::npos) continue;
-    // `device "em1"`, or `devices = { em1, em2 }`.
-    std::string names = line.substr(from + 7, to - from - 7);
-    std::replace_if(
-        names.begin(), names.end(),
-        [](char c) { return c == '"' || c == ',' || c == '{' || c == '}' || c == '='; }, ' ');
-    std::istringstream each(names);
-    for (FilterChain& known : ruleset.chains)
-      if (known.family == "netdev" && known.table == table && known.name == chain &&
-          known.devices.empty())
-        for (std::string name; each >> name;)
-          if (name != "s") known.devices.push_back(name);
-  }
-}
-
-void unhook_dormant(Ruleset& ruleset, std::string_view listing) {
-  std::istringstream lines{std::string(listing)};
-  std::string family, table;
-  for (std::string line; std::getline(lines, line);) {
-    std::istringstream words(line);
-    std::string first, second, third;
-    words >> first >> second >> third;
-    if (first == "table") family = second, table = third;
-    if (first != "flags" || line.find("dormant") == std::string::npos ||
-        line.starts_with("\t\t"))  // of a set
-      continue;
-    for (FilterChain& chain : ruleset.chains)
-      if (chain.family == family && chain.table == table && !chain.legacy) chain.hook.clear();
-  }
 }
 
 std::vector<FilterHit> find_drops(const Ruleset& ruleset, const Crossing& crossing) {

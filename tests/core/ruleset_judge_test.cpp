@@ -182,3 +182,15 @@ TEST_CASE("a cure is written for the hook that it is put into, or there is none"
   CHECK(cure_at("forward", "f", {Kind::bridged, "e$(id)", ""}) ==
         "nft insert rule ip mangle f iifname '\"e$(id)\"' oifname '\"e$(id)\"' accept");
 }
+
+TEST_CASE("chains that jump a thousand million times end all the same, in a perhaps") {
+  std::string lines = "*filter\n:FORWARD DROP [0:0]\n";
+  for (int i = 0; i <= 12; ++i) lines += ":c" + std::to_string(i) + " - [0:0]\n";
+  lines += "-A FORWARD -j c0\n";
+  for (int i = 0; i < 12; ++i)
+    for (int j = 0; j < 6; ++j)
+      lines += "-A c" + std::to_string(i) + " -j c" + std::to_string(i + 1) + "\n";
+  Ruleset ruleset;
+  merge_iptables(ruleset, lines + "COMMIT\n", "ip", false);
+  CHECK(verdict(ruleset, bridged()) == "perhaps");
+}
