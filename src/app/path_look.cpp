@@ -10,6 +10,7 @@
 #include "app/path_looker.hpp"
 #include "app/start.hpp"
 #include "host/observe.hpp"
+#include "host/ruleset.hpp"
 
 namespace nutshell {
 namespace {
@@ -27,6 +28,18 @@ bool has_counted(const HostPath& path) {
     for (const PathFilter& each : device.filters)
       if (each.ours && each.packets.value_or(0)) return true;
   return path.route && path.route->strict_guess;
+}
+
+/// A connection that is dropped is tried again only after a while (TCP: 1 second, then 2).
+void wait_for_drops(const PathLook& look) {
+  for (const HostPath& path : look.paths) {
+    if (!path.route || !path.route->strict_guess) continue;
+    for (int i = 0; i < 25 && host::reverse_path_drops() == path.route->strict_drops; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+      check_interrupt();
+    }
+    return;
+  }
 }
 
 }  // namespace
@@ -56,6 +69,7 @@ void look_again(House& house, const MachineRow& row, const std::optional<Ipv4>& 
   if (std::none_of(look.paths.begin(), look.paths.end(), has_counted)) return;
   std::this_thread::sleep_for(std::chrono::seconds(1));
   check_interrupt();
+  wait_for_drops(look);
   PathLook second = look_at_paths(house, row, to);
   for (std::size_t i = 0; i < second.paths.size() && i < look.paths.size(); ++i) {
     HostPath& now = second.paths[i];

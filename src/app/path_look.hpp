@@ -20,8 +20,8 @@ struct PathLook {
 
 /// `to`: the address at the other end, where one was named.
 PathLook look_at_paths(House& house, const MachineRow& row, const std::optional<Ipv4>& to);
-/// Looks again a second later, where a filter of ours or rp_filter has counted, and notes what it
-/// counts now.
+/// Looks again one to four seconds later, where a filter of ours or rp_filter has counted, and
+/// notes what it counts now.
 void look_again(House& house, const MachineRow& row, const std::optional<Ipv4>& to, PathLook& look);
 
 /// What of the host stands in the way of whole bridges and networks, whatever the machine: foreign
