@@ -32,7 +32,7 @@ chmod 4755 "$scratch/helper"
 mount --bind "$scratch/helper" /usr/lib/qemu/qemu-bridge-helper
 echo 'allow br8' >/etc/qemu/bridge.conf
 chmod -R a+rX "$scratch/etc-qemu"
-bad 1 'bridge br7: .*root may allow it with .allow br7. in /etc/qemu/bridge.conf' launch x "${machine[@]}" --nic bridge=br7
+bad 1 'bridge br7: .*root may allow it with .nutshell setup --bridge br7.' launch x "${machine[@]}" --nic bridge=br7
 echo 'allow br7' >/etc/qemu/bridge.conf
 check "where the ACL allows it, it works" quiet n launch x "${machine[@]}" --nic bridge=br7
 check "its tap is in the bridge" equal "$(ip -o link show master br7 | grep -c tap)" 1
