@@ -80,12 +80,13 @@ void make_bridge_table(House& house, FirewallNote& note, const std::vector<Guest
 }
 
 /// True when it was possible with the tables that are there.
-bool put_in(House& house, const FirewallNote& note, const std::vector<GuestNic>& nics,
-            const std::string& before = "") {
+bool put_in(House& house, const FirewallNote& note, const Uuid& uuid,
+            const std::vector<GuestNic>& nics, const std::string& before = "") {
   if (!is_known(house, note) || (any_routed(nics) && note.table.empty())) return false;
   try {
-    host::apply_rules(
-        before + render_guests(tables_of(note, nics), nics, groups_of(house.registry().groups())));
+    host::apply_rules(before + render_guests(tables_of(note, nics), nics,
+                                             groups_of(house.registry().groups()),
+                                             standing_beside(house, note, uuid, nics)));
     return true;
   } catch (const CommandFailed& error) {
     if (!met_another(error)) throw;
@@ -184,7 +185,7 @@ void guard_machine(House& house, const GuardMachine& step) {
     {
       const host::Lock lock = lock_firewall(house);
       FirewallNote note = read_firewall_note(house);
-      done = put_in(house, note, nics);
+      done = put_in(house, note, step.uuid, nics);
       if (done) {
         note_standing(note, step.uuid, step.guests, groups_of(house.registry().groups()));
         write_firewall_note(house, note);
@@ -241,7 +242,7 @@ void change_guests(House& house, const Uuid& uuid, const std::vector<GuestNic>& 
     // Until the addresses are where they belong, too, it is not done.
     note.standing.erase(uuid.text);
     write_firewall_note(house, note);
-    done = put_in(house, note, after,
+    done = put_in(house, note, uuid, after,
                   render_guests_removal(tables_of(note, before), before, guests_up(house, uuid),
                                         groups_of(house.registry().groups())));
   }

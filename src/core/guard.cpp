@@ -151,6 +151,12 @@ void put_cloud(TableScript& script, const std::string& cloud) {
       script.add_rule(chain, "ip daddr . meta l4proto . th dport @published_to return");
       script.add_rule(chain, "ip daddr @reachable return");
     }
+    // Answers of what is published: with br_netfilter they go from port to port, too. A connection
+    // that it begins itself is none, as far as TCP tells.
+    for (const char* from :
+         {"ip saddr . meta l4proto . th sport @published_to", "ip saddr @reachable"})
+      for (const char* answer : {"tcp flags & (syn | ack) != syn", "meta l4proto != tcp"})
+        script.add_rule(name, fmt::format("{} {} return", from, answer));
     script.add_rule(name, "oifname @taps " + dropped);
     script.add_rule(across, "ip daddr @guests " + dropped);
     return;
@@ -263,13 +269,6 @@ std::string scripts(const GuardTables& tables, const auto& filling, const auto& 
 }
 
 }  // namespace
-
-std::string eui64(Mac mac) {
-  const std::uint64_t value = mac.value ^ 0x020000000000;
-  return fmt::format("{:x}:{:x}:{:x}:{:x}", (value >> 32) & 0xffff,
-                     ((value >> 24) & 0xff) << 8 | 0xff, 0xfe00 | ((value >> 16) & 0xff),
-                     value & 0xffff);
-}
 
 std::string render_guests(const GuardTables& tables, const std::vector<GuestNic>& nics,
                           const Groups& groups, const std::vector<GuestNic>& others) {

@@ -1,4 +1,5 @@
-// Sources of a group's rules. IPv6 addresses are text everywhere; here alone their bits matter.
+// Sources of a group's rules, and the IPv6 address that a MAC makes. IPv6 addresses are text
+// everywhere else; here alone their bits matter.
 #include <arpa/inet.h>
 #include <fmt/format.h>
 
@@ -70,6 +71,13 @@ std::string parse_source(std::string_view text, const std::string& where, Proble
   return complain(
       fmt::format("'{}' is no network; write it like 203.0.113.0/24, 203.0.113.7 or 2001:db8::/32",
                   printable(text)));
+}
+
+std::string eui64(Mac mac) {
+  const std::uint64_t value = mac.value ^ 0x020000000000;
+  return fmt::format("{:x}:{:x}:{:x}:{:x}", (value >> 32) & 0xffff,
+                     ((value >> 24) & 0xff) << 8 | 0xff, 0xfe00 | ((value >> 16) & 0xff),
+                     value & 0xffff);
 }
 
 }  // namespace nutshell
