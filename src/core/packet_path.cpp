@@ -82,7 +82,14 @@ std::optional<PathBreak> find_dead(const HostPath& path) {
 }
 
 std::optional<PathBreak> find_blocked(const HostPath& path) {
-  for (const PathDevice& device : path.devices)
+  for (const PathDevice& device : path.devices) {
+    // Link and bridge are up: then it is the guard against BPDUs (bridge(8)), and it stays.
+    if (device.role == PathRole::tap && device.port_state == "disabled")
+      return PathBreak{
+          device.name,
+          "is shut by its bridge, because the machine spoke STP there, which one that "
+          "is held to its addresses may not; a new start of the machine opens it, too",
+          fmt::format("ip link set {0} down && ip link set {0} up", shell_quote(device.name))};
     if (!device.port_state.empty() && device.port_state != "forwarding")
       return PathBreak{
           device.name,
@@ -90,6 +97,7 @@ std::optional<PathBreak> find_blocked(const HostPath& path) {
                       "link show dev {}`",
                       device.port_state, shell_quote(device.name)),
           ""};
+  }
   return std::nullopt;
 }
 

@@ -113,9 +113,10 @@ check "one claims to be the root of the tree" grep -q 'sent 1' "$scratch/sent"
 sleep 1
 check "and is not" equal "$(ip -j -d link show br0 | jq -r '.[0].linkinfo.info_data | .root_id == .bridge_id')" true
 check "its port is shut" equal "$(port_state)" disabled
+check "path says why" matches "$(json path one | jq -r '.paths[0].broken.why')" 'spoke STP'
+sh -c "$(json path one | jq -r '.paths[0].broken.cure')"
+check "and its cure opens it" until_true 30 forwards
 ip link set br0 type bridge stp_state 0
-ip link set "$(tap_of one)" down
-ip link set "$(tap_of one)" up
 check "a neighbour solicitation in its own name before it has it" arrives one "3333ff$(cut -c7-12 <<<"$mac")${mac}86dd6000000000183aff00000000000000000000000000000000ff0200000000000000000001ff$(cut -c7-12 <<<"$mac")8700000000000000$local_address"
 check "and none in another's" held one "3333ff999901${mac}86dd6000000000183aff00000000000000000000000000000000ff0200000000000000000001ff9999018700000000000000$forged_address"
 reaches() { guest "$1" "ping -c 1 -W 2 $2 >/dev/null && echo reached || echo lost"; }

@@ -72,6 +72,6 @@ as_user "$nutshell_bin" --quiet rm mine --force
 check "and none when it is removed" until_true 5 bash -c '! ip -o link show master br0 | grep -q tap'
 printf 'deny br0\n' >/etc/qemu/bridge.conf
 as_user "$nutshell_bin" --quiet create other --memory 64M --nic bridge=br0 --vnc off >/dev/null
-refuse 1 'bridge br0.*allow br0' as_user "$nutshell_bin" --quiet start other
+refuse 1 'bridge br0.*the line .deny br0., which outweighs every allow' as_user "$nutshell_bin" --quiet start other
 umount "$helper"
 finish

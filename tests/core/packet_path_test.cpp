@@ -51,6 +51,15 @@ TEST_CASE("a bridge that is down disables its ports, and is named all the same")
   CHECK(broken_at(path) == "br0");
 }
 
+TEST_CASE("a tap that is shut while all is up has spoken STP") {
+  HostPath path = whole_path();
+  path.devices[2].port_state = "disabled";
+  const auto found = find_break(path);
+  REQUIRE(found);
+  CHECK(found->why.find("spoke STP") != std::string::npos);
+  CHECK(found->cure == "ip link set nt0 down && ip link set nt0 up");
+}
+
 TEST_CASE("an uplink without carrier is named before the bridge that has lost its own by it") {
   HostPath path = whole_path();
   path.devices[0].carrier = path.devices[1].carrier = false;
