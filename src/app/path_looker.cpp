@@ -175,6 +175,8 @@ void Looker::add_bridge_route(const NicSpec& spec, HostPath& path, PathView& vie
   if (is_gateway) path.wants_uplink = false;
   if (is_gateway || to_) {
     auto seen = host::observe_route({spec.bridge, view.guest, to_});
+    // The host's own way out is by this bridge: then it lacks the port that it leads through.
+    if (seen && seen->outer == spec.bridge && is_gateway && !to_) path.wants_uplink = true;
     if (seen && seen->outer == spec.bridge) seen.reset();  // a neighbour on the bridge itself
     // With an uplink, frames are not routed here; but the address may be this host's own.
     if (seen && !seen->route.local && (!is_gateway || (!seen->route.forwards && !to_)))
