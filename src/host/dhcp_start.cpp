@@ -11,7 +11,6 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <linux/close_range.h>
-#include <pwd.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -23,6 +22,7 @@
 #include <csignal>
 #include <sstream>
 
+#include "host/accounts.hpp"
 #include "host/fd.hpp"
 #include "host/files.hpp"
 #include "host/tool.hpp"
@@ -52,11 +52,9 @@ bool is_mapped(const char* map, unsigned id) {
 
 Ids find_ids() {
   Ids ids;
-  std::array<char, 16384> room{};
-  passwd entry{}, *found = nullptr;
-  if (::getpwnam_r("dnsmasq", &entry, room.data(), room.size(), &found) == 0 && found) {
-    ids.uid = found->pw_uid;
-    ids.gid = found->pw_gid;
+  if (const auto user = user_named("dnsmasq")) {
+    ids.uid = user->first;
+    ids.gid = user->second;
   }
   ids.change = is_mapped("/proc/self/uid_map", ids.uid) && is_mapped("/proc/self/gid_map", ids.gid);
   return ids;

@@ -4,7 +4,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <pwd.h>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
 #include <sys/xattr.h>
@@ -15,6 +14,7 @@
 #include <charconv>
 #include <climits>
 
+#include "host/accounts.hpp"
 #include "host/fd.hpp"
 #include "host/files.hpp"
 #include "host/observe_network.hpp"
@@ -76,10 +76,7 @@ void observe_firmware(Facts& facts) {
 }
 
 void observe_qemu_user(Facts& facts) {
-  std::array<char, 16384> room{};
-  passwd entry{}, *found = nullptr;
-  if (::getpwnam_r("nutshell-qemu", &entry, room.data(), room.size(), &found) == 0 && found)
-    facts.qemu_user = {found->pw_uid, found->pw_gid};
+  if (const auto user = user_named("nutshell-qemu")) facts.qemu_user = {user->first, user->second};
 }
 
 /// It opens /dev/net/tun and changes a bridge: with neither root nor the right by file it is of no

@@ -4,7 +4,6 @@
 
 #include <fmt/format.h>
 #include <grp.h>
-#include <pwd.h>
 #include <shadow.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,6 +15,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "host/accounts.hpp"
 #include "host/files.hpp"
 #include "host/proc.hpp"
 #include "host/tool.hpp"
@@ -38,27 +38,10 @@ void set_rights(const std::string& path, const FileRights& rights) {
     throw SystemError(errno, path + ": its rights cannot be changed");
 }
 
-std::optional<unsigned> group_number(const std::string& name) {
-  std::array<char, 16384> room{};
-  struct group entry {};
-  struct group* found = nullptr;
-  if (::getgrnam_r(name.c_str(), &entry, room.data(), room.size(), &found) != 0 || !found)
-    return std::nullopt;
-  return found->gr_gid;
-}
-
-std::optional<unsigned> user_number(const std::string& name) {
-  std::array<char, 16384> room{};
-  passwd entry{}, *found = nullptr;
-  if (::getpwnam_r(name.c_str(), &entry, room.data(), room.size(), &found) != 0 || !found)
-    return std::nullopt;
-  return found->pw_uid;
-}
-
 FileRights resolved(const SetupChange& change) {
   FileRights rights = change.new_rights;
   if (change.group.empty()) return rights;
-  const auto number = group_number(change.group);
+  const auto number = group_named(change.group);
   if (!number) throw Failed(fmt::format("there is no group {}", change.group));
   rights.gid = *number;
   return rights;
@@ -86,9 +69,8 @@ std::string process_of(unsigned uid) {
 
 /// Why an account has to stay for now.
 void refuse_used(const SetupChange& change) {
-  const auto user =
-      change.kind == SetupChange::Kind::user ? user_number(change.name) : std::nullopt;
-  const std::string process = user ? process_of(*user) : "";
+  const auto user = change.kind == SetupChange::Kind::user ? user_named(change.name) : std::nullopt;
+  const std::string process = user ? process_of(user->first) : "";
   if (!process.empty())
     throw Conflict(
         fmt::format("the user {} stays, whose process {} runs: when it has ended, run `nutshell "
@@ -183,7 +165,7 @@ std::optional<std::string> take_rights_back(const SetupChange& change) {
   const auto now = rights_of(change.path);
   if (!now || !change.old_rights || *now == *change.old_rights) return std::nullopt;
   FileRights ours = change.new_rights;
-  if (const auto number = group_number(change.group)) ours.gid = *number;
+  if (const auto number = group_named(change.group)) ours.gid = *number;
   if (*now != ours)
     return fmt::format("{} was given other rights by somebody else, and keeps them", change.path);
   set_rights(change.path, *change.old_rights);

@@ -1,18 +1,16 @@
 // Where the files are that setup writes, and what is in them now.
 #include <fmt/format.h>
-#include <grp.h>
-#include <pwd.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cstdlib>
 #include <filesystem>
 #include <map>
 #include <sstream>
 
+#include "host/accounts.hpp"
 #include "host/files.hpp"
 #include "host/setup.hpp"
 
@@ -54,23 +52,6 @@ FoundFile found(const std::string& path) {
     file.missing_directories.insert(file.missing_directories.begin(), folder);
   }
   return file;
-}
-
-std::optional<std::pair<unsigned, unsigned>> user_named(const std::string& name) {
-  std::array<char, 16384> room{};
-  passwd entry{}, *found = nullptr;
-  if (::getpwnam_r(name.c_str(), &entry, room.data(), room.size(), &found) != 0 || !found)
-    return std::nullopt;
-  return std::pair{found->pw_uid, found->pw_gid};
-}
-
-std::optional<unsigned> group_named(const std::string& name) {
-  std::array<char, 16384> room{};
-  struct group entry {};
-  struct group* found = nullptr;
-  if (::getgrnam_r(name.c_str(), &entry, room.data(), room.size(), &found) != 0 || !found)
-    return std::nullopt;
-  return found->gr_gid;
 }
 
 void observe_helper(SetupFacts& facts) {
