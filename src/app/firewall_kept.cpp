@@ -54,6 +54,10 @@ void keep_firewall(House& house) {
                                  {"cloud", one.cloud},
                                  {"machine", one.machine ? one.machine->text : ""},
                                  {"since", one.since}}));
+  if (groups.as_array().empty() && addresses.as_array().empty()) {
+    host::drop_file(file_of(house));
+    return;
+  }
   host::write_file(file_of(house),
                    Json::object({{"groups", groups}, {"addresses", addresses}}).dump(true) + "\n");
 }

@@ -7,7 +7,8 @@
 
 namespace nutshell {
 
-/// Writes down the groups and public addresses that the registry has.
+/// Writes down the groups and public addresses that the registry has; where there are none, there
+/// is no file.
 void keep_firewall(House& house);
 /// Puts back the groups that the registry has lost; gives their names. Nothing is changed in a dry
 /// run.

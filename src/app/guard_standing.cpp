@@ -224,7 +224,9 @@ bool mend_drift(House& house) {
   add_missed(house);
   restore_guests(house);
   drop_stray_addresses(house);
-  keep_firewall(house);
+  // A registry that has none may have lost them: what is kept is then what `recover` reads.
+  if (!house.registry().groups().empty() || !house.registry().addresses().empty())
+    keep_firewall(house);
   return true;
 }
 

@@ -111,7 +111,7 @@ check "it goes out by it" equal "$(guest web 'nc -w 3 192.0.2.2 7777 </dev/null'
 
 say "-- a connection that is open"
 mkfifo "$scratch/to"
-on_desk timeout 90 socat - TCP4:192.0.2.20:82 <"$scratch/to" >"$scratch/from" 2>/dev/null &
+ip netns exec "$desk" timeout 90 socat - TCP4:192.0.2.20:82 <"$scratch/to" >"$scratch/from" 2>/dev/null &
 servers+=("$!")
 exec 7>"$scratch/to"
 trap '' PIPE
@@ -127,7 +127,7 @@ say "-- connections that are open when the address goes"
 n group authorize front --cloud shop --protocol all
 # ticking PORT ADDRESS PORT: a datagram each 0.1 s from one source port, whatever comes of it.
 ticking() {
-  { while sleep 0.1 && echo tick; do :; done; } 2>/dev/null | on_desk timeout 300 socat -u - "UDP4-DATAGRAM:$2:$3,bind=192.0.2.2:$1" 2>/dev/null &
+  { while sleep 0.1 && echo tick; do :; done; } 2>/dev/null | ip netns exec "$desk" timeout 60 socat -u - "UDP4-DATAGRAM:$2:$3,bind=192.0.2.2:$1" 2>/dev/null &
   servers+=("$!")
 }
 # datagrams NAME: how many for which nobody listens the guest has had; ticked NAME: more than the odd one came within a second or two.
@@ -135,7 +135,7 @@ datagrams() { guest "$1" "awk '/^Udp: [0-9]/ { print \$3 }' /proc/net/snmp"; }
 ticked() { local before; before=$(datagrams "$1"); sleep 1.5; (($(datagrams "$1") > before + 4)); }
 ticking 5001 192.0.2.20 53
 mkfifo "$scratch/to2"
-on_desk timeout 90 socat - TCP4:192.0.2.20:82 <"$scratch/to2" >"$scratch/from2" 2>/dev/null &
+ip netns exec "$desk" timeout 90 socat - TCP4:192.0.2.20:82 <"$scratch/to2" >"$scratch/from2" 2>/dev/null &
 servers+=("$!")
 exec 7>"$scratch/to2"
 said() { echo "$1" >&7 || return 1; until_true "${2:-5}" grep -q "^$1$" "$scratch/from2"; }

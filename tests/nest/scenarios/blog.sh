@@ -10,7 +10,7 @@ make_physical_network() {
   ip link add em1 type veth peer name em1 netns desk || return 1
   ip link add br0 type bridge && on_exit ip link del br0 || return 1
   on_exit ip link del em1
-  ip link set em1 master br0 && ip link set em1 up && ip addr add 10.101.1.3/16 dev br0 && ip link set br0 up &&
+  ip link set em1 master br0 && ip link set em1 up && ip addr add 10.101.1.3/16 dev br0 && ip link set br0 up && ip route add default via 10.101.0.1 &&
     ip -n desk addr add 10.101.0.1/16 dev em1 && ip -n desk link set em1 up && ip -n desk link set lo up
 }
 desk() { ip netns exec desk busybox "$@"; }
@@ -24,6 +24,9 @@ check "br0 over the uplink em1, and the desk at its other end" make_physical_net
 check "the host has no NAT" equal "$(nft list ruleset | grep -Ec 'nat|masquerade')" 0
 finds_kvm() { json doctor | jq -e '[.checks[] | select(.name == "kvm" or .name == "nested") | .state] == ["ok", "ok"]' >/dev/null; }
 must "doctor finds a KVM that runs guests, and nests" until_true 60 finds_kvm
+# What br0 forwards, the kernel counts at its ports alone; a rule of the bridge family counts it there.
+nft -f - <<<'table bridge nest { chain forward { type filter hook forward priority 0; meta ibrname "br0" meta obrname "br0" counter; }; }'
+on_exit nft delete table bridge nest
 set_stage
 
 note 'installs'
@@ -56,8 +59,6 @@ note 'seven hops'
 public=$(says '^cloud: ready public=\K[0-9.]+')
 tap=$(json show ciab | jq -r '.nics[0].tap')
 hops="em1 br0 $tap"
-# What br0 forwards, the kernel counts at its ports alone; a rule of the bridge family counts it there.
-nft -f - <<<'table bridge nest { chain forward { type filter hook forward priority 0; meta ibrname "br0" meta obrname "br0" counter; }; }' && on_exit nft delete table bridge nest
 forwarded() { nft -j list table bridge nest | jq '[.. | objects | .counter? // empty | objects | .bytes] | add'; }
 path_of() { json path ciab | jq -r '.paths[0].devices[] | "path-\(.name) \(.received.bytes) \(.sent.bytes)"'; }
 counters() {
@@ -103,6 +104,7 @@ for each in $hops; do
   check "$each is down: nothing comes" not answers
   check "and path names it" equal "$(broken)" "$each"
   ip link set "$each" up
+  [[ $each != br0 ]] || ip route add default via 10.101.0.1 # which went with br0
   check "up again: the instance answers" until_true 30 answers
 done
 ip link set "$tap" nomaster

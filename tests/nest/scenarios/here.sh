@@ -7,7 +7,8 @@ source ./lib.sh
 [[ $NEST_PLACE == lab ]] || finish
 
 NEST_LVM_TEST=${NEST_LVM_TEST:-$(dirname "$NUTSHELL_BIN")/lvm_test}
-export NEST_LVM_TEST NUTSHELL_NEST_DIR=$images NUTSHELL_NEST_BUILT=yes
+NEST_RAW_FRAME=${NEST_RAW_FRAME:-$(dirname "$NUTSHELL_BIN")/raw_frame}
+export NEST_LVM_TEST NEST_RAW_FRAME NUTSHELL_NEST_DIR=$images NUTSHELL_NEST_BUILT=yes
 
 here() { bash ./run.sh --here "$@"; }
 refused() {
