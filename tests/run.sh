@@ -56,10 +56,6 @@ for each in "${lacking[@]}"; do echo "tests/run.sh: $each" >&2; done
 count_of() { awk -F'"' -v key="$2" '$1 == "\t" key "=" && !seen++ { print $2 }' "$1"; }
 names_of_skipped() { awk -F'"' '$1 == "\t<testcase name=" && / status="(notrun|disabled)"/ { print $2 }' "$1"; }
 
-failed=no
-summary=()
-skipped_all=()
-
 # build PRESET: configures and builds it.
 build() {
   echo "== $1: configure and build"
@@ -70,43 +66,68 @@ build() {
 # names PRESET CTEST_OPTION...: the tests that those options choose.
 names() { ctest --test-dir "$root/build/$1" -N "${@:2}" | sed -n 's/^ *Test *#[0-9]*: //p'; }
 
-# one_pass NAME PRESET LEFT_OUT CTEST_OPTION...: tests all but those with a label in LEFT_OUT, and counts. (ctest leaves out
+# one_pass NAME PRESET JOBS LEFT_OUT CTEST_OPTION...: tests all but those with a label in LEFT_OUT, and writes down how it
+# went: a line in $results/NAME, those that were skipped in NAME.skipped, and NAME.failed where one failed. (ctest leaves out
 # by one -LE, or by all of several together; so it is one.)
 one_pass() {
-  local pass=$1 preset=$2 out="^($3)\$" needs_rights='netns|qemu|nest|faults|bench' left_out=() status=0 all=0 bad=0 began=$SECONDS name
+  local pass=$1 preset=$2 jobs=$3 out="^($4)\$" needs_rights='netns|qemu|nest|faults|bench' left_out=() all=0 bad=0 began=$SECONDS
   local folder=$root/build/$preset junit=$root/build/$preset/$pass.xml
-  shift 3
+  shift 4
   [[ -n $(names "$preset" -LE "$out" "$@") ]] || return 0
   if [[ ${#lacking[@]} -gt 0 ]]; then
     mapfile -t left_out < <(names "$preset" -LE "$out" -L "^($needs_rights)\$" "$@")
     out="${out%)\$}|$needs_rights)\$"
   fi
   echo "== $pass: ctest"
+  touch "$results/$pass.failed" # until it has ended well
   if [[ -n $(names "$preset" -LE "$out" "$@") ]]; then
     rm -f "$junit"
-    ctest --test-dir "$folder" -j 2 --output-on-failure --no-tests=error --output-junit "$junit" -LE "$out" "$@" 2>&1 | tee "$folder/$pass.log" || status=1
+    ctest --test-dir "$folder" -j "$jobs" --output-on-failure --no-tests=error --output-junit "$junit" -LE "$out" "$@" 2>&1 | tee "$folder/$pass.log" && rm "$results/$pass.failed"
     [[ -f $junit ]] || die "ctest of $pass wrote no result"
     all=$(count_of "$junit" tests) bad=$(count_of "$junit" failures)
     mapfile -t -O "${#left_out[@]}" left_out < <(names_of_skipped "$junit")
+  else
+    rm "$results/$pass.failed"
   fi
-  summary+=("$pass: $all tests run, $bad failed, ${#left_out[@]} skipped ($((SECONDS - began)) s)")
-  for name in "${left_out[@]}"; do skipped_all+=("$pass: $name"); done
-  [[ $status -eq 0 ]] || failed=yes
+  [[ ${#left_out[@]} -eq 0 ]] || printf '%s\n' "${left_out[@]/#/$pass: }" >"$results/$pass.skipped"
+  echo "$pass: $all tests run, $bad failed, ${#left_out[@]} skipped ($((SECONDS - began)) s)" >"$results/$pass"
 }
 
 mkdir -p "$root/build"
+results="$(mktemp -d)"
+nest_pass=''
+leave() {
+  [[ -z $nest_pass ]] || kill -- "-$nest_pass" 2>/dev/null || true
+  rm -rf "$results"
+}
+trap leave EXIT
 build release
-one_pass release release nest "${select[@]}"
-# What needs KVM and device-mapper, in one lab host, one scenario after another.
-[[ $nest == no ]] || one_pass nest release none -L '^nest$' "${select[@]}"
+# What needs KVM and device-mapper: in one lab host, one scenario after another, for about as long as all the rest. It has one
+# CPU, and leaves the other to that.
+if [[ $nest == yes ]]; then
+  echo '== nest: goes on beside the others; what it prints comes when it has ended'
+  set -m # a process group of its own, which ends with this
+  (trap - EXIT; one_pass nest release 1 none -L '^nest$' "${select[@]}") >"$root/build/nest.out" 2>&1 </dev/null &
+  nest_pass=$!
+  set +m
+fi
+[[ $asan == no ]] || build asan
+one_pass release release 3 'nest|bench' "${select[@]}"
 # The pass under the sanitizers leaves out what does not run our code (the guests alone, the house rules), what measures
 # time, what waits for guests and time-outs more than it runs, what kills us at each moment (hundreds of runs of what other
 # tests run once), and the dry run seen by strace, which would see the sanitizers' own pipes.
-if [[ $asan == yes ]]; then
-  build asan
-  one_pass asan asan 'bench|house|nest' -E '^((guest|house)_|(dry_run|boot_once|hardware|host_lvm_fake|demo|kill|adopt_kill|network_kill)_test$)' "${select[@]}"
+[[ $asan == no ]] || one_pass asan asan 3 'bench|house|nest' -E '^((guest|house)_|(dry_run|boot_once|hardware|host_lvm_fake|demo|kill|adopt_kill|network_kill)_test$)' "${select[@]}"
+if [[ $nest == yes ]]; then
+  wait "$nest_pass" || touch "$results/nest.failed"
+  nest_pass=''
+  cat "$root/build/nest.out"
 fi
+# What measures time has the machine to itself.
+one_pass bench release 1 none -L '^bench$' "${select[@]}"
+
+mapfile -t summary < <(cat "$results"/{release,nest,asan,bench} 2>/dev/null)
 [[ ${#summary[@]} -gt 0 ]] || die 'no test matches'
+mapfile -t skipped_all < <(cat "$results"/*.skipped 2>/dev/null)
 
 echo
 echo '== summary'
@@ -114,12 +135,9 @@ printf '%s\n' "${summary[@]}"
 if [[ ${#skipped_all[@]} -gt 0 ]]; then
   echo 'skipped:'
   printf '  %s\n' "${skipped_all[@]}"
-  if [[ ${CI:-} == true ]]; then
-    echo 'tests/run.sh: in CI a skipped test is a failure' >&2
-    failed=yes
-  fi
+  if [[ ${CI:-} == true ]]; then die 'in CI a skipped test is a failure'; fi
 else
   echo 'skipped: none'
 fi
-[[ $failed == no ]] || die 'there were failures'
+[[ -z $(ls "$results" | grep 'failed$') ]] || die 'there were failures'
 echo 'all passed'
