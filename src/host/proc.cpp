@@ -68,7 +68,9 @@ std::optional<std::uint64_t> start_time(int pid) {
   const std::string stat = read_proc(pid, "stat");
   // The name, field 2, may hold spaces and parentheses: count from the last one.
   const std::size_t name_end = stat.rfind(')');
-  if (name_end == std::string::npos) return std::nullopt;
+  if (name_end == std::string::npos || name_end + 2 >= stat.size()) return std::nullopt;
+  // One that has ended, and whose parent has not asked how, does nothing any more (proc(5)).
+  if (stat[name_end + 2] == 'Z' || stat[name_end + 2] == 'X') return std::nullopt;
   std::size_t at = name_end + 1;
   for (int field = 2; field < 22; ++field) {
     at = stat.find(' ', at);

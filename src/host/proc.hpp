@@ -20,7 +20,8 @@ struct Identity {
   bool operator==(const Identity&) const = default;
 };
 
-/// Field 22 of /proc/PID/stat; nullopt when there is no such process.
+/// Field 22 of /proc/PID/stat; nullopt when there is no such process, or it has ended and is a
+/// zombie.
 std::optional<std::uint64_t> start_time(int pid);
 /// The argv of a process; empty when it is gone, a zombie, or a kernel thread.
 std::vector<std::string> command_line(int pid);

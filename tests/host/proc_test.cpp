@@ -52,6 +52,17 @@ TEST_CASE("start time and name survive a comm with spaces and parentheses") {
   CHECK(command_line(pid).empty());
 }
 
+TEST_CASE("a process that has ended is none, though its parent has not asked for it") {
+  process::Child child([] { ::pause(); });
+  const int pid = child.pid();
+  REQUIRE(start_time(pid));
+  REQUIRE(::kill(pid, SIGKILL) == 0);
+  siginfo_t ended{};
+  REQUIRE(::waitid(P_PID, static_cast<id_t>(pid), &ended, WEXITED | WNOWAIT) == 0);
+  CHECK_FALSE(process_name(pid).empty());  // /proc still has it
+  CHECK_FALSE(start_time(pid));
+}
+
 TEST_CASE("a QEMU is found by its uuid, not by a text that contains it") {
   const Uuid id = fresh_uuid();
   process::Child grep = pretend(
