@@ -59,19 +59,20 @@ check "QEMU had nothing to complain about" equal "$(grep -v 'terminating on sign
 # An ordinary user.
 user_home=$scratch/user
 install -d -o 12345 -g 12345 "$user_home"
+install -m 755 "$nutshell_bin" "$scratch/nutshell" # where it was built may be root's alone
 as_user() { setpriv --reuid=12345 --regid=12345 --clear-groups env -u XDG_RUNTIME_DIR HOME="$user_home" XDG_STATE_HOME="$user_home/state" XDG_CONFIG_HOME="$user_home/config" XDG_CACHE_HOME="$user_home/cache" "$@"; }
-as_user "$nutshell_bin" --quiet create mine --memory 64M --nested off --nic bridge=br0 --vnc off >/dev/null || fail "create as an ordinary user"
-mine=$(as_user "$nutshell_bin" command mine --by-hand)
+as_user "$scratch/nutshell" --quiet create mine --memory 64M --nested off --nic bridge=br0 --vnc off >/dev/null || fail "create as an ordinary user"
+mine=$(as_user "$scratch/nutshell" command mine --by-hand)
 start_line "setpriv --reuid=12345 --regid=12345 --clear-groups -- $mine"
 check "an ordinary user's line gets a tap from the helper" until_true 10 tap_on br0
 stop_line
 until_true 5 bash -c '! ip -o link show master br0 | grep -q tap'
-check "launch as an ordinary user on that bridge" as_user "$nutshell_bin" --quiet start mine
+check "launch as an ordinary user on that bridge" as_user "$scratch/nutshell" --quiet start mine
 check "it has a tap there" tap_on br0
-as_user "$nutshell_bin" --quiet rm mine --force
+as_user "$scratch/nutshell" --quiet rm mine --force
 check "and none when it is removed" until_true 5 bash -c '! ip -o link show master br0 | grep -q tap'
 printf 'deny br0\n' >/etc/qemu/bridge.conf
-as_user "$nutshell_bin" --quiet create other --memory 64M --nic bridge=br0 --vnc off >/dev/null
-refuse 1 'bridge br0.*the line .deny br0., which outweighs every allow' as_user "$nutshell_bin" --quiet start other
+as_user "$scratch/nutshell" --quiet create other --memory 64M --nic bridge=br0 --vnc off >/dev/null
+refuse 1 'bridge br0.*the line .deny br0., which outweighs every allow' as_user "$scratch/nutshell" --quiet start other
 umount "$helper"
 finish
