@@ -70,7 +70,8 @@ check "a refusal changes nothing" unchanged before
 say "-- made, and taken back"
 install -d -o alice -g alice "$scratch/alice"
 as_alice() { setpriv --reuid alice --regid alice --init-groups "$nutshell_bin" --root "$scratch/alice" "$@"; }
-alices=(launch hers --memory 256M --nested off --accel tcg --vnc off --kernel "$guest/vmlinuz" --initrd "$guest/initrd" --append 'console=ttyS0 quiet nutshell.dhcp=off' --nic bridge=br0)
+cp "$guest/vmlinuz" "$guest/initrd" "$scratch" && chmod 644 "$scratch"/{vmlinuz,initrd} # which may lie where only root may go
+alices=(launch hers --memory 256M --nested off --accel tcg --vnc off --kernel "$scratch/vmlinuz" --initrd "$scratch/initrd" --append 'console=ttyS0 quiet nutshell.dhcp=off' --nic bridge=br0)
 check "doctor says to a user what would let him onto the bridge" matches "$(as_alice doctor 2>&1)" 'bridge helper +note .*cured by `sudo nutshell setup --bridge br0`'
 refuse 1 'br0.*(helper|setup)|(helper|setup).*br0' as_alice --quiet "${alices[@]}"
 check "doctor misses nesting or the bridge helper" matches "$(nutshell doctor)" 'nutshell setup --bridge br0'
