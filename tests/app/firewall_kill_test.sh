@@ -17,12 +17,12 @@ END
 nutshell() { "$nutshell_bin" --root "$root" --config "$root/etc/nutshell.toml" "$@"; }
 commits=${NUTSHELL_KILL_LIBRARY:-$build_dir/tests/faults/nutshell_kill_at.so}
 
-# killed HOW COMMAND...: HOW is a number of commits to the registry (cN), or seconds.
+# killed HOW COMMAND...: HOW is a number of commits to the registry (cN), or seconds. (The sanitizers want to be preloaded first.)
 killed() {
   local how=$1
   shift
   if [[ $how == c* ]]; then
-    NUTSHELL_KILL_AT=${how#c} LD_PRELOAD=$commits "$nutshell_bin" --quiet --root "$root" --config "$root/etc/nutshell.toml" "$@" >/dev/null 2>&1
+    NUTSHELL_KILL_AT=${how#c} LD_PRELOAD=$commits ASAN_OPTIONS=${ASAN_OPTIONS:-}:verify_asan_link_order=0 "$nutshell_bin" --quiet --root "$root" --config "$root/etc/nutshell.toml" "$@" >/dev/null 2>&1
   else
     timeout -s KILL "$how" "$nutshell_bin" --quiet --root "$root" --config "$root/etc/nutshell.toml" "$@" >/dev/null 2>&1
   fi
