@@ -136,21 +136,22 @@ void Performer::perform(const UnguardMachine& step) { unguard_machine(house_, st
 
 void Performer::perform(const StartQemu& step) {
   if (!live_) throw Failed("a start cannot be repeated from the journal; run `nutshell start`");
-  live_->started.emplace(host::start_qemu(live_->start));
-  live_->vnc_socket.reset();
-  house_.registry().set_process(step.uuid, live_->started->identity.pid,
-                                live_->started->identity.start_time);
+  live_->spawned.emplace(host::spawn_qemu(live_->start));
+  const host::Identity identity = live_->spawned->identity();
+  house_.registry().set_process(step.uuid, identity.pid, identity.start_time);
 }
 
 void Performer::perform(const StopQemu& step) {
-  if (live_) live_->started.reset();
+  if (live_) live_->spawned.reset();
   stop_qemu(house_, step.uuid);
 }
 
 void Performer::perform(const Continue& step) {
-  if (!live_ || !live_->started)
+  if (!live_ || !live_->spawned)
     throw Failed("a machine that was not started cannot be continued; run `nutshell start`");
-  live_->started->qmp.execute("cont");
+  host::StartedQemu started = host::meet_qemu(live_->start, *live_->spawned);
+  live_->vnc_socket.reset();
+  started.qmp.execute("cont");
   if (live_->consumes_boot_once) house_.registry().set_boot_once_consumed(step.uuid, true);
 }
 

@@ -15,8 +15,8 @@ namespace nutshell {
 /// journal.
 struct LiveStart {
   host::QemuStart start;
-  host::Fd vnc_socket;                       ///< kept open until it is handed over
-  std::optional<host::StartedQemu> started;  ///< between StartQemu and Continue
+  host::Fd vnc_socket;                   ///< kept open until it is handed over
+  std::optional<host::NewQemu> spawned;  ///< between StartQemu and Continue
   bool consumes_boot_once = false;
   std::vector<std::string> unmeasured;  ///< "VG/LV" whose thin pool shows how full it is only once
                                         ///< they are active

@@ -184,10 +184,10 @@ struct Words {
     return "take its firewall rules out of nftables";
   }
   std::string operator()(const StartQemu& step) const {
-    return fmt::format("start QEMU, paused, and verify it (boot {})", step.boot);
+    return fmt::format("start QEMU, paused (boot {})", step.boot);
   }
   std::string operator()(const StopQemu&) const { return "stop QEMU at once"; }
-  std::string operator()(const Continue&) const { return "let the machine run"; }
+  std::string operator()(const Continue&) const { return "verify QEMU, and let the machine run"; }
 };
 
 struct Kind {

@@ -1,5 +1,5 @@
-// The start of a QEMU, read from top to bottom in start_qemu(): after each line stands what is now
-// true.
+// The start of a QEMU, read from top to bottom in spawn_qemu() and meet_qemu(): after each line stands
+// what is now true.
 #include "host/qemu_start.hpp"
 
 #include <fcntl.h>
@@ -75,39 +75,21 @@ std::string on_one_line(const std::string& text) {
                            said.empty() ? "it said nothing" : said));
 }
 
-/// Ours until given up: whatever goes wrong between fork and the end of start_qemu, the process
-/// does not stay.
-class Newborn {
- public:
-  explicit Newborn(const QemuStart& start, Identity identity)
-      : start_(start), identity_(identity) {}
-  Newborn(const Newborn&) = delete;
-  Newborn& operator=(const Newborn&) = delete;
-  ~Newborn() {
-    if (identity_.pid == 0) return;
-    kill(identity_.pid, SIGKILL);
-    waitpid(identity_.pid, nullptr, 0);
-  }
-  /// Throws with its last words if it has ended.
-  void check() {
-    int status = 0;
-    if (waitpid(identity_.pid, &status, WNOHANG) != identity_.pid) return;
-    identity_.pid = 0;
-    throw_death(start_, status);
-  }
-  /// The same, but gives it a moment to end first: its socket closed just now.
-  void check_soon() {
-    for (int i = 0; i < 100; ++i) {
-      check();
-      usleep(10000);
-    }
-  }
-  Identity give_up() { return std::exchange(identity_, {}); }
+/// Throws with its last words if it has ended.
+void check(const QemuStart& start, Identity& identity) {
+  int status = 0;
+  if (waitpid(identity.pid, &status, WNOHANG) != identity.pid) return;
+  identity.pid = 0;
+  throw_death(start, status);
+}
 
- private:
-  const QemuStart& start_;
-  Identity identity_;
-};
+/// The same, but gives it a moment to end first: its socket closed just now.
+void check_soon(const QemuStart& start, Identity& identity) {
+  for (int i = 0; i < 100; ++i) {
+    check(start, identity);
+    usleep(10000);
+  }
+}
 
 void verify_cpu(Qmp& qmp, const QemuStart& start) {
   if (start.kvm && !qmp.execute("query-kvm").flag("enabled"))
@@ -172,7 +154,24 @@ std::string read_tail(const std::string& path, std::size_t limit) {
   return text;
 }
 
-StartedQemu start_qemu(const QemuStart& start) {
+NewQemu::NewQemu(Identity identity, Qmp qmp) : identity_(identity), qmp_(std::move(qmp)) {}
+
+NewQemu::NewQemu(NewQemu&& other) noexcept
+    : identity_(std::exchange(other.identity_, {})), qmp_(std::move(other.qmp_)) {}
+
+NewQemu& NewQemu::operator=(NewQemu&& other) noexcept {
+  std::swap(identity_, other.identity_);
+  std::swap(qmp_, other.qmp_);
+  return *this;
+}
+
+NewQemu::~NewQemu() {
+  if (identity_.pid == 0) return;
+  kill(identity_.pid, SIGKILL);
+  waitpid(identity_.pid, nullptr, 0);
+}
+
+NewQemu spawn_qemu(const QemuStart& start) {
   std::vector<OpenHandle> handles =
       open_handles(start.line.handles, start.taps, start.bridge_helper);
   // From here taps, sockets, disks and the lock are open, and die with us.
@@ -185,26 +184,31 @@ StartedQemu start_qemu(const QemuStart& start) {
   child.run_as = start.run_as;
   for (const OpenHandle& handle : handles)
     child.handed.emplace_back(handle.fd.get(), handle.target);
-  Newborn newborn(start, start_child(child));
-  handles.clear();
-  // From here QEMU alone holds them: when it ends, they are gone.
+  // Its control socket listens already.
+  Qmp qmp = Qmp::call(start.qmp);
+  // From here the control socket is ours, and no other command comes first. With this function's end
+  // QEMU alone holds the handles: when it ends, they are gone.
+  return {start_child(child), std::move(qmp)};
+}
+
+StartedQemu meet_qemu(const QemuStart& start, NewQemu& qemu) {
   try {
-    Qmp qmp = Qmp::connect(start.qmp);
-    verify_cpu(qmp, start);
-    verify_disks(qmp, start);
-    hand_display(qmp, start);
+    qemu.qmp_.greet();
+    verify_cpu(qemu.qmp_, start);
+    verify_disks(qemu.qmp_, start);
+    hand_display(qemu.qmp_, start);
     if (start.cdrom_bootindex_later)
-      qmp.execute("qom-set", Json::object({{"path", cdrom_qom_path()},
-                                           {"property", "bootindex"},
-                                           {"value", *start.cdrom_bootindex_later}}));
+      qemu.qmp_.execute("qom-set", Json::object({{"path", cdrom_qom_path()},
+                                                 {"property", "bootindex"},
+                                                 {"value", *start.cdrom_bootindex_later}}));
     // From here everything that was asked for is there, and the next reset boots the disk.
-    return {newborn.give_up(), std::move(qmp)};
+    return {std::exchange(qemu.identity_, {}), std::move(qemu.qmp_)};
   } catch (const WaitNotMet& error) {
-    newborn.check();
+    check(start, qemu.identity_);
     throw Failed(fmt::format("{}, and was killed; `nutshell doctor` shows what this host can do",
                              error.what()));
   } catch (const Error&) {
-    newborn.check_soon();
+    check_soon(start, qemu.identity_);
     throw;
   }
 }

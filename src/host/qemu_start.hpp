@@ -1,5 +1,6 @@
 // From a line to a QEMU in prelaunch that has been verified: descriptors open, process started,
-// display handed over, features really there.
+// display handed over, features really there. In two halves: what else a start needs is done while
+// QEMU gets ready, which takes it tens of milliseconds.
 #pragma once
 #include <optional>
 #include <string>
@@ -33,9 +34,27 @@ struct StartedQemu {
   Qmp qmp;
 };
 
-/// Throws with QEMU's own stderr when it dies first, and kills what it started when anything else
-/// fails.
-StartedQemu start_qemu(const QemuStart& start);
+/// A QEMU that gets ready. Ours until it is met: with this, the process ends.
+class NewQemu {
+ public:
+  NewQemu(Identity identity, Qmp qmp);
+  NewQemu(NewQemu&& other) noexcept;
+  NewQemu& operator=(NewQemu&& other) noexcept;
+  ~NewQemu();
+  [[nodiscard]] Identity identity() const { return identity_; }
+
+ private:
+  friend StartedQemu meet_qemu(const QemuStart& start, NewQemu& qemu);
+  Identity identity_;
+  Qmp qmp_;
+};
+
+/// Opens what it needs and starts it; its guest stands still. When this returns, its taps are there
+/// and are QEMU's alone, and its control socket is ours.
+NewQemu spawn_qemu(const QemuStart& start);
+/// Waits until it is ready, and verifies that everything that was asked for is there. Throws with
+/// QEMU's own stderr when it has died.
+StartedQemu meet_qemu(const QemuStart& start, NewQemu& qemu);
 
 /// The tail of a log, at most `limit` bytes; empty when it cannot be read.
 std::string read_tail(const std::string& path, std::size_t limit);

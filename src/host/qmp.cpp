@@ -44,22 +44,30 @@ Fd connect_socket(const std::string& path, const std::string& who) {
 
 }  // namespace
 
-Qmp Qmp::connect(const Place& place, Duration timeout) {
-  const auto deadline = std::chrono::steady_clock::now() + timeout;
+Qmp Qmp::call(const Place& place, Duration timeout) {
   std::optional<Lock> lock;
   if (!place.lock.empty())
     lock = Lock::exclusive(place.lock, timeout, fmt::format("{}: the control socket", place.who));
-  Qmp qmp(std::move(lock), connect_socket(place.socket, place.who), place.who);
+  return {std::move(lock), connect_socket(place.socket, place.who), place};
+}
+
+void Qmp::greet(Duration timeout) {
+  const auto deadline = std::chrono::steady_clock::now() + timeout;
   for (;;) {
-    const auto message = qmp.read_message(deadline);
+    const auto message = read_message(deadline);
     if (!message)
       throw WaitNotMet(fmt::format(
-          "{}: QEMU did not answer on {} within {} s (stuck, or busy with another client)",
-          place.who, place.socket, timeout.count() / 1000));
+          "{}: QEMU did not answer on {} within {} s (stuck, or busy with another client)", who_,
+          path_, timeout.count() / 1000));
     if (message->find("QMP")) break;
-    if (message->find("event")) qmp.events_.push_back(*message);
+    if (message->find("event")) events_.push_back(*message);
   }
-  qmp.execute("qmp_capabilities", {}, -1, timeout);
+  execute("qmp_capabilities", {}, -1, timeout);
+}
+
+Qmp Qmp::connect(const Place& place, Duration timeout) {
+  Qmp qmp = call(place, timeout);
+  qmp.greet(timeout);
   return qmp;
 }
 

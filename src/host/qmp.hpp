@@ -23,9 +23,14 @@ class Qmp {
     std::string lock;    ///< path of the lock that commands take; empty: none (the watching socket)
     std::string who;     ///< the machine, for errors
   };
-  /// Takes the lock, connects, reads the greeting, leaves negotiation mode. Throws WaitNotMet
-  /// naming what was waited for, SystemError when nobody listens.
+  /// call() and greet(). Throws WaitNotMet naming what was waited for, SystemError when nobody
+  /// listens.
   static Qmp connect(const Place& place, Duration timeout = default_timeout);
+  /// Takes the lock and connects: from then on nobody else is first. It needs no answer, so QEMU may
+  /// still be starting.
+  static Qmp call(const Place& place, Duration timeout = default_timeout);
+  /// Reads the greeting, and leaves negotiation mode.
+  void greet(Duration timeout = default_timeout);
 
   /// Runs one command and returns what it returned. `fd` is sent along with it (SCM_RIGHTS), for
   /// getfd and add-fd. Events that come meanwhile are kept. Throws Failed with QEMU's own words, or
@@ -39,15 +44,15 @@ class Qmp {
   [[nodiscard]] int descriptor() const { return socket_.get(); }
 
  private:
-  Qmp(std::optional<Lock> lock, Fd socket, std::string who)
-      : lock_(std::move(lock)), socket_(std::move(socket)), who_(std::move(who)) {}
+  Qmp(std::optional<Lock> lock, Fd socket, const Place& place)
+      : lock_(std::move(lock)), socket_(std::move(socket)), path_(place.socket), who_(place.who) {}
   using Deadline = std::chrono::steady_clock::time_point;
   std::optional<Json> read_message(Deadline deadline);
   void send(const std::string& text, int fd);
 
   std::optional<Lock> lock_;
   Fd socket_;
-  std::string who_, unread_;
+  std::string path_, who_, unread_;
   std::deque<Json> events_;
 };
 

@@ -156,7 +156,8 @@ void try_one(const std::string& name) {
     if (disk.path.starts_with("/dev/")) disk.path = folder / "device.img";
   make_files(spec, folder.path());
   const host::QemuStart start = start_of(spec, folder.path());
-  host::StartedQemu started = host::start_qemu(start);
+  host::NewQemu spawned = host::spawn_qemu(start);
+  host::StartedQemu started = host::meet_qemu(start, spawned);
   Line line = start.line;
   CHECK(started.qmp.execute("query-status").text("status") == "prelaunch");
   if (start.cdrom_bootindex_later) {

@@ -133,13 +133,20 @@ TEST_CASE("an address that passes to another MAC is known by its new one to all 
       for (const nl::Ip& ip : {address, other})
         nl::add_neighbour(where, link, {.ip = ip, .mac = old, .state = nl::neighbour_state::stale});
     };
-    remember(socket, "nutshell0");
     netns::in_netns(there, [&] {
       nl::Socket inside;
       nl::set_up(inside, "eth0");
       nl::add_address(inside, "eth0", {.ip = *nl::Ip::parse("10.75.0.9"), .prefix = 24});
+    });
+    // A link whose carrier comes forgets its neighbours, and a bridge's port is shut until it has
+    // come: the kernel tells both up to a second later (net/core/link_watch.c).
+    REQUIRE(scratch::soon([&] { return nl::find_link(socket, "nutshell0")->running; }));
+    netns::in_netns(there, [&] {
+      nl::Socket inside;
+      REQUIRE(scratch::soon([&] { return nl::find_link(inside, "eth0")->running; }));
       remember(inside, "eth0");
     });
+    remember(socket, "nutshell0");
     pass_on_address("nutshell0", *parse_ipv4("10.75.0.7"), *parse_mac("52:54:00:00:00:02"));
     CHECK(mac_of(socket, address) == "");
     CHECK(mac_of(socket, other) == nl::to_text(old));

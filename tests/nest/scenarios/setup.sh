@@ -11,8 +11,9 @@ fi
 conf=/etc/modprobe.d/nutshell-kvm.conf theirs=/etc/modprobe.d/kvm.conf
 nested() { local is; is=$(cat /sys/module/kvm_amd/parameters/nested); case $is in Y | 1) say on ;; *) say off ;; esac; }
 reload() { modprobe -r kvm_amd && modprobe kvm_amd && chgrp kvm /dev/kvm && chmod 0660 /dev/kvm; }
-# When the module was loaded: its folder is made with it.
-loaded() { stat -c %Y.%i /sys/module/kvm_amd; }
+# Another number each time that the module is loaded: its folder is made with it. (Its time of change is no help: the kernel
+# takes the time of the first look, and forgets it when memory is short.)
+loaded() { stat -c %i /sys/module/kvm_amd; }
 # All that setup may touch, with rights; the accounts' backup copies are the account tools' own.
 world() {
   (cd /etc && find . \( -name '*-' -o -name .pwd.lock \) -prune -o -printf '%p %M %U:%G\n' | sort && find . -type f ! -name '*-' ! -name .pwd.lock -exec sha256sum {} + | sort)
