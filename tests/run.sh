@@ -102,8 +102,8 @@ leave() {
 }
 trap leave EXIT
 build release
-# What needs KVM and device-mapper: in one lab host, one scenario after another, for about as long as all the rest. It has one
-# CPU, and leaves the other to that.
+# What needs KVM and device-mapper: one scenario after another, each in a lab host of its own, for about as long as all the
+# rest. It has one CPU, and leaves the other to that.
 if [[ $nest == yes ]]; then
   echo '== nest: goes on beside the others; what it prints comes when it has ended'
   set -m # a process group of its own, which ends with this

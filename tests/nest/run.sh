@@ -6,8 +6,9 @@
 # usage: run.sh [--time SECONDS] [SCENARIO...]       boots, runs them (all, by default), ends the lab host
 #        run.sh --here [--time SECONDS] [SCENARIO...]  the same on this host, which must have KVM and device-mapper
 #        run.sh --shell                              boots, and gives a shell in the lab host (Ctrl-] leaves it)
-#        run.sh --up DIR | --in DIR [--time SECONDS] SCENARIO... | --down DIR      the same in three steps; a DIR that
-#            ends in .PPID ends in the number of the process that calls, and those whose process is gone are cleared away
+#        run.sh --up DIR | --in DIR [--time SECONDS] SCENARIO... | --down DIR      boots one that stays, its files in DIR; ends
+#            the one there, and runs them in a new one that stays; ends it. A DIR that ends in .PPID ends in the number of the
+#            process that calls, and those whose process is gone are cleared away
 # A scenario is a name from scenarios/, whose head says its limit in seconds; --time is a limit for each instead.
 # The environment may say NUTSHELL_BUILD_DIR (where nutshell was built), NUTSHELL_NEST_DIR (where the images are made).
 set -uo pipefail
@@ -127,8 +128,7 @@ in_lab() {
   else
     echo "nest: $name failed" >&2
   fi
-  # Where it hangs, the next scenario would hang in it, too.
-  [[ -n $ended ]] || { show_logs "$dir"; up "$dir"; }
+  [[ -n $ended ]] || show_logs "$dir"
   return 1
 }
 
@@ -169,7 +169,7 @@ run_all() {
   for name in "${scenarios[@]}"; do in_lab "$dir" "$name" || failed+=("$name"); done
   [[ ${#failed[@]} -eq 0 ]] || { echo "nest: failed: ${failed[*]}" >&2; return 1; }
 }
-if [[ $mode == in ]]; then run_all; exit; fi
+if [[ $mode == in ]]; then up "$dir" || exit 1; run_all; exit; fi
 
 dir="$(mktemp -d /tmp/nutshell-nest.XXXXXX)"
 trap 'down "$dir"' EXIT
