@@ -140,10 +140,16 @@ TEST_CASE("an address that passes to another MAC is known by its new one to all 
     });
     // A link whose carrier comes forgets its neighbours, and a bridge's port is shut until it has
     // come: the kernel tells both up to a second later (net/core/link_watch.c).
-    REQUIRE(scratch::soon([&] { return nl::find_link(socket, "nutshell0")->running; }));
+    const auto is_up = [](nl::Socket& where, const char* link) {
+      return nl::find_link(where, link)->operstate == nl::OperState::up;
+    };
+    REQUIRE(scratch::soon([&] {
+      return is_up(socket, "nutshell0") &&
+             nl::list_ports(socket, "nutshell0").at(0).state == nl::PortState::forwarding;
+    }));
     netns::in_netns(there, [&] {
       nl::Socket inside;
-      REQUIRE(scratch::soon([&] { return nl::find_link(inside, "eth0")->running; }));
+      REQUIRE(scratch::soon([&] { return is_up(inside, "eth0"); }));
       remember(inside, "eth0");
     });
     remember(socket, "nutshell0");
