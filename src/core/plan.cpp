@@ -66,8 +66,8 @@ std::vector<Step> steps_to_start(const MachineSpec& spec, const Paths& paths, un
   for (const EnsureNetwork& network : networks) steps.push_back(network);
   for (const MakeMacvtap& link : macvtaps_of(spec, parts)) steps.push_back(link);
   steps.push_back(StartQemu{spec.uuid, boot});
-  // Its taps are there, and its guest stands still until Continue: no frame goes by before the rules,
-  // which are put in while QEMU gets ready.
+  // Its taps are there, and its guest stands still until Continue: no frame goes by before the
+  // rules, which are put in while QEMU gets ready.
   if (!parts.guests.empty()) steps.push_back(GuardMachine{spec.uuid, parts.guests});
   steps.push_back(Continue{spec.uuid});
   return steps;

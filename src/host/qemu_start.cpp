@@ -1,5 +1,5 @@
-// The start of a QEMU, read from top to bottom in spawn_qemu() and meet_qemu(): after each line stands
-// what is now true.
+// The start of a QEMU, read from top to bottom in spawn_qemu() and meet_qemu(): after each line
+// stands what is now true.
 #include "host/qemu_start.hpp"
 
 #include <fcntl.h>
@@ -186,8 +186,8 @@ NewQemu spawn_qemu(const QemuStart& start) {
     child.handed.emplace_back(handle.fd.get(), handle.target);
   // Its control socket listens already.
   Qmp qmp = Qmp::call(start.qmp);
-  // From here the control socket is ours, and no other command comes first. With this function's end
-  // QEMU alone holds the handles: when it ends, they are gone.
+  // From here the control socket is ours, and no other command comes first. With this function's
+  // end QEMU alone holds the handles: when it ends, they are gone.
   return {start_child(child), std::move(qmp)};
 }
 

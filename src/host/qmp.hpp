@@ -26,10 +26,10 @@ class Qmp {
   /// call() and greet(). Throws WaitNotMet naming what was waited for, SystemError when nobody
   /// listens.
   static Qmp connect(const Place& place, Duration timeout = default_timeout);
-  /// Takes the lock and connects: from then on nobody else is first. It needs no answer, so QEMU may
-  /// still be starting.
+  /// Takes the lock and connects: from then on nobody else is first. It needs no answer, so QEMU
+  /// may still be starting.
   static Qmp call(const Place& place, Duration timeout = default_timeout);
-  /// Reads the greeting, and leaves negotiation mode.
+  /// Reads the greeting, and leaves negotiation mode. Throws WaitNotMet, and Failed when QEMU ends.
   void greet(Duration timeout = default_timeout);
 
   /// Runs one command and returns what it returned. `fd` is sent along with it (SCM_RIGHTS), for
