@@ -104,6 +104,19 @@ TEST_CASE("rm keeps volumes when told, and the spec that says whose they were") 
   CHECK(dropped == 2);  // the three that were named by path are never ours to delete
 }
 
+TEST_CASE(
+    "the rules go in when the taps are there, while QEMU gets ready and before the guest runs") {
+  const MachineSpec spec = golden::machine("nic_wires");
+  RunRecord run;
+  run.taps = golden::places(spec).taps;
+  run.guests = "[]";
+  const auto start = steps_to_start(spec, golden::paths(golden::root), 1, {}, parts_of(run));
+  REQUIRE(start.size() >= 3);
+  std::vector<std::string> last;
+  for (std::size_t i = start.size() - 3; i < start.size(); ++i) last.push_back(kind(start[i]));
+  CHECK(last == std::vector<std::string>{"start_qemu", "guard_machine", "continue"});
+}
+
 TEST_CASE("a macvtap link is made before QEMU, and is gone before its name is") {
   const MachineSpec spec = golden::machine("nic_wires");
   const Paths paths = golden::paths(golden::root);
