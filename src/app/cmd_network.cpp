@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "app/cloud_facts.hpp"
 #include "app/cmd.hpp"
 #include "app/firewall.hpp"
 #include "app/lost.hpp"
@@ -154,6 +155,7 @@ Exit run_network_create(const Parsed& args, House& house) {
   Facts facts = observe_parts(
       house, host::part::links | host::part::addresses | host::part::routes | host::part::macs);
   add_lost_machines(house, facts);
+  add_other_ranges(house, facts, "");
   Transaction transaction = house.registry().begin();
   if (const auto other = house.registry().network(wanted.name))
     throw Conflict(fmt::format("there is a network {} already ({}, {}); choose another name",

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "app/cloud_facts.hpp"
 #include "app/complete.hpp"
 #include "app/execute.hpp"
 #include "app/lvm_access.hpp"
@@ -103,7 +104,10 @@ Facts observe_for_start(House& house, const MachineSpec& spec) {
 
 Facts observe_for_create(House& house, const MachineSpec& spec) {
   namespace part = host::part;
-  return observe_with_our_machines(house, house.dry() ? part::all : part::all & ~part::ports, spec);
+  Facts facts =
+      observe_with_our_machines(house, house.dry() ? part::all : part::all & ~part::ports, spec);
+  add_other_ranges(house, facts, "");
+  return facts;
 }
 
 Places places_of(const House& house, const MachineSpec& spec, const Facts& facts, unsigned boot,

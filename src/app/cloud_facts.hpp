@@ -1,0 +1,19 @@
+// Whose addresses are taken although no link and no route of this host shows it.
+#pragma once
+#include <string>
+
+#include "app/house.hpp"
+#include "nutshell/facts.hpp"
+
+namespace nutshell {
+
+/// Fills `facts.ranges` anew: networks of other tools, also those that are down; what is in use
+/// outside of a nested box; the pools of public addresses, and what clouds hold of them, where no
+/// private subnet may lie. What `own_cloud` has itself is left out; empty: nothing is. Bridges of
+/// other tools are known by the links and addresses in `facts`.
+void add_other_ranges(House& house, Facts& facts, const std::string& own_cloud);
+
+/// The holder of what a cloud has as a whole (its leases of Lifetime::cloud): "cloud:NAME".
+Uuid cloud_holder(const std::string& cloud);
+
+}  // namespace nutshell
