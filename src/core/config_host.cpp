@@ -6,6 +6,7 @@
 
 #include "core/config_pool.hpp"
 #include "core/config_tree.hpp"
+#include "core/config_types.hpp"
 #include "nutshell/config.hpp"
 #include "nutshell/volumes.hpp"
 
@@ -92,6 +93,21 @@ void read_pools(TableReader& reader, const std::string& file, Config& config, Pr
   }
 }
 
+void read_types(TableReader& reader, const std::string& file, Config& config, Problems& problems) {
+  for (const ConfigNode* table : reader.take_tables("type")) {
+    auto type = read_type(*table, file, problems);
+    if (!type) continue;
+    for (const InstanceType& other : config.types)
+      if (other.name == type->name)
+        reader.complain(*table,
+                        fmt::format("type {} was declared already ({})", type->name, other.origin));
+    config.origins["type." + type->name] = type->origin;
+    config.types.push_back(*std::move(type));
+  }
+  const ConfigNode* quota = reader.take_table("quota");
+  if (quota) config.quota = read_quota(*quota, file, problems);
+}
+
 PoolRange built_in(const std::string& kind, std::uint64_t low, std::uint64_t high) {
   PoolRange pool;
   pool.name = pool.kind = kind;
@@ -121,6 +137,7 @@ Config parse_config(std::string_view text, const std::string& file) {
   read_network(reader, config);
   read_isolation(reader, config);
   read_pools(reader, file, config, problems);
+  read_types(reader, file, config, problems);
   reader.refuse_the_rest();
   if (!problems.empty()) throw ConfigError(std::move(problems));
   return config;

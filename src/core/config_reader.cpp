@@ -95,6 +95,14 @@ std::vector<const ConfigNode*> TableReader::take_texts(const std::string& key) {
   return texts;
 }
 
+const ConfigNode* TableReader::take_table(const std::string& key) {
+  const ConfigNode* node = take(key);
+  if (!node || node->kind == Kind::table) return node;
+  complain(*node, fmt::format("{0} is {1} and should be a table, which begins with [{0}]", key,
+                              name_of(node->kind)));
+  return nullptr;
+}
+
 std::vector<const ConfigNode*> TableReader::take_tables(const std::string& key) {
   std::vector<const ConfigNode*> tables;
   const ConfigNode* node = take(key);

@@ -36,6 +36,9 @@ class TableReader {
   /// "FILE:LINE" of a node.
   [[nodiscard]] std::string place(const ConfigNode& node) const;
   void complain(const ConfigNode& node, const std::string& what);
+  /// The same at the table that is read.
+  void complain(const std::string& what) { complain(table_, what); }
+  [[nodiscard]] const ConfigNode& table() const { return table_; }
 
   /// The value of a key; nullptr when it is missing.
   const ConfigNode* take(const std::string& key);
@@ -47,6 +50,8 @@ class TableReader {
   const ConfigNode* take_flag(const std::string& key);
   /// The texts of a list; a list is asked for even where one text would do.
   std::vector<const ConfigNode*> take_texts(const std::string& key);
+  /// The table [key].
+  const ConfigNode* take_table(const std::string& key);
   /// The tables of [[key]].
   std::vector<const ConfigNode*> take_tables(const std::string& key);
   /// A word of an enum, into `value`; nullptr when missing or unknown.

@@ -184,6 +184,19 @@ VncSpec vnc_from_json(const Json& json) {
 namespace {
 
 // Written only where they are asked for.
+void put_tags(Json& json, const MachineSpec& spec) {
+  Json tags = Json::object();
+  for (const auto& [key, value] : spec.tags) tags.append(key, value);
+  if (!spec.tags.empty()) json.append("tags", tags);
+}
+
+void read_tags(const Json& json, MachineSpec& spec) {
+  const Json* tags = json.find("tags");
+  if (!tags) return;
+  if (!tags->is_object()) damaged("tags", "an object is expected");
+  for (const auto& [key, value] : tags->as_object()) spec.tags[key] = value.as_string();
+}
+
 void put_firewall(Json& json, const MachineSpec& spec) {
   if (!spec.groups.empty()) json.append("groups", texts_to_json(spec.groups));
   Json published = Json::array();
@@ -234,6 +247,7 @@ Json to_json(const MachineSpec& spec) {
                             {"run_as_uid", or_null(spec.run_as_uid)},
                             {"origins", origins}});
   put_firewall(json, spec);
+  put_tags(json, spec);
   return json;
 }
 
@@ -268,6 +282,7 @@ MachineSpec spec_from_json(const Json& json) {
   for (const auto& [field, origin] : json.at("origins").as_object())
     spec.origins[field] = origin.as_string();
   read_firewall(json, spec);
+  read_tags(json, spec);
   return spec;
 }
 
