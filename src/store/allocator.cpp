@@ -52,23 +52,10 @@ std::string how_to_free(Lifetime lifetime) {
   switch (lifetime) {
     case Lifetime::machine: return "give one back with `nutshell rm`";
     case Lifetime::run: return "give one back with `nutshell stop`";
+    case Lifetime::cloud: return "give one back with `nutshell down --purge`";
     case Lifetime::network: break;
   }
   return "give one back with `nutshell network rm`";
-}
-
-[[noreturn]] void exhausted(const Pool& pool, Lifetime lifetime) {
-  if (pool.by_value_only()) {
-    throw Exhausted("pool " + pool.name +
-                    " gives only values that are asked for by name; name one");
-  }
-  throw Exhausted("pool " + pool.name + " (" + pool.range_text() + ") has nothing left; " +
-                  how_to_free(lifetime) + ", or widen it in nutshell.toml");
-}
-
-/// The smallest multiple of `unit` that is not below `value`.
-std::int64_t align_up(std::int64_t value, std::int64_t unit) {
-  return (value + unit - 1) / unit * unit;
 }
 
 Lease lease_for(const Uuid& holder, const Want& want, const std::string& since) {
@@ -81,6 +68,18 @@ Lease lease_for(const Uuid& holder, const Want& want, const std::string& since) 
   return lease;
 }
 }  // namespace
+
+void exhausted(const Pool& pool, const Want& want) {
+  if (pool.by_value_only()) {
+    throw Exhausted("pool " + pool.name +
+                    " gives only values that are asked for by name; name one");
+  }
+  std::string left = "nothing left";
+  if (want.count > 1) left = "no " + std::to_string(want.count) + " addresses left in one piece";
+  if (want.prefix != 0) left = "no /" + std::to_string(want.prefix) + " left";
+  throw Exhausted("pool " + pool.name + " (" + pool.range_text() + ") has " + left + "; " +
+                  how_to_free(want.lifetime) + ", or widen it in nutshell.toml");
+}
 
 LeaseBook::Known& LeaseBook::known(const std::string& name) {
   auto found = known_.find(name);
@@ -149,12 +148,16 @@ Lease LeaseBook::take_value(Known& known, const Uuid& holder, const Want& want) 
   if (const auto* other = known.foreign.overlapping(values)) {
     refuse_foreign(pool, lease.value, other->holder);
   }
+  if (const auto* net = known.foreign.cutting(values)) {
+    refuse_foreign(pool, lease.value, net->holder);
+  }
   for (const Interval& hole : pool.excluded) {
     if (hole.overlaps(values)) {
-      throw Conflict(
-          what(pool, lease.value) + " is kept out of pool " + pool.name +
-          (pool.source == "network" ? " (it is the bridge's own)" : " by nutshell.toml") +
-          "; name another");
+      throw Conflict(what(pool, lease.value) + " is kept out of pool " + pool.name +
+                     (pool.source == "network" ? " (it is the bridge's own)"
+                      : pool.source == "cloud" ? " (it is in no range of the cloud)"
+                                               : " by nutshell.toml") +
+                     "; name another");
     }
   }
   FreeSpace(db_, pool).cut_all(values);
@@ -165,7 +168,7 @@ Lease LeaseBook::take_value(Known& known, const Uuid& holder, const Want& want) 
 Lease LeaseBook::take_next(Known& known, const Uuid& holder, const Want& want,
                            std::vector<Skipped>& skipped) {
   Lease lease = lease_for(holder, want, now_);
-  Interval values = find_free(known, want.lifetime, skipped);
+  Interval values = find_any(known, want, skipped);
   lease.value = known.pool.render(values);
   add(known.pool, values, lease, false, false);
   // Where the lowest goes first, what was marked before is passed over again; say so each time.
@@ -180,31 +183,29 @@ Lease LeaseBook::take_next(Known& known, const Uuid& holder, const Want& want,
   return lease;
 }
 
-Interval LeaseBook::find_free(Known& known, Lifetime lifetime, std::vector<Skipped>& skipped) {
+Interval LeaseBook::find_any(Known& known, const Want& want, std::vector<Skipped>& skipped) {
+  const bool subnets = known.pool.kind == PoolKind::subnet;
+  if (want.count == 0 || (want.count > 1 && known.pool.kind != PoolKind::ipv4) ||
+      (want.prefix != 0 && !subnets) || want.prefix > 32) {
+    throw std::logic_error("a want of pool " + known.pool.name + " has a size that none can have");
+  }
+  if (subnets) return find_block(known, want, skipped);
+  if (want.count > 1) return find_piece(known, want, skipped);
+  return find_free(known, want, skipped);
+}
+
+Interval LeaseBook::find_free(Known& known, const Want& want, std::vector<Skipped>& skipped) {
   const Pool& pool = known.pool;
   FreeSpace space(db_, pool);
   auto extent = space.first();
   while (extent) {
-    std::int64_t low = align_up(extent->values.low, pool.unit());
-    Interval values{low, low + pool.unit() - 1};
-    if (values.high > extent->values.high) {  // a rest that is smaller than a subnet
-      extent = space.after(*extent);
-      continue;
-    }
+    Interval values{extent->values.low, extent->values.low};
     const auto* other = known.foreign.overlapping(values);
     if (!other) {
       space.cut(*extent, values);
       return values;
     }
-    // All that the holder has of this extent is marked at once, and the walk goes on behind it.
-    Interval held{std::max(other->values.low, extent->values.low),
-                  std::min(other->values.high, extent->values.high)};
-    Lease mark;
-    mark.foreign = other->holder;
-    mark.since = now_;
-    space.cut(*extent, held);
-    add(pool, held, mark, false, false);
-    skipped.push_back({pool.name, pool.render(values), other->holder});
+    Interval held = pass_over(pool, extent->values, *other, values, skipped);
     if (held.high == extent->values.high) {
       extent = space.after(*extent);
     } else {
@@ -212,11 +213,11 @@ Interval LeaseBook::find_free(Known& known, Lifetime lifetime, std::vector<Skipp
       if (pool.lowest_first()) extent->turn = extent->values.low;
     }
   }
-  exhausted(pool, lifetime);
+  exhausted(pool, want);
 }
 
 Lease LeaseBook::take_name(const Pool& pool, const Uuid& holder, const Want& want) {
-  if (!want.value) exhausted(pool, want.lifetime);
+  if (!want.value) exhausted(pool, want);
   Lease lease = lease_for(holder, want, now_);
   lease.value = *want.value;
   if (auto row = row_named(pool, *want.value)) {

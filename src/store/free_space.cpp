@@ -1,7 +1,8 @@
 // Extents instead of a row per value: a pool of sixteen million MACs is one row until it is used,
 // and taking or giving back touches one or two rows however many leases there are. A queue is kept
 // by turns: what comes back gets the last one. A lowest-first pool uses the value as its own turn,
-// so that both orders are one query.
+// so that both orders are one query. Pieces of several values are looked for by size: extents of
+// addresses by their own, those of subnets by the largest block that begins where a subnet may.
 #include "store/free_space.hpp"
 
 #include <algorithm>
@@ -21,12 +22,70 @@ std::optional<Extent> FreeSpace::first() { return read(db_.use(sql::extent_first
 std::optional<Extent> FreeSpace::after(const Extent& extent) {
   return read(db_.use(sql::extent_after, pool_.id, extent.turn, extent.values.low));
 }
+std::optional<Extent> FreeSpace::fitting(std::uint64_t count) {
+  return read(db_.use(sql::extent_fits, pool_.id, static_cast<std::int64_t>(count) - 1));
+}
+std::optional<Extent> FreeSpace::fitting_after(const Extent& extent) {
+  return read(db_.use(sql::extent_fits_after, pool_.id, extent.values.high - extent.values.low,
+                      extent.values.low));
+}
+std::optional<Extent> FreeSpace::with_block(int exponent) {
+  auto extent = read(db_.use(sql::extent_block_from, pool_.id, exponent));
+  if (!extent) return std::nullopt;
+  // An extent has less than four times its largest block: one whose largest is twice that may be
+  // smaller all the same, and none beyond.
+  auto other = read(db_.use(sql::extent_block, pool_.id, largest_block(extent->values) + 1));
+  if (!other) return extent;
+  const auto size = extent->values.size(), other_size = other->values.size();
+  const bool lower = other->values.low < extent->values.low;
+  return other_size < size || (other_size == size && lower) ? other : extent;
+}
+
+Intervals FreeSpace::runs(std::uint64_t count) {
+  Intervals runs;
+  Statement row = db_.use(sql::extents_in, pool_.id);
+  while (row.step()) {
+    if (runs.empty() || runs.back().high + 1 != row.integer(0)) {
+      if (!runs.empty() && runs.back().size() < count) runs.pop_back();
+      runs.push_back({row.integer(0), row.integer(1)});
+    } else {
+      runs.back().high = row.integer(1);
+    }
+  }
+  if (!runs.empty() && runs.back().size() < count) runs.pop_back();
+  std::stable_sort(runs.begin(), runs.end(),
+                   [](const Interval& a, const Interval& b) { return a.size() < b.size(); });
+  return runs;
+}
+
 std::optional<Extent> FreeSpace::at_or_below(std::int64_t value) {
   return read(db_.use(sql::extent_at, pool_.id, value));
 }
 
+/// What an extent is found by when more than one value is wanted.
+std::optional<int> FreeSpace::block_of(const Interval& values) const {
+  if (pool_.kind == PoolKind::subnet) return largest_block(values);
+  return pool_.kind == PoolKind::ipv4 ? std::optional(0) : std::nullopt;
+}
+
 void FreeSpace::add(const Interval& values, std::int64_t turn) {
-  db_.run(sql::extent_add, pool_.id, values.low, values.high, turn);
+  db_.run(sql::extent_add, pool_.id, values.low, values.high, turn, block_of(values));
+}
+void FreeSpace::set_low(const Extent& extent, std::int64_t low) {
+  db_.run(sql::extent_set_low, pool_.id, extent.values.low, low, extent.turn,
+          block_of({low, extent.values.high}));
+}
+void FreeSpace::set_high(const Interval& values, std::int64_t high) {
+  db_.run(sql::extent_set_high, pool_.id, values.low, high, block_of({values.low, high}));
+}
+
+void FreeSpace::measure() {
+  Intervals extents;
+  {
+    Statement row = db_.use(sql::extents_in, pool_.id);
+    while (row.step()) extents.push_back({row.integer(0), row.integer(1)});
+  }
+  for (const Interval& extent : extents) set_high(extent, extent.high);
 }
 
 void FreeSpace::cut(const Extent& extent, const Interval& values) {
@@ -37,11 +96,11 @@ void FreeSpace::cut(const Extent& extent, const Interval& values) {
     if (high == values.high) {
       db_.run(sql::extent_drop, pool_.id, low);
     } else {
-      db_.run(sql::extent_set_low, pool_.id, low, next, turn);
+      set_low({extent.values, turn}, next);
     }
     return;
   }
-  db_.run(sql::extent_set_high, pool_.id, low, values.low - 1);
+  set_high(extent.values, values.low - 1);
   if (high != values.high) add({next, high}, turn);
 }
 
@@ -68,7 +127,7 @@ void FreeSpace::give(const Interval& values) {
 void FreeSpace::append(const Interval& values) {
   auto last = read(db_.use(sql::extent_last, pool_.id));
   if (last && last->values.high + 1 == values.low) {  // the same order in one row
-    db_.run(sql::extent_set_high, pool_.id, last->values.low, values.high);
+    set_high(last->values, values.high);
   } else {
     add(values, last ? last->turn + 1 : 1);
   }
@@ -82,7 +141,7 @@ void FreeSpace::join(Interval values) {
   }
   auto left = at_or_below(values.low);
   if (left && left->values.high + 1 == values.low) {
-    db_.run(sql::extent_set_high, pool_.id, left->values.low, values.high);
+    set_high(left->values, values.high);
   } else {
     add(values, values.low);
   }

@@ -3,9 +3,43 @@
 #include "store/interval.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <charconv>
 
 namespace nutshell::store {
+
+namespace {
+/// Calls `see` with each of the blocks that an interval falls into, with the block's exponent: the
+/// fewest there can be, from the lowest up.
+template <class See>
+void each_block(const Interval& values, See&& see) {
+  for (std::int64_t low = values.low; low <= values.high;) {
+    const auto rest = static_cast<std::uint64_t>(values.high - low) + 1;
+    int exponent = std::bit_width(rest) - 1;
+    if (low != 0) exponent = std::min(exponent, std::countr_zero(static_cast<std::uint64_t>(low)));
+    see(low, exponent);
+    low += std::int64_t{1} << exponent;
+  }
+}
+}  // namespace
+
+int largest_block(const Interval& values) {
+  int largest = 0;
+  each_block(values, [&](std::int64_t, int exponent) { largest = std::max(largest, exponent); });
+  return largest;
+}
+
+std::optional<Interval> block_in(const Interval& values, int exponent) {
+  std::optional<std::int64_t> best;
+  int smallest = 64;
+  each_block(values, [&](std::int64_t low, int block) {
+    if (block < exponent || block >= smallest) return;
+    smallest = block;
+    best = low;
+  });
+  if (!best) return std::nullopt;
+  return Interval{*best, *best + (std::int64_t{1} << exponent) - 1};
+}
 
 Intervals normal(Intervals intervals) {
   std::erase_if(intervals, [](const Interval& i) { return i.high < i.low; });

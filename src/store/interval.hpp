@@ -1,6 +1,7 @@
 // Intervals of integers, both ends included, and the little set arithmetic that pools need.
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,6 +28,12 @@ Intervals normal(Intervals intervals);
 Intervals subtract(const Intervals& all, const Intervals& without);
 /// What is in both; both normal.
 Intervals intersect(const Intervals& one, const Intervals& other);
+/// The exponent of the largest block of two's power in it that begins at a multiple of its size;
+/// only of an interval from 0 upwards.
+int largest_block(const Interval& values);
+/// The block of two to the `exponent` whose loss leaves the largest blocks in `values`; nullopt:
+/// none fits.
+std::optional<Interval> block_in(const Interval& values, int exponent);
 /// How many integers are in them.
 std::uint64_t count(const Intervals& intervals);
 /// "1-5,9-9", as the registry keeps them, and back (anything else gives what could be read).

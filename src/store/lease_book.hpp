@@ -22,6 +22,9 @@ struct LeaseRow {
   bool named = false, reserved = false, tried = false;
 };
 
+/// Throws Exhausted: what the pool has no more of, and how to get some.
+[[noreturn]] void exhausted(const Pool& pool, const Want& want);
+
 class LeaseBook : public Allocator {
  public:
   explicit LeaseBook(Connection& db) : db_(db), pools_(db), now_(utc_now()) {}
@@ -40,6 +43,8 @@ class LeaseBook : public Allocator {
 
   /// Gives back all that the holder has, whatever its lifetime.
   void release_all(const Uuid& holder);
+  /// The pool has changed.
+  void forget(const std::string& pool) { known_.erase(pool); }
   /// True when a take() failed: what it took until then must not be kept.
   [[nodiscard]] bool spoilt() const { return spoilt_; }
 
@@ -57,7 +62,16 @@ class LeaseBook : public Allocator {
   Lease take_next(Known& known, const Uuid& holder, const Want& want,
                   std::vector<Skipped>& skipped);
   Lease take_name(const Pool& pool, const Uuid& holder, const Want& want);
-  Interval find_free(Known& known, Lifetime lifetime, std::vector<Skipped>& skipped);
+  /// Each finds free values, takes them out of the free space, and marks what it passes over: what
+  /// the want asks for, the next single value, so many addresses in one piece, a whole subnet.
+  Interval find_any(Known& known, const Want& want, std::vector<Skipped>& skipped);
+  Interval find_free(Known& known, const Want& want, std::vector<Skipped>& skipped);
+  Interval find_piece(Known& known, const Want& want, std::vector<Skipped>& skipped);
+  Interval find_block(Known& known, const Want& want, std::vector<Skipped>& skipped);
+  /// Marks all that a stranger has of `room`, which is free; `values` is what might have been
+  /// taken.
+  Interval pass_over(const Pool& pool, const Interval& room, const Foreign::Holding& other,
+                     const Interval& values, std::vector<Skipped>& skipped);
   void drop_stale(Known& known);
 
   [[nodiscard]] std::optional<LeaseRow> row_at(const Pool& pool, const Interval& values);

@@ -114,8 +114,16 @@ void LeaseBook::release_all(const Uuid& holder) {
   for (const LeaseRow& row : rows(db_.use(sql::leases_of, holder.text))) give_back(row);
 }
 
-void LeaseBook::release_value(const std::string& pool, const std::string& value) {
-  if (auto row = row_of(known(pool).pool, value)) give_back(*row);
+void LeaseBook::release_value(const std::string& pool_name, const std::string& value) {
+  const Pool& pool = known(pool_name).pool;
+  auto row = row_of(pool, value);
+  if (!row) return;
+  if (pool.kind != PoolKind::ipv4) return give_back(*row);
+  const Interval gone = pool.parse(value);
+  db_.run(sql::lease_drop, row->pool, row->values.low);
+  for (const Interval& rest : subtract({row->values}, {gone}))
+    add(pool, rest, row->lease, row->reserved, row->tried);
+  FreeSpace(db_, pool).give(gone);
 }
 
 void LeaseBook::reserve(const std::string& pool_name, const std::string& value,

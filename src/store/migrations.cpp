@@ -9,6 +9,7 @@
 
 #include "nutshell/error.hpp"
 #include "nutshell/values.hpp"
+#include "store/free_space.hpp"
 #include "store/lease_book.hpp"
 #include "store/pool_book.hpp"
 
@@ -45,9 +46,17 @@ const char* const firewall_sql =
     "  address INTEGER PRIMARY KEY, pool TEXT NOT NULL, cloud TEXT NOT NULL,"
     "  machine TEXT REFERENCES machine (uuid) ON DELETE SET NULL, since TEXT NOT NULL) STRICT;"
     "CREATE INDEX public_address_machine ON public_address (machine);";
+/// Clouds, and free extents by what fits into them (NULL: single values only).
+const char* const clouds_sql =
+    "CREATE TABLE cloud ("
+    "  name TEXT PRIMARY KEY, file TEXT NOT NULL, spec TEXT NOT NULL, created TEXT NOT NULL"
+    ") STRICT, WITHOUT ROWID;"
+    "ALTER TABLE extent ADD COLUMN block INTEGER;"
+    "CREATE INDEX extent_block ON extent (pool, block, high - low, low) WHERE block IS NOT NULL;";
 constexpr std::array migrations{
     Migration{1, "2026-11-20", &schema_sql}, Migration{2, "2026-11-20", &volumes_of_a_run},
-    Migration{3, "2026-11-20", &networks_sql}, Migration{4, "2026-11-20", &firewall_sql}};
+    Migration{3, "2026-11-20", &networks_sql}, Migration{4, "2026-11-20", &firewall_sql},
+    Migration{5, "2026-11-21", &clouds_sql}};
 constexpr std::int64_t application_id = 0x6e757473;  // "nuts"
 
 std::int64_t number_of(Connection& db, const char* pragma) {
@@ -90,6 +99,9 @@ void migrate(Connection& db, std::uint64_t random) {
       db.execute(*next.sql);
       db.run("INSERT INTO migration (number, dated, applied) VALUES (?1, ?2, ?3)", next.number,
              next.dated, utc_now());
+    }
+    if (version < 5) {
+      for (const Pool& pool : PoolBook(db).all()) FreeSpace(db, pool).measure();
     }
     if (version == 0) {
       db.run("INSERT INTO setting (name, value) VALUES ('tag', ?1)",

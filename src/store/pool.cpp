@@ -1,6 +1,5 @@
-// Values between text and integers, and the host's facts as holdings of a pool. Everything that is
-// peculiar to a kind (a MAC, a display, a subnet) is in this file, so that the allocator itself
-// knows only intervals.
+// Values between text and integers. What is peculiar to a kind (a MAC, a display, a subnet) is in
+// this file and in foreign.cpp, so that the allocator itself knows only intervals.
 #include "store/pool.hpp"
 
 #include <fmt/format.h>
@@ -8,7 +7,6 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <unordered_map>
 
 #include "nutshell/error.hpp"
 
@@ -48,15 +46,6 @@ std::optional<Ipv4Net> net_of(const Interval& values) {
 
 std::string tap_stem(const Pool& pool) { return "nt" + pool.tag + "-"; }
 
-std::optional<std::int64_t> tap_number(const Pool& pool, std::string_view name) {
-  std::string stem = tap_stem(pool);
-  if (!name.starts_with(stem)) return std::nullopt;
-  std::string_view digits = name.substr(stem.size());
-  auto value = number(digits, 16);
-  if (!value || fmt::format("{:x}", *value) != digits) return std::nullopt;
-  return value;
-}
-
 /// The integers of a text of that kind, without regard to the pool's range.
 std::optional<Interval> read_value(const Pool& pool, std::string_view text) {
   auto point = [](std::optional<std::int64_t> v, std::int64_t low,
@@ -77,9 +66,9 @@ std::optional<Interval> read_value(const Pool& pool, std::string_view text) {
       return point(number(text), 3, ipv4_last - 1);  // 0 to 2 are taken by vsock(7)
     case PoolKind::uid: return point(number(text), 1, ipv4_last - 1);
     case PoolKind::ipv4: {
-      auto ip = parse_ipv4(text);
-      if (!ip) return std::nullopt;
-      return point(ip->value, 0, ipv4_last);
+      auto ranges = parse_ranges(text);
+      if (!ranges || ranges->size() != 1) return std::nullopt;
+      return Interval{ranges->front().first.value, ranges->front().last.value};
     }
     case PoolKind::subnet: {
       auto net = parse_ipv4_net(text);
@@ -98,7 +87,7 @@ std::string example(const Pool& pool) {
     case PoolKind::vnc: return "a display such as :3";
     case PoolKind::cid: return "a context id such as 3";
     case PoolKind::uid: return "a user id such as 200000";
-    case PoolKind::ipv4: return "an address such as 10.75.0.2";
+    case PoolKind::ipv4: return "an address such as 10.75.0.2, or a range of them";
     case PoolKind::subnet: return "a subnet such as 10.75.0.0/24";
     case PoolKind::tap: return "a tap name such as " + tap_stem(pool) + "1";
     case PoolKind::names: break;
@@ -106,6 +95,15 @@ std::string example(const Pool& pool) {
   return "a name";
 }
 }  // namespace
+
+std::optional<std::int64_t> tap_number(const Pool& pool, std::string_view name) {
+  std::string stem = tap_stem(pool);
+  if (!name.starts_with(stem)) return std::nullopt;
+  std::string_view digits = name.substr(stem.size());
+  auto value = number(digits, 16);
+  if (!value || fmt::format("{:x}", *value) != digits) return std::nullopt;
+  return value;
+}
 
 std::string to_word(PoolKind kind) {
   for (const auto& [known, word] : kinds)
@@ -145,7 +143,8 @@ std::string Pool::render(const Interval& value) const {
     }
     return std::to_string(v);
   };
-  return value.low == value.high ? one(value.low) : one(value.low) + " to " + one(value.high);
+  if (value.low == value.high) return one(value.low);
+  return one(value.low) + (kind == PoolKind::ipv4 ? "-" : " to ") + one(value.high);
 }
 
 Interval Pool::parse(std::string_view text) const {
@@ -207,76 +206,6 @@ PoolRange range_from(const Pool& pool) {
   }
   range.origin = pool.source;
   return range;
-}
-
-Foreign::Foreign(std::vector<Holding> holdings) {
-  std::stable_sort(holdings.begin(), holdings.end(),
-                   [](const Holding& a, const Holding& b) { return a.values.low < b.values.low; });
-  for (Holding& next : holdings) {
-    if (!holdings_.empty() && next.values.low <= holdings_.back().values.high) {
-      Interval& last = holdings_.back().values;
-      last.high = std::max(last.high, next.values.high);
-    } else {
-      holdings_.push_back(std::move(next));
-    }
-  }
-}
-
-const Foreign::Holding* Foreign::overlapping(const Interval& values) const {
-  auto found = std::partition_point(holdings_.begin(), holdings_.end(),
-                                    [&](const Holding& h) { return h.values.high < values.low; });
-  return found != holdings_.end() && found->values.low <= values.high ? &*found : nullptr;
-}
-
-Foreign foreign_in(const Pool& pool, const Facts& facts) {
-  std::vector<Foreign::Holding> found;
-  auto point = [&](std::int64_t value, std::string holder) {
-    found.push_back({{value, value}, std::move(holder)});
-  };
-  std::unordered_map<int, std::string_view> names;
-  if (pool.kind == PoolKind::ipv4 || pool.kind == PoolKind::subnet) {
-    for (const LinkFact& link : facts.links) names[link.index] = link.name;
-  }
-  auto link_name = [&](int index) {
-    auto it = names.find(index);
-    return it == names.end() ? "link " + std::to_string(index) : std::string(it->second);
-  };
-  switch (pool.kind) {
-    case PoolKind::mac:
-      for (const MacFact& f : facts.macs) point(static_cast<std::int64_t>(f.mac.value), f.holder);
-      break;
-    case PoolKind::vnc:
-      for (const PortFact& f : facts.ports)
-        if (f.port >= vnc_port) point(f.port - vnc_port, f.holder);
-      break;
-    case PoolKind::ipv4:
-      for (const IpFact& f : facts.ips) point(f.ip.value, f.holder);
-      for (const AddressFact& f : facts.addresses)
-        point(f.net.address.value, "this host (" + link_name(f.link) + ")");
-      break;
-    case PoolKind::subnet:
-      for (const AddressFact& f : facts.addresses) {
-        found.push_back({{f.net.first().value, f.net.last().value},
-                         "address " + to_string(f.net) + " of " + link_name(f.link)});
-      }
-      for (const RouteFact& f : facts.routes) {
-        // A default route claims nothing, nor do the two halves by which a VPN outbids it.
-        bool half = f.destination.prefix == 1;
-        if (f.destination.prefix == 0 || half) continue;
-        found.push_back({{f.destination.first().value, f.destination.last().value},
-                         "route " + to_string(f.destination) + " via " + link_name(f.link) +
-                             (f.table == 254 ? "" : " (table " + std::to_string(f.table) + ")")});
-      }
-      break;
-    case PoolKind::tap:
-      for (const LinkFact& f : facts.links)
-        if (auto n = tap_number(pool, f.name)) point(*n, "link " + f.name);
-      break;
-    case PoolKind::cid:
-    case PoolKind::uid:
-    case PoolKind::names: break;
-  }
-  return Foreign(std::move(found));
 }
 
 }  // namespace nutshell::store

@@ -39,7 +39,8 @@ struct Pool {
   /// True when a value outside the range may be asked for: a MAC, display, CID, uid or subnet is
   /// one wherever it lies, and must be unique too.
   [[nodiscard]] bool open_ended() const;
-  /// A value as text; an interval that is no single value as "A to B".
+  /// A value as text; of addresses an interval as "A-B", which parse() takes, and elsewhere one
+  /// that is no single value as "A to B".
   [[nodiscard]] std::string render(const Interval& value) const;
   /// Throws ConfigError when the text is no value of this kind, or of this pool.
   [[nodiscard]] Interval parse(std::string_view text) const;
@@ -52,6 +53,8 @@ std::optional<PoolKind> pool_kind(std::string_view word);
 /// A pool of the config. Throws ConfigError for an unknown kind or an empty range.
 Pool pool_from(const PoolRange& range);
 PoolRange range_from(const Pool& pool);
+/// The number in a tap's name; nullopt when it is no tap of this registry.
+std::optional<std::int64_t> tap_number(const Pool& pool, std::string_view name);
 
 /// What something else has, sorted and disjoint.
 class Foreign {
@@ -61,12 +64,15 @@ class Foreign {
     std::string holder;
   };
   Foreign() = default;
-  explicit Foreign(std::vector<Holding> holdings);
+  explicit Foreign(std::vector<Holding> holdings, std::vector<Holding> nets = {});
   /// The first holding that overlaps, or nullptr. O(log n).
   [[nodiscard]] const Holding* overlapping(const Interval& values) const;
+  /// The lowest net that has a part of the values, or nullptr. One that has all of them is the LAN
+  /// that they are in.
+  [[nodiscard]] const Holding* cutting(const Interval& values) const;
 
  private:
-  std::vector<Holding> holdings_;
+  std::vector<Holding> holdings_, nets_;  ///< nets: sorted by their low end
 };
 /// The values of the pool that the facts show in other hands.
 Foreign foreign_in(const Pool& pool, const Facts& facts);

@@ -37,9 +37,12 @@ constexpr const char* network_all =
     "by_hand FROM network "
     "LEFT JOIN network_user ON network_user.network = network.name "
     "ORDER BY network.name, network_user.machine";
+// Each lease by how many values of the pool it has, counted in ?2 integers: one at least, as it may
+// lie outside of the pool's range, ?3 to ?4, or be smaller than a subnet of the pool's.
 constexpr const char* pool_counts =
-    "SELECT count(*), coalesce(sum(reserved), 0), coalesce(sum(\"foreign\" <> ''), 0) "
-    "FROM lease WHERE pool = ?1";
+    "SELECT coalesce(sum(n), 0), coalesce(sum(n * reserved), 0), "
+    "coalesce(sum(n * (\"foreign\" <> '')), 0) FROM (SELECT reserved, \"foreign\", "
+    "max(1, (min(high, ?4) - max(low, ?3) + ?2) / ?2) AS n FROM lease WHERE pool = ?1)";
 constexpr const char* set_process_sql =
     "UPDATE run SET pid = ?2, start_time = ?3 WHERE machine = ?1";
 constexpr const char* set_once_sql = "UPDATE machine SET once_consumed = ?2 WHERE uuid = ?1";
@@ -182,7 +185,7 @@ std::vector<Registry::PoolState> Registry::pools() {
       if (range.name == pool.name) state.range = range;
     }
     state.size = store::count(pool.allowed()) / static_cast<std::uint64_t>(pool.unit());
-    Statement row = core.db.use(pool_counts, pool.id);
+    Statement row = core.db.use(pool_counts, pool.id, pool.unit(), pool.range.low, pool.range.high);
     row.step();
     state.reserved = static_cast<std::uint64_t>(row.integer(1));
     state.foreign = static_cast<std::uint64_t>(row.integer(2));

@@ -19,13 +19,29 @@ inline constexpr const char* extent_last =
     "SELECT low, high, turn FROM extent WHERE pool = ?1 ORDER BY turn DESC, low DESC LIMIT 1";
 inline constexpr const char* extent_at =
     "SELECT low, high, turn FROM extent WHERE pool = ?1 AND low <= ?2 ORDER BY low DESC LIMIT 1";
+/// The smallest that has so many values or more, the lowest of equals, and the one behind that.
+inline constexpr const char* extent_fits =
+    "SELECT low, high, turn FROM extent WHERE pool = ?1 AND block = 0 AND high - low >= ?2 "
+    "ORDER BY high - low, low LIMIT 1";
+inline constexpr const char* extent_fits_after =
+    "SELECT low, high, turn FROM extent WHERE pool = ?1 AND block = 0 AND high - low >= ?2 "
+    "AND (high - low, low) > (?2, ?3) ORDER BY high - low, low LIMIT 1";
+/// The smallest of those whose largest aligned block is the smallest that is large enough.
+inline constexpr const char* extent_block_from =
+    "SELECT low, high, turn FROM extent WHERE pool = ?1 AND block >= ?2 "
+    "ORDER BY block, high - low, low LIMIT 1";
+inline constexpr const char* extent_block =
+    "SELECT low, high, turn FROM extent WHERE pool = ?1 AND block = ?2 "
+    "ORDER BY high - low, low LIMIT 1";
+inline constexpr const char* extents_in =
+    "SELECT low, high FROM extent WHERE pool = ?1 ORDER BY low";
 inline constexpr const char* extent_add =
-    "INSERT INTO extent (pool, low, high, turn) VALUES (?1, ?2, ?3, ?4)";
+    "INSERT INTO extent (pool, low, high, turn, block) VALUES (?1, ?2, ?3, ?4, ?5)";
 inline constexpr const char* extent_drop = "DELETE FROM extent WHERE pool = ?1 AND low = ?2";
 inline constexpr const char* extent_set_low =
-    "UPDATE extent SET low = ?3, turn = ?4 WHERE pool = ?1 AND low = ?2";
+    "UPDATE extent SET low = ?3, turn = ?4, block = ?5 WHERE pool = ?1 AND low = ?2";
 inline constexpr const char* extent_set_high =
-    "UPDATE extent SET high = ?3 WHERE pool = ?1 AND low = ?2";
+    "UPDATE extent SET high = ?3, block = ?4 WHERE pool = ?1 AND low = ?2";
 
 // `use` names the index where the planner, which knows nothing of the numbers, would not take it.
 #define NUTSHELL_LEASE(use)                                                                  \
@@ -56,9 +72,10 @@ inline constexpr const char* lease_set_foreign =
 
 /// All of the above.
 inline constexpr std::array allocator_statements{
-    pool_named,     pool_numbered, extent_first,   extent_after,   extent_last,
-    extent_at,      extent_add,    extent_drop,    extent_set_low, extent_set_high,
-    lease_at,       lease_text,    leases_foreign, leases_of,      leases_in,
-    leases_between, lease_last,    lease_add,      lease_drop,     lease_set_foreign};
+    pool_named,     pool_numbered, extent_first,      extent_after,      extent_last,
+    extent_at,      extent_fits,   extent_fits_after, extent_block_from, extent_block,
+    extents_in,     extent_add,    extent_drop,       extent_set_low,    extent_set_high,
+    lease_at,       lease_text,    leases_foreign,    leases_of,         leases_in,
+    leases_between, lease_last,    lease_add,         lease_drop,        lease_set_foreign};
 
 }  // namespace nutshell::store::sql

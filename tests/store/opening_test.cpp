@@ -71,7 +71,7 @@ TEST_CASE("a registry of a newer version is refused and left alone") {
   auto before = content(room.file() + "-wal");
   CHECK(error_of<Conflict>([&] { Registry::open(options(room)); }) ==
         "registry " + room.file() +
-            " was written by a newer nutshell (schema 7, this one knows 4); use that version");
+            " was written by a newer nutshell (schema 7, this one knows 5); use that version");
   CHECK_THROWS_AS(Registry::open(options(room, Registry::Mode::look)), Conflict);
   CHECK(content(room.file() + "-wal") == before);
 }
@@ -83,7 +83,7 @@ TEST_CASE("a migration is applied once, and recorded with its day") {
   Connection db = raw(room);
   auto row = db.use("SELECT count(*), min(dated) FROM migration");
   REQUIRE(row.step());
-  CHECK(row.integer(0) == 4);
+  CHECK(row.integer(0) == 5);
   CHECK(row.text(1) == "2026-11-20");
 }
 
@@ -99,7 +99,8 @@ TEST_CASE("a network of an earlier version is a NAT network that was made on dem
     raw(room).execute(("ALTER TABLE network DROP COLUMN " + std::string(column)).c_str());
   raw(room).execute(
       "ALTER TABLE run DROP COLUMN guests; DROP TABLE firewall_rule; DROP TABLE firewall_group; "
-      "DROP TABLE public_address; DELETE FROM migration WHERE number > 2; "
+      "DROP TABLE public_address; DROP TABLE cloud; DROP INDEX extent_block; "
+      "ALTER TABLE extent DROP COLUMN block; DELETE FROM migration WHERE number > 2; "
       "PRAGMA user_version = 2");
   for (const auto mode : {Registry::Mode::look, Registry::Mode::read_write}) {
     const auto network = Registry::open(options(room, mode)).network("n");
@@ -110,6 +111,30 @@ TEST_CASE("a network of an earlier version is a NAT network that was made on dem
     CHECK(network->dns);
     CHECK_FALSE(network->by_hand);
   }
+}
+
+TEST_CASE("what is free in a registry of an earlier version is found by its size, too") {
+  Room room;
+  {
+    Registry registry = Registry::open(options(room));
+    Transaction t = registry.begin();
+    t.allocator().reserve("subnet", "10.75.0.0/23", "");
+    t.allocator().reserve("lan", "10.0.0.5-10.0.0.9", "");
+    t.commit();
+  }
+  raw(room).execute(
+      "DROP TABLE cloud; DROP INDEX extent_block; ALTER TABLE extent DROP COLUMN block; "
+      "DELETE FROM migration WHERE number > 4; PRAGMA user_version = 4");
+  Registry registry = Registry::open(options(room));
+  Transaction t = registry.begin();
+  Want subnet = any("subnet"), piece = any("lan"), small = any("lan", 1);
+  subnet.prefix = 23;
+  piece.count = 4;
+  small.count = 3;
+  const auto taken = t.allocator().take(uuid(1), {subnet, piece, small}, {}).leases;
+  CHECK(taken[0].value == "10.75.2.0/23");
+  CHECK(taken[1].value == "10.0.0.10-10.0.0.13");
+  CHECK(taken[2].value == "10.0.0.2-10.0.0.4");
 }
 
 TEST_CASE("a network is kept with all that it is") {
