@@ -30,6 +30,7 @@ struct RouteFact {
   Ipv4Net destination;
   unsigned table = 254;  ///< RT_TABLE_MAIN
   int link = 0;
+  std::optional<Ipv4> gateway{};  ///< of its first hop; nullopt: what is routed is on the link
 };
 /// A MAC that the host has seen: in a forwarding or neighbour table, on a link, or in another
 /// QEMU's command line.
@@ -42,6 +43,13 @@ struct MacFact {
 struct IpFact {
   Ipv4 ip;
   std::string holder;
+};
+/// Addresses that belong to somebody although no link or route of the host shows it: a network of
+/// another tool that is down, a range in use outside of a nested box, a pool of public addresses.
+struct RangeFact {
+  Ipv4 first, last;
+  std::string holder;
+  bool subnets_only = false;  ///< no subnet may overlap it, but public addresses may lie in it
 };
 /// A TCP port that is bound, listening or not, by either family.
 struct PortFact {
@@ -101,6 +109,7 @@ struct Facts {
   std::vector<MacFact> macs;
   std::vector<IpFact> ips;  ///< neighbours, and answers to probes
   std::vector<PortFact> ports;
+  std::vector<RangeFact> ranges;
 
   /// The link of that name, or nullptr.
   [[nodiscard]] const LinkFact* link(std::string_view name) const;

@@ -82,9 +82,13 @@ void read_addresses(nl::Socket& socket, Facts& facts) {
 
 void read_routes(nl::Socket& socket, Facts& facts) {
   for (const nl::Route& route : nl::list_routes(socket, {.family = nl::Family::v4})) {
-    facts.routes.push_back({{{route.destination.ip.as_v4()}, route.destination.length},
-                            route.table,
-                            route.hops.empty() ? 0 : route.hops.front().index});
+    RouteFact fact{{{route.destination.ip.as_v4()}, route.destination.length}, route.table, 0, {}};
+    if (!route.hops.empty()) {
+      const nl::NextHop& hop = route.hops.front();
+      fact.link = hop.index;
+      if (hop.gateway.family == nl::Family::v4) fact.gateway = Ipv4{hop.gateway.as_v4()};
+    }
+    facts.routes.push_back(fact);
   }
 }
 
