@@ -1,0 +1,159 @@
+// What an edited file says otherwise about a machine, field by field, and what each change takes.
+// Disks are never changed in a way that could lose what is on them.
+#include <fmt/format.h>
+
+#include "core/cloud_lists.hpp"
+#include "core/cloud_words.hpp"
+#include "nutshell/cloud.hpp"
+
+namespace nutshell {
+namespace {
+
+using Takes = FieldChange::Takes;
+
+template <class Range, class Words>
+std::string joined(const Range& range, Words words) {
+  std::string text;
+  for (const auto& item : range) text += (text.empty() ? "" : ", ") + words(item);
+  return text;
+}
+
+std::string vnc_words(const VncSpec& vnc) {
+  return vnc.mode == VncMode::fixed ? std::to_string(vnc.display) : to_string(vnc.mode);
+}
+
+class Comparer {
+ public:
+  Comparer(const CloudMachine& before, const CloudMachine& after, const MachineSpec* present)
+      : before_(before), after_(after), present_(present) {}
+
+  std::vector<FieldChange> run() {
+    const MachineSpec &b = before_.wish, &a = after_.wish;
+    note("cpus", std::to_string(b.cpus), std::to_string(a.cpus));
+    note("memory", format_size(b.memory), format_size(a.memory));
+    note("cpu", b.cpu, a.cpu);
+    note("machine", b.machine, a.machine, Takes::new_machine);
+    note("nested", to_string(b.nested), to_string(a.nested));
+    note("accel", to_string(b.accel), to_string(a.accel));
+    note("firmware", to_string(b.firmware), to_string(a.firmware), Takes::new_machine);
+    const bool new_image = before_.image != after_.image ||
+                           (!after_.image.empty() && before_.image_format != after_.image_format);
+    if (new_image) add("image", image_words(before_), image_words(after_), Takes::new_machine);
+    disks(new_image);
+    note("cdrom", b.cdrom, a.cdrom);
+    note("boot", to_string(b.boot), to_string(a.boot));
+    note("kernel", b.kernel, a.kernel);
+    note("initrd", b.initrd, a.initrd);
+    note("append", b.append, a.append);
+    nics();
+    const auto as_is = [](const std::string& text) { return text; };
+    const auto port = [](const PublishedPort& each) { return to_string(each); };
+    const auto tag = [](const auto& each) { return each.first + "=" + each.second; };
+    note("groups", joined(b.groups, as_is), joined(a.groups, as_is), Takes::nothing);
+    note("publish", joined(b.publish, port), joined(a.publish, port));
+    note("tags", joined(b.tags, tag), joined(a.tags, tag), Takes::nothing);
+    note("vnc", vnc_words(b.vnc), vnc_words(a.vnc));
+    note("vnc-listen", b.vnc.listen, a.vnc.listen);
+    note("vnc-password-file", b.vnc.password_file, a.vnc.password_file);
+    note("qemu", b.qemu, a.qemu);
+    note("args", shell_line(b.qemu_args), shell_line(a.qemu_args));
+    note("seed", before_.seed ? "true" : "", after_.seed ? "true" : "");
+    if (before_.after != after_.after)
+      add("after", after_words(before_.after), after_words(after_.after), Takes::nothing);
+    note("after_timeout", std::to_string(before_.after_timeout),
+         std::to_string(after_.after_timeout), Takes::nothing);
+    return std::move(changes_);
+  }
+
+ private:
+  const CloudMachine &before_, &after_;
+  const MachineSpec* present_;
+  std::vector<FieldChange> changes_;
+
+  void add(const std::string& field, std::string from, std::string to,
+           Takes takes = Takes::restart) {
+    changes_.push_back({field, std::move(from), std::move(to), takes});
+  }
+  void note(const std::string& field, const std::string& from, const std::string& to,
+            Takes takes = Takes::restart) {
+    if (from != to) add(field, from, to, takes);
+  }
+
+  static std::string image_words(const CloudMachine& machine) {
+    return machine.image.empty() ? ""
+                                 : machine.image + " (" + to_string(machine.image_format) + ")";
+  }
+
+  static std::string field_of(const char* list, const Pair& pair) {
+    return fmt::format("{}[{}]", list, pair.after ? *pair.after : *pair.before);
+  }
+
+  void disks(bool new_image) {
+    const auto &old = before_.wish.disks, &now = after_.wish.disks;
+    std::vector<Pair> pairs = paired(old, now);
+    if (present_) locate(pairs, old, present_->disks);
+    for (const Pair& pair : pairs) {
+      if (pair.equal) continue;
+      const std::string field = field_of("disks", pair);
+      if (!pair.before)
+        add(field, "", disk_words(now[*pair.after]));
+      else if (!pair.after)
+        removed(field, old[*pair.before], pair);
+      // The disk on top of the image changes with it, which is told already.
+      else if (!new_image || *pair.after > 0)
+        changed(field, old[*pair.before], now[*pair.after], pair);
+    }
+  }
+
+  void removed(const std::string& field, const DiskSpec& disk, const Pair& pair) {
+    if (present_ && !pair.present) return add(field, disk_words(disk), "", Takes::nothing);
+    add(field, disk_words(disk),
+        fmt::format("nothing: `nutshell set {} --drop-disk {}` drops it", to_string(name()),
+                    pair.present.value_or(*pair.before)),
+        Takes::new_machine);
+  }
+
+  void changed(const std::string& field, const DiskSpec& old, const DiskSpec& now,
+               const Pair& pair) {
+    DiskSpec same = old;
+    same.size = now.size;
+    if (same == now && old.size) {
+      const bool grown =
+          present_ && pair.present && present_->disks[*pair.present].size == now.size;
+      if (grown) return add(field, disk_words(old), disk_words(now), Takes::nothing);
+      const std::string way =
+          *now.size > *old.size
+              ? fmt::format("`nutshell volume resize {}:{} {}` grows it", to_string(name()),
+                            pair.present.value_or(*pair.before), format_size(*now.size))
+              : "no disk shrinks";
+      return add(field, disk_words(old), disk_words(now) + ": " + way, Takes::new_machine);
+    }
+    same = now;
+    same.bus = old.bus, same.cache = old.cache, same.aio = old.aio;
+    same.discard = old.discard, same.read_only = old.read_only;
+    add(field, disk_words(old), disk_words(now), same == old ? Takes::restart : Takes::new_machine);
+  }
+
+  void nics() {
+    const std::vector<NicSpec> old = nics_of(before_), now = nics_of(after_);
+    for (const Pair& pair : paired(old, now))
+      if (!pair.equal)
+        add(field_of("nics", pair), pair.before ? nic_words(old[*pair.before]) : "",
+            pair.after ? nic_words(now[*pair.after]) : "");
+  }
+
+  [[nodiscard]] const MachineName& name() const { return after_.wish.name; }
+};
+
+}  // namespace
+
+std::vector<FieldChange> changes_of(const CloudMachine& before, const CloudMachine& after) {
+  return Comparer(before, after, nullptr).run();
+}
+
+std::vector<FieldChange> changes_of(const CloudMachine& before, const CloudMachine& after,
+                                    const MachineSpec& present) {
+  return Comparer(before, after, &present).run();
+}
+
+}  // namespace nutshell

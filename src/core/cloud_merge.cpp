@@ -1,0 +1,195 @@
+// An edited file applied to a machine that there is: what the file says otherwise than before, and
+// nothing else, so that what was done by hand stays.
+#include "core/cloud_lists.hpp"
+#include "nutshell/cloud.hpp"
+
+namespace nutshell {
+namespace {
+
+class Merger {
+ public:
+  Merger(const MachineSpec& present, const CloudMachine& before, const CloudMachine& after)
+      : present_(present), before_(before), after_(after), result_(present) {}
+
+  MachineSpec run() {
+    take("cpus", &MachineSpec::cpus);
+    take("memory", &MachineSpec::memory);
+    take("cpu", &MachineSpec::cpu);
+    take("nested", &MachineSpec::nested);
+    take("accel", &MachineSpec::accel);
+    take("cdrom", &MachineSpec::cdrom);
+    take("boot", &MachineSpec::boot);
+    take("kernel", &MachineSpec::kernel);
+    take("initrd", &MachineSpec::initrd);
+    take("append", &MachineSpec::append);
+    take("vnc", &MachineSpec::vnc);
+    take("qemu", &MachineSpec::qemu);
+    take("args", &MachineSpec::qemu_args);
+    take_items("groups", &MachineSpec::groups);
+    take_items("publish", &MachineSpec::publish);
+    take_tags();
+    disks();
+    nics();
+    return std::move(result_);
+  }
+
+ private:
+  const MachineSpec& present_;
+  const CloudMachine &before_, &after_;
+  MachineSpec result_;
+
+  /// Without an origin in the new file, the field is left to the host's default again.
+  void take_origin(const std::string& field) {
+    const auto origin = after_.wish.origins.find(field);
+    if (origin == after_.wish.origins.end())
+      result_.origins.erase(field);
+    else
+      result_.origins[field] = origin->second;
+  }
+
+  template <class Field>
+  void take(const char* name, Field MachineSpec::*field) {
+    if (before_.wish.*field == after_.wish.*field) return;
+    result_.*field = after_.wish.*field;
+    take_origin(name);
+  }
+
+  template <class Item>
+  void take_items(const char* name, std::vector<Item> MachineSpec::*field) {
+    const std::vector<Item>&old = before_.wish.*field, &now = after_.wish.*field;
+    if (old == now) return;
+    std::vector<Item>& items = result_.*field;
+    const auto has = [](const std::vector<Item>& list, const Item& item) {
+      return std::find(list.begin(), list.end(), item) != list.end();
+    };
+    for (const Item& item : old)
+      if (!has(now, item)) std::erase(items, item);
+    for (const Item& item : now)
+      if (!has(old, item) && !has(items, item)) items.push_back(item);
+    take_origin(name);
+  }
+
+  void take_tags() {
+    const auto &old = before_.wish.tags, &now = after_.wish.tags;
+    if (old == now) return;
+    for (const auto& [key, value] : old)
+      if (!now.contains(key)) result_.tags.erase(key);
+    for (const auto& [key, value] : now)
+      if (const auto same = old.find(key); same == old.end() || same->second != value)
+        result_.tags[key] = value;
+    take_origin("tags");
+  }
+
+  /// The origins of a list are made anew, as places shift.
+  void clear_origins(const std::string& kind) {
+    std::erase_if(result_.origins,
+                  [&](const auto& origin) { return origin.first.starts_with(kind + "."); });
+  }
+  void copy_origin(const Origins& from, const std::string& field, const std::string& to) {
+    if (const auto origin = from.find(field); origin != from.end())
+      result_.origins[to] = origin->second;
+  }
+  static std::string field(const char* kind, std::size_t index) {
+    return kind + ("." + std::to_string(index));
+  }
+
+  void disks() {
+    const auto &old = before_.wish.disks, &now = after_.wish.disks;
+    if (old == now) return;
+    std::vector<Pair> pairs = paired(old, now);
+    locate(pairs, old, present_.disks);
+    clear_origins("disk");
+    result_.disks.clear();
+    std::vector<bool> used(present_.disks.size(), false);
+    const auto keep = [&](std::size_t index) {
+      copy_origin(present_.origins, field("disk", index), field("disk", result_.disks.size()));
+      result_.disks.push_back(present_.disks[index]);
+      used[index] = true;
+    };
+    for (const Pair& pair : pairs) {
+      if (!pair.after) continue;
+      if (pair.present) {
+        keep(*pair.present);
+        if (pair.equal) continue;
+        const DiskSpec& wish = now[*pair.after];
+        DiskSpec& disk = result_.disks.back();
+        disk.bus = wish.bus, disk.cache = wish.cache, disk.aio = wish.aio;
+        disk.discard = wish.discard, disk.read_only = wish.read_only;
+      } else if (!pair.before) {
+        copy_origin(after_.wish.origins, field("disk", *pair.after),
+                    field("disk", result_.disks.size()));
+        result_.disks.push_back(now[*pair.after]);
+      }
+    }
+    for (std::size_t i = 0; i < used.size(); ++i)
+      if (!used[i]) keep(i);
+  }
+
+  static NicSpec changed(const NicSpec& before, const NicSpec& wish, const NicSpec& present) {
+    NicSpec nic = wish;
+    const bool open = wish.kind == NicKind::network && wish.network.empty();
+    if (open) nic.kind = present.kind, nic.network = present.network;
+    const bool same_place = nic.kind == present.kind && nic.network == present.network &&
+                            nic.uplink == present.uplink &&
+                            (nic.kind != NicKind::bridge || nic.bridge == present.bridge);
+    if (!same_place) return wish;
+    if (nic.kind == NicKind::network) nic.bridge = present.bridge;
+    if (!nic.mac) nic.mac = present.mac;
+    // On a bridge an address is there only because it was asked for.
+    const bool asked_away = nic.kind == NicKind::bridge && before.ip.has_value();
+    if (!nic.ip && !asked_away) nic.ip = present.ip;
+    return nic;
+  }
+
+  void nics() {
+    const std::vector<NicSpec> old = nics_of(before_), now = nics_of(after_);
+    const bool open = leaves_nics_open(after_);
+    if (old == now) return;
+    std::vector<Pair> pairs = paired(old, now);
+    locate(pairs, old, present_.nics);
+    clear_origins("nic");
+    take_origin("nic");
+    result_.nics.clear();
+    std::vector<bool> used(present_.nics.size(), false);
+    const auto keep_origins = [&](std::size_t index, bool with_mac) {
+      const std::string from = field("nic", index), to = field("nic", result_.nics.size());
+      copy_origin(present_.origins, from, to);
+      if (with_mac) copy_origin(present_.origins, from + ".mac", to + ".mac");
+    };
+    const auto keep = [&](std::size_t index) {
+      keep_origins(index, true);
+      result_.nics.push_back(present_.nics[index]);
+      used[index] = true;
+    };
+    for (const Pair& pair : pairs) {
+      if (!pair.after) {
+        if (pair.present) used[*pair.present] = true;
+      } else if (pair.equal) {
+        if (pair.present) keep(*pair.present);
+      } else {
+        NicSpec nic = now[*pair.after];
+        if (pair.present) {
+          nic = changed(old[*pair.before], nic, present_.nics[*pair.present]);
+          keep_origins(*pair.present, nic.mac && !now[*pair.after].mac);
+          used[*pair.present] = true;
+        }
+        copy_origin(after_.wish.origins, field("nic", *pair.after),
+                    field("nic", result_.nics.size()));
+        result_.nics.push_back(std::move(nic));
+      }
+    }
+    for (std::size_t i = 0; i < used.size(); ++i)
+      if (!used[i]) keep(i);
+    // The default NIC alone is the host's to give, with its own origin.
+    if (open && result_.nics == std::vector(1, NicSpec{})) result_.nics.clear();
+  }
+};
+
+}  // namespace
+
+MachineSpec merged(const MachineSpec& present, const CloudMachine& before,
+                   const CloudMachine& after) {
+  return Merger(present, before, after).run();
+}
+
+}  // namespace nutshell
