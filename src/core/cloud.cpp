@@ -84,6 +84,8 @@ CloudSpec parse_cloud(std::string_view text, const std::string& file, const std:
   read_cloud_answers(reading);
   read_cloud_machines(reading);
   top.refuse_the_rest();
+  spec.autostart = std::any_of(spec.machines.begin(), spec.machines.end(),
+                               [](const CloudMachine& machine) { return machine.autostart; });
   if (problems.empty()) return spec;
   std::stable_sort(problems.begin(), problems.end(), [&](const Problem& a, const Problem& b) {
     return line_of(a, file) < line_of(b, file);

@@ -60,6 +60,8 @@ class Comparer {
     note("seed", before_.seed ? "true" : "", after_.seed ? "true" : "");
     if (before_.after != after_.after)
       add("after", after_words(before_.after), after_words(after_.after), Takes::nothing);
+    note("autostart", before_.autostart ? "true" : "false", after_.autostart ? "true" : "false",
+         Takes::nothing);
     note("after_timeout", std::to_string(before_.after_timeout),
          std::to_string(after_.after_timeout), Takes::nothing);
     return std::move(changes_);

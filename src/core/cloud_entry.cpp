@@ -33,6 +33,8 @@ class EntryReader {
     }
     read_after();
     if (const ConfigNode* seed = reader_.take_flag("seed")) entry_.machine.seed = seed->flag;
+    const ConfigNode* autostart = reader_.take_flag("autostart");
+    entry_.machine.autostart = autostart ? autostart->flag : reading_.spec.autostart;
     reader_.refuse_the_rest();
     finish_paths();
     finish_nics();
@@ -222,11 +224,22 @@ class EntryReader {
                "the disk " + quoted(wish_.disks[i].path) + ", which each would write to");
   }
 
+  /// A hint that names an option, for a reader who writes a key.
+  static std::string in_keys(std::string what) {
+    for (const auto& [option, key] :
+         {std::pair{"--cdrom ISO", "cdrom = \"ISO\""}, std::pair{"--kernel", "kernel = \"FILE\""},
+          std::pair{"--nic", "nics = [\"...\"]"}})
+      if (const auto at = what.find(option); at != std::string::npos)
+        what.replace(at, std::string_view(option).size(), key);
+    return what;
+  }
+
   /// What is wrong with the machine as a whole stands at its own lines.
   void judge() {
     for (Problem& problem : check(wish_)) {
       if (!problem.where.starts_with(reading_.file + ":"))
         problem.where = reader_.place(*entry_.table);
+      problem.what = in_keys(std::move(problem.what));
       reading_.problems.push_back(std::move(problem));
     }
   }

@@ -204,7 +204,8 @@ Json json_of(const CloudMachine& machine, const Json& names) {
                        {"image_format", to_string(machine.image_format)},
                        {"after", after},
                        {"after_timeout", machine.after_timeout},
-                       {"seed", machine.seed}});
+                       {"seed", machine.seed},
+                       {"autostart", machine.autostart}});
 }
 
 void machines_from(const Json& json, std::vector<CloudMachine>& machines) {
@@ -221,6 +222,7 @@ void machines_from(const Json& json, std::vector<CloudMachine>& machines) {
   }
   machine.after_timeout = number(json, "after_timeout");
   machine.seed = flag(json, "seed");
+  machine.autostart = flag(json, "autostart");
   for (const Json& name : json.at("names").as_array()) {
     machine.wish.name.name = name.as_string();
     machines.push_back(machine);

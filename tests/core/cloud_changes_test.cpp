@@ -94,6 +94,7 @@ TEST_CASE("plain fields") {
         "after: b -> b:port=22, c (nothing)\nafter_timeout: 300 -> 5 (nothing)");
   CHECK(differences("args = [\"-d\", \"int\"]", "args = [\"-d int\"]") ==
         "args: -d int -> '-d int' (restart)");
+  CHECK(differences("", "autostart = true") == "autostart: false -> true (nothing)");
   CHECK(differences("", "seed = true") == "seed:  -> true (restart)");
 }
 

@@ -66,6 +66,7 @@ after_timeout = 60
 seed = true
 [[machine]]
 name = "last"
+autostart = false
 after = ["node:port=22"]
 [answers]
 mode = "MANAGED"

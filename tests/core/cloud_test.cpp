@@ -200,6 +200,21 @@ TEST_CASE("answers") {
                                                   "/clouds/lab/keys/ann.pub", "~/.ssh/id.pub"});
 }
 
+TEST_CASE("a machine comes up at boot as it says, or else as its cloud says") {
+  const auto spec = [](const std::string& top, const std::string& own) {
+    return read("name = \"lab\"\n" + top + "[[machine]]\nname = \"a\"\n" + own +
+                "[[machine]]\nname = \"b\"\n");
+  };
+  const CloudSpec all = spec("autostart = true\n", "autostart = false\n");
+  CHECK(all.autostart);
+  CHECK_FALSE(machine(all, "a").autostart);
+  CHECK(machine(all, "b").autostart);
+  const CloudSpec one = spec("", "autostart = true\n");
+  CHECK(one.autostart);
+  CHECK_FALSE(machine(one, "b").autostart);
+  CHECK_FALSE(spec("", "").autostart);
+}
+
 TEST_CASE("a screen beyond the loopback has a password") {
   const CloudSpec spec = read(
       "name = \"lab\"\n[[machine]]\nname = \"a\"\nvnc-listen = \"0.0.0.0\"\n[[machine]]\nname = "

@@ -5,6 +5,7 @@
 #include <random>
 
 #include "core/problems.hpp"
+#include "nutshell/cloud.hpp"
 #include "nutshell/config.hpp"
 #include "nutshell/json.hpp"
 #include "nutshell/spec.hpp"
@@ -178,4 +179,22 @@ TEST_CASE("config files and machines") {
                       const MachineSpec spec = parse_machine(text, "m.toml");
                       CHECK(check(spec).empty());
                     });
+}
+
+TEST_CASE("clouds, as files and as kept") {
+  const std::string file =
+      "name = "
+      "\"lab\"\n[public]\ncount=4\n[private]\nsubnet=\"10.0.0.0/9\"\n[quota]\ncpus=9\n"
+      "[[network]]\nname=\"n\"\nrange=\"private\"\n[[group]]\nname=\"g\"\nrules=[\"tcp 1-2 "
+      "from group g\",\"icmp\"]\n[[machine]]\nname=\"a\"\ncount=2\nafter=[\"b:port=1\"]\n"
+      "nics=[\"network=n\"]\ntags={a=\"b\"}\n[[machine]]\nname=\"b\"\ntype=\"m1.small\"\n"
+      "image=\"x.img\"\n[answers]\ndns=[\"1.2.3.4\"]\n";
+  const auto types = effective_types({});
+  feed<ConfigError>({file, "name=\"a\"\n"}, [&](const std::string& text) {
+    const CloudSpec spec = parse_cloud(text, "c.toml", "/f", types);
+    CHECK(cloud_from_json(Json::parse(to_json(spec).dump())) == spec);
+    for (const CloudMachine& machine : spec.machines) CHECK(check(machine.wish).empty());
+  });
+  feed<Failed>({to_json(parse_cloud(file, "c.toml", "/f", types)).dump()},
+               [](const std::string& text) { cloud_from_json(Json::parse(text)); });
 }
