@@ -73,6 +73,7 @@ struct Places {
   std::vector<std::string> taps;  ///< per NIC: the tap's name; empty where there is none
   bool by_bridge_helper = false;  ///< an ordinary user's bridge NICs
   bool vhost_net = false;
+  std::string outer;  ///< told to a machine that can run others: encode_outer(); empty: nothing is
   std::vector<std::string>
       block_devices;  ///< those of the spec's paths that are block devices, not files
 };

@@ -110,6 +110,8 @@ struct Facts {
   std::vector<IpFact> ips;  ///< neighbours, and answers to probes
   std::vector<PortFact> ports;
   std::vector<RangeFact> ranges;
+  std::string
+      outer;  ///< what a machine is told that can run others (encode_outer()); empty: nothing
 
   /// The link of that name, or nullptr.
   [[nodiscard]] const LinkFact* link(std::string_view name) const;

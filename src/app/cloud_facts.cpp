@@ -8,6 +8,7 @@
 
 #include "host/other_tools.hpp"
 #include "host/outer.hpp"
+#include "host/outer_host.hpp"
 #include "nutshell/spec.hpp"
 
 namespace nutshell {
@@ -43,15 +44,15 @@ std::vector<AddressRange> without(const AddressRange& whole,
 
 Uuid cloud_holder(const std::string& cloud) { return Uuid{"cloud:" + cloud}; }
 
-void add_other_ranges(House& house, Facts& facts, const std::string& own_cloud) {
-  facts.ranges = host::tool_bridges(facts);
-  const auto add = [&](std::vector<RangeFact> more) {
-    facts.ranges.insert(facts.ranges.end(), more.begin(), more.end());
-  };
-  add(host::observe_other_tools());
+namespace {
+
+std::vector<RangeFact> other_ranges(House& house, const Facts& facts,
+                                    const std::string& own_cloud) {
+  std::vector<RangeFact> ranges = host::tool_bridges(facts);
+  for (RangeFact& range : host::observe_other_tools()) ranges.push_back(std::move(range));
   if (const auto& outer = host::observe_outer())
     for (const AddressRange& range : outer->ranges)
-      add({{range.first, range.last, "something outside of this nested box", true}});
+      ranges.push_back({range.first, range.last, "something outside of this nested box", true});
 
   std::vector<AddressRange> own =
       own_cloud.empty() ? std::vector<AddressRange>{} : public_ranges(house, own_cloud);
@@ -59,16 +60,67 @@ void add_other_ranges(House& house, Facts& facts, const std::string& own_cloud) 
   for (const CloudRow& cloud : house.registry().clouds()) {
     if (cloud.name == own_cloud) continue;
     for (const AddressRange& range : public_ranges(house, cloud.name))
-      add({{range.first, range.last, fmt::format("the cloud {}", cloud.name), true}});
+      ranges.push_back({range.first, range.last, fmt::format("the cloud {}", cloud.name), true});
   }
   for (const PoolRange& pool : house.config.pools) {
     if (pool.kind != "ipv4") continue;
     const AddressRange whole{{static_cast<std::uint32_t>(pool.low)},
                              {static_cast<std::uint32_t>(pool.high)}};
     for (const AddressRange& piece : without(whole, own))
-      add({{piece.first, piece.last, fmt::format("the pool {} of public addresses", pool.name),
-            true}});
+      ranges.push_back({piece.first, piece.last,
+                        fmt::format("the pool {} of public addresses", pool.name), true});
   }
+  return ranges;
+}
+
+std::string outer_line(House& house, const Facts& facts, const std::vector<RangeFact>& others,
+                       const std::string& own_cloud) {
+  constexpr Ipv4Net loopback{{0x7f000000}, 8};
+  constexpr unsigned main_table = 254;
+  Outer told;
+  told.depth = (host::observe_outer() ? host::observe_outer()->depth : 0) + 1;
+  const auto add = [&](const Ipv4Net& net) {
+    if (net.prefix != 0 && !net.overlaps(loopback))
+      told.ranges.push_back({net.first(), net.last()});
+  };
+  for (const AddressFact& address : facts.addresses) add(address.net);
+  for (const RouteFact& route : facts.routes)
+    if (route.table == main_table) add(route.destination);
+  for (const NetworkRow& network : house.registry().networks()) add(network.address);
+  for (const RangeFact& range : others) told.ranges.push_back({range.first, range.last});
+  for (const CloudRow& cloud : house.registry().clouds()) {
+    if (cloud.name == own_cloud) continue;
+    for (const Lease& lease : house.registry().leases_of(cloud_holder(cloud.name)))
+      if (const auto net = lease.value.find('/') == std::string::npos ? std::nullopt
+                                                                      : parse_ipv4_net(lease.value))
+        add(*net);
+  }
+  return encode_outer(told);
+}
+
+}  // namespace
+
+void add_other_ranges(House& house, Facts& facts, const std::string& own_cloud) {
+  facts.ranges = other_ranges(house, facts, own_cloud);
+  facts.outer = outer_line(house, facts, facts.ranges, own_cloud);
+}
+
+std::string outer_line(House& house, const Facts& facts, const std::string& own_cloud) {
+  return outer_line(house, facts, other_ranges(house, facts, own_cloud), own_cloud);
+}
+
+std::string depth_words(const Facts& facts) {
+  if (const auto& outer = host::observe_outer())
+    return fmt::format(
+        "{}: this box is a machine of nutshell's itself; {} range{} in use outside "
+        "{} never chosen",
+        outer->depth, outer->ranges.size(), outer->ranges.size() == 1 ? "" : "s",
+        outer->ranges.size() == 1 ? "is" : "are");
+  const auto outside = host::observe_outer_host();
+  if (!outside) return "0: this box is no virtual machine";
+  return fmt::format(
+      "0: this box is a virtual machine ({}){}", outside->hypervisor,
+      facts.root ? ", and none of nutshell's" : "; whether of nutshell's, root sees");
 }
 
 }  // namespace nutshell

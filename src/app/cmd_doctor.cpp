@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "app/bridge_checks.hpp"
+#include "app/cloud_facts.hpp"
 #include "app/cmd.hpp"
 #include "app/guard.hpp"
 #include "app/leftovers.hpp"
@@ -33,12 +34,8 @@ struct Check {
 };
 
 const char* words(Verdict verdict) {
-  switch (verdict) {
-    case Verdict::good: return "ok";
-    case Verdict::note: return "note";
-    case Verdict::bad: return "bad";
-  }
-  return "";
+  constexpr const char* all[] = {"ok", "note", "bad"};
+  return all[static_cast<int>(verdict)];
 }
 
 std::string as_root(const Facts& facts, const std::string& command) {
@@ -265,6 +262,7 @@ std::vector<Check> all_checks(House& house, const Facts& facts) {
   checks.push_back({"memory", Verdict::good,
                     fmt::format("{} free of {}", format_size_roughly(facts.memory_available),
                                 format_size_roughly(facts.memory_total))});
+  checks.push_back({"depth", Verdict::good, depth_words(facts)});
   look_for(checks, "lvm", [&] { check_volume_groups(house, checks); });
   check_ways(house, facts, checks);
   look_for(checks, "networks", [&] {

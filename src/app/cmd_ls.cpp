@@ -1,10 +1,15 @@
 // ls: every machine on a line. It has 15 ms for a thousand of them, so no spec is parsed unless
 // JSON is asked for.
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <map>
+#include <optional>
 
 #include "app/cmd.hpp"
 #include "app/machine_json.hpp"
 #include "app/settle.hpp"
+#include "host/outer.hpp"
 
 namespace nutshell {
 namespace {
@@ -25,13 +30,49 @@ bool uses_unix_vnc(const std::string& spec_json) {
   return spec_json.find("\"mode\":\"unix\"") != std::string::npos;
 }
 
+struct TagFilter {
+  std::string key;
+  std::optional<std::string> value;  ///< nullopt: any
+};
+
+std::vector<TagFilter> filters_from(const Parsed& args) {
+  std::vector<TagFilter> filters;
+  for (const std::string& text : args.values("tag")) {
+    const auto equals = text.find('=');
+    std::map<std::string, std::string> read;
+    Problems problems;
+    parse_tag(equals == text.npos ? text + "=" : text, "--tag", read, problems);
+    if (!problems.empty()) throw ConfigError(problems);
+    filters.push_back({text.substr(0, equals), std::nullopt});
+    if (equals != text.npos) filters.back().value = text.substr(equals + 1);
+  }
+  return filters;
+}
+
+bool has_tags(const MachineSummary& summary, const std::vector<TagFilter>& filters) {
+  const auto tags = spec_from_json(Json::parse(summary.spec_json)).tags;
+  return std::all_of(filters.begin(), filters.end(), [&](const TagFilter& filter) {
+    const auto found = tags.find(filter.key);
+    return found != tags.end() && (!filter.value || found->second == *filter.value);
+  });
+}
+
 }  // namespace
 
-Exit run_ls(const Parsed&, House& house) {
+Exit run_ls(const Parsed& args, House& house) {
+  const std::vector<TagFilter> filters = filters_from(args);
+  const auto cloud = args.value("cloud");
   const Settled settled = settle(house);
   JsonList list("machines");
+  const unsigned depth = host::observe_outer() ? host::observe_outer()->depth : 0;
+  list.member("depth", depth);
+  if (depth != 0)
+    house.reporter.note(
+        fmt::format("this box is a machine of nutshell's itself, at depth {}", depth));
   Table table{{"NAME", "STATE", "CPUS", "MEMORY", "ADDRESS", "VNC"}, {}};
   for (const MachineSummary& summary : house.registry().summaries()) {
+    if (cloud && summary.name.cloud != *cloud) continue;
+    if (!filters.empty() && !has_tags(summary, filters)) continue;
     Seen seen = look_at(house, summary.uuid, summary.run, summary.last_end);
     const bool busy =
         std::find(settled.busy.begin(), settled.busy.end(), summary.uuid) != settled.busy.end();
@@ -55,6 +96,10 @@ Exit run_ls(const Parsed&, House& house) {
     table.rows.push_back({to_string(summary.name), house.reporter.state(seen.words),
                           std::to_string(summary.cpus), format_size(summary.memory),
                           address.empty() ? "-" : address, vnc.empty() ? "-" : vnc});
+  }
+  if (table.rows.empty() && !house.reporter.json() && (cloud || !filters.empty())) {
+    house.reporter.note("no machine is so");
+    return Exit::done;
   }
   if (table.rows.empty() && !house.reporter.json()) {
     house.reporter.note(

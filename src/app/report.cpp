@@ -85,9 +85,13 @@ void JsonList::push(const Json& item) {
   }
 }
 
+void JsonList::member(const std::string& name, const Json& value) {
+  members_ += fmt::format(",\n  {}: {}", Json(name).dump(), value.dump());
+}
+
 std::string JsonList::text() const {
-  return fmt::format("{{\n  {}: [{}{}]\n}}", Json(name_).dump(), items_,
-                     items_.empty() ? "" : "\n  ");
+  return fmt::format("{{\n  {}: [{}{}]{}\n}}", Json(name_).dump(), items_,
+                     items_.empty() ? "" : "\n  ", members_);
 }
 
 Reporter::Reporter(const GlobalOptions& options)

@@ -23,11 +23,13 @@ class JsonList {
  public:
   explicit JsonList(std::string name) : name_(std::move(name)) {}
   void push(const Json& item);
+  /// One more member of the whole, behind the list.
+  void member(const std::string& name, const Json& value);
   /// The whole, as Json::dump(true) would write it.
   [[nodiscard]] std::string text() const;
 
  private:
-  std::string name_, items_;
+  std::string name_, items_, members_;
 };
 
 class Reporter {

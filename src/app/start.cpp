@@ -99,7 +99,10 @@ Facts observe_for_start(House& house, const MachineSpec& spec) {
   if (!house.root) parts |= part::helper;
   if (house.dry()) parts |= part::ports;  // otherwise the display is proven by binding it
   if (has_named_mac(spec)) parts |= part::macs;
-  return observe_with_our_machines(house, parts, spec);
+  if (spec.nested == Nested::off) return observe_with_our_machines(house, parts, spec);
+  Facts facts = observe_with_our_machines(house, parts | part::addresses | part::routes, spec);
+  facts.outer = outer_line(house, facts, spec.name.cloud);
+  return facts;
 }
 
 Facts observe_for_create(House& house, const MachineSpec& spec) {
@@ -107,6 +110,7 @@ Facts observe_for_create(House& house, const MachineSpec& spec) {
   Facts facts =
       observe_with_our_machines(house, house.dry() ? part::all : part::all & ~part::ports, spec);
   add_other_ranges(house, facts, "");
+  facts.outer = outer_line(house, facts, spec.name.cloud);
   return facts;
 }
 
@@ -124,6 +128,7 @@ Places places_of(const House& house, const MachineSpec& spec, const Facts& facts
   places.taps = taps;
   places.by_bridge_helper = !facts.root;
   places.vhost_net = facts.vhost_net && facts.root;
+  places.outer = facts.outer;
   const auto note_block = [&](const std::string& path) {
     if (is_block_device(path)) places.block_devices.push_back(path);
   };

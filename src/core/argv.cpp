@@ -85,6 +85,14 @@ void render_machine(LineBuilder& line, const MachineSpec& spec, const Places& pl
   line.add("-machine", machine, fmt::format("the board: {}", type), line.origin("machine"));
 }
 
+// A box inside chooses none of the addresses that are in use out here.
+void render_outer(LineBuilder& line, const Decision& decision, const Places& places) {
+  if (places.outer.empty() || !decision.nested_flag.starts_with('+')) return;
+  line.add("-smbios", "type=11,value=" + escape_option(places.outer, "outer"),
+           "tells a nutshell inside how deep it is, and which addresses are in use outside",
+           "host: addresses, routes and networks");
+}
+
 void render_direct_kernel(LineBuilder& line, const MachineSpec& spec) {
   if (spec.kernel.empty()) return;
   const auto copied = [&](const std::string& path) {
@@ -175,6 +183,7 @@ Line render_line(const MachineSpec& spec, const Decision& decision, const Places
   render_identity(line, spec);
   render_machine(line, spec, places);
   render_processor(line, spec, decision);
+  render_outer(line, decision, places);
   render_direct_kernel(line, spec);
   render_nics(line, spec,
               places);  // before the disks: a disk more does not rename the guest's interfaces

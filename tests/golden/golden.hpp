@@ -95,6 +95,8 @@ inline Places places(const MachineSpec& spec, const std::string& base = root) {
   places.ovmf_code = base + "/OVMF_CODE.fd";
   for (std::size_t i = 0; i < spec.nics.size(); ++i)
     places.taps.push_back("nt0000-" + std::to_string(i));
+  if (spec.name.name == "ciab")
+    places.outer = "nutshell.outer:1:10.75.0.0/24+192.0.2.10-192.0.2.19";
   for (const DiskSpec& disk : spec.disks)
     if (disk.on_lvm()) places.block_devices.push_back(disk.path);
   return places;
