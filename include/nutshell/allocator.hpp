@@ -12,8 +12,9 @@
 
 namespace nutshell {
 
-/// How long a lease lasts: until `rm`, until the run ends, or while a network is up.
-enum class Lifetime { machine, run, network };
+/// How long a lease lasts: until `rm`, until the run ends, while a network is up, or while a cloud
+/// is there.
+enum class Lifetime { machine, run, network, cloud };
 
 /// Pools the allocator knows by name: "mac", "vnc", "cid", "uid", "tap", "volume", "subnet",
 /// "ipv4:NETWORK" (one per managed network), "ipv4:bridge" (addresses asked for by ip= on a
@@ -36,6 +37,9 @@ struct Want {
   int index = 0;
   Lifetime lifetime = Lifetime::machine;
   std::optional<std::string> value;  ///< as text; nullopt: the next free one
+  std::uint64_t count = 1;  ///< pool of addresses: so many in one piece, where they leave the
+                            ///< fewest fragments; the value is "FIRST-LAST" then
+  unsigned prefix = 0;      ///< pool of subnets: the subnet's size; 0: the pool's
 };
 
 /// A value passed over because something that is not ours has it; reported to the user.

@@ -21,6 +21,24 @@ struct PoolRange {
   bool operator==(const PoolRange&) const = default;
 };
 
+/// What `--type` and `type =` stand for.
+struct InstanceType {
+  std::string name;  ///< "m1.small"
+  unsigned cpus = 1;
+  Bytes memory = gibi;
+  Bytes disk = gibi;  ///< of the one disk that a machine of that type gets
+  std::string origin = "built in";
+  bool operator==(const InstanceType&) const = default;
+};
+
+/// Limits of a cloud; nullopt: none.
+struct Quota {
+  std::optional<unsigned> machines, cpus, addresses;
+  std::optional<Bytes> memory, disk;
+  Origins origins{};  ///< by key
+  bool operator==(const Quota&) const = default;
+};
+
 struct Config {
   std::string file;          ///< where it was read; empty: there is none
   std::string qemu;          ///< the binary; empty: the first that is there
@@ -31,12 +49,15 @@ struct Config {
   std::optional<Bytes> memory;
   std::optional<Ipv4Net>
       network;  ///< the subnet of nutshell0, when the host's owner wants a certain one
-  bool isolate_clouds = true;    ///< machines of one cloud do not see those of another
-  std::vector<PoolRange> pools;  ///< those of the file
+  bool isolate_clouds = true;       ///< machines of one cloud do not see those of another
+  std::vector<PoolRange> pools;     ///< those of the file
+  std::vector<InstanceType> types;  ///< those of the file
+  std::optional<Quota> quota;       ///< of each cloud whose file has none
   Origins origins;
 };
 
-/// Parses nutshell.toml: qemu, cpu, vg, thin, thin_limit, memory, network, isolate_clouds, and
+/// Parses nutshell.toml: qemu, cpu, vg, thin, thin_limit, memory, network, isolate_clouds, [[type]]
+/// with name, cpus, memory and disk, [quota] with machines, cpus, memory, disk and addresses, and
 /// [[pool]] with name, kind, range
 /// ("low-high", one value, or a network a.b.c.d/n), exclude (a list of the same) and prefix (kind
 /// subnet). A network as a range of kind ipv4 leaves its first and last address out. Unknown keys
@@ -44,6 +65,8 @@ struct Config {
 Config parse_config(std::string_view text, const std::string& file);
 /// The pools of a host with that config: the built-in ones, changed or joined by the file's.
 std::vector<PoolRange> effective_pools(const Config& config);
+/// The instance types: the built-in ones, m1.small to hs1.8xlarge, changed or joined by the file's.
+std::vector<InstanceType> effective_types(const Config& config);
 /// One machine as TOML (keys as the options of `launch`, disks and nics as arrays of strings), with
 /// check() applied. Paths stay as given; origins are "FILE:LINE". Throws ConfigError with every
 /// mistake.

@@ -102,6 +102,15 @@ struct PublicAddress {
   bool operator==(const PublicAddress&) const = default;
 };
 
+/// A cloud that `up` has made, as it was last asked for.
+struct CloudRow {
+  std::string name;
+  std::string file;     ///< absolute path of its cloud.toml
+  std::string spec;     ///< to_json(CloudSpec) as text: what of the file has been done
+  std::string created;  ///< UTC, ISO 8601
+  bool operator==(const CloudRow&) const = default;
+};
+
 class Registry;
 
 /// One write transaction (BEGIN IMMEDIATE). Rolls back unless committed.
@@ -127,6 +136,13 @@ class Transaction {
   void remove_group(const std::string& cloud, const std::string& name);
   void put_address(const PublicAddress& row);  ///< as put_group()
   void remove_address(Ipv4 address);
+  void put_cloud(const CloudRow& row);  ///< as put_group()
+  /// With its pool of public addresses, its ranges and its groups. Throws Conflict when it still
+  /// has machines, or public addresses of the pool are allocated.
+  void remove_cloud(const std::string& name);
+  /// The pool "public:CLOUD", out of which `address allocate` gives, holds these addresses from
+  /// now on; none: there is no such pool. Throws Conflict when one that goes is allocated.
+  void set_public_pool(const std::string& cloud, const std::vector<AddressRange>& ranges);
   /// Records the plan; its rows are begun()/done() later. Returns the journal id.
   std::int64_t journal(const Plan& plan, int owner_pid, std::uint64_t owner_start_time,
                        const std::string& boot_id);
@@ -177,6 +193,9 @@ class Registry {
   /// By cloud and name.
   [[nodiscard]] std::vector<GroupRow> groups();
   [[nodiscard]] std::vector<PublicAddress> addresses();
+  /// By name.
+  [[nodiscard]] std::vector<CloudRow> clouds();
+  [[nodiscard]] std::optional<CloudRow> cloud(const std::string& name);
   [[nodiscard]] std::vector<Lease> leases();
   [[nodiscard]] std::vector<Lease> leases_of(const Uuid& uuid);
   /// 4 hex digits that this registry's tap names carry.

@@ -152,9 +152,10 @@ struct MachineSpec {
   std::vector<std::string> groups;     ///< security groups of its cloud; none: not filtered
   std::vector<PublishedPort> publish;  ///< led to its first managed NIC that is not isolated
   VncSpec vnc;
-  std::string qemu;                    ///< the QEMU binary asked for; empty: the host's first
-  std::vector<std::string> qemu_args;  ///< handed to QEMU as they are (after --)
-  std::optional<unsigned> vsock_cid;   ///< leased at create
+  std::string qemu;                         ///< the QEMU binary asked for; empty: the host's first
+  std::vector<std::string> qemu_args;       ///< handed to QEMU as they are (after --)
+  std::map<std::string, std::string> tags;  ///< words of the user's own, for `ls --tag`
+  std::optional<unsigned> vsock_cid;        ///< leased at create
   std::optional<unsigned> run_as_uid;  ///< leased at create by root: the uid of this machine's QEMU
                                        ///< where nutshell-qemu is missing
   Origins origins;
@@ -235,6 +236,10 @@ std::optional<std::uint64_t> parse_rate(std::string_view text);
 std::optional<std::vector<VlanRange>> parse_vlans(std::string_view text);
 /// "100-110+200".
 std::string to_string(const std::vector<VlanRange>& vlans);
+/// The value of --tag, "role=node": a key of letters, digits, '.', '_', '-' and '/', at most 63,
+/// and a value of at most 255 characters, which may be empty. Mistakes go to `problems`.
+void parse_tag(std::string_view text, const std::string& where,
+               std::map<std::string, std::string>& tags, Problems& problems);
 /// The value of --vnc: auto, a display number, unix or off. Mistakes go to `problems`.
 void parse_vnc(std::string_view text, const std::string& where, VncSpec& vnc, Problems& problems);
 

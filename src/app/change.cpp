@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "app/cloud_quota.hpp"
 #include "app/network.hpp"
 #include "app/reserve.hpp"
 #include "app/settle.hpp"
@@ -96,6 +97,25 @@ std::vector<Step> steps_of_change(const House& house, const MachineSpec& before,
 
 }  // namespace
 
+// The name of a new volume must be free although disks before it may be gone.
+void name_new_volumes(const House& house, const MachineSpec& before, MachineSpec& after) {
+  const std::string stem = house.paths.machine(after.uuid) + "/disk";
+  const auto taken = [&](unsigned number) {
+    const auto has_it = [&](const DiskSpec& disk) {
+      return disk.path.starts_with(fmt::format("{}{}.", stem, number));
+    };
+    return std::any_of(before.disks.begin(), before.disks.end(), has_it) ||
+           std::any_of(after.disks.begin(), after.disks.end(), has_it);
+  };
+  for (DiskSpec& disk : after.disks) {
+    if (!disk.ours() || !disk.path.empty() || disk.on_lvm()) continue;
+    unsigned number = 0;
+    while (taken(number)) ++number;
+    disk.path =
+        fmt::format("{}{}.{}", stem, number, disk.format == DiskFormat::qcow2 ? "qcow2" : "img");
+  }
+}
+
 // What was decided from `before` holds only while the machine is still that.
 void check_unchanged(House& house, const MachineRow& before) {
   const auto now = house.registry().machine(before.uuid);
@@ -111,6 +131,7 @@ void change_machine(House& house, const MachineRow& before, Change change, const
   check_alone(house, before.uuid, to_string(before.name));
   check_unchanged(house, before);
   refuse_others_volumes(transaction, change.after);
+  refuse_over_quota_of_change(house, before.spec, change.after);
   reserve_new(house, transaction, before.spec, change.after, facts);
   const Plan plan =
       plan_of("set", before.uuid, OnFailure::undo, steps_of_change(house, before.spec, change));

@@ -15,6 +15,9 @@ struct Change {
 /// Reserves what is new, journals, executes. In a dry run it prints the plan. `facts` as for a
 /// create.
 void change_machine(House& house, const MachineRow& before, Change change, const Facts& facts);
+/// Paths for new volumes of a machine that has, or had, some already: each with a number of its
+/// own.
+void name_new_volumes(const House& house, const MachineSpec& before, MachineSpec& after);
 /// Throws Conflict when the machine is not what it was when the change was decided.
 void check_unchanged(House& house, const MachineRow& before);
 /// Another ISO in the drive, or none; kept for the next starts.

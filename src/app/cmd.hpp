@@ -13,6 +13,7 @@ Exit run_address_associate(const Parsed& args, House& house);
 Exit run_address_disassociate(const Parsed& args, House& house);
 Exit run_address_ls(const Parsed& args, House& house);
 Exit run_address_release(const Parsed& args, House& house);
+Exit run_answers(const Parsed& args, House& house);
 Exit run_bridge_adopt(const Parsed& args, House& house);
 Exit run_bridge_confirm(const Parsed& args, House& house);
 Exit run_bridge_create(const Parsed& args, House& house);
@@ -28,6 +29,7 @@ Exit run_console(const Parsed& args, House& house);
 Exit run_create(const Parsed& args, House& house);
 Exit run_doctor(const Parsed& args, House& house);
 Exit run_explain(const Parsed& args, House& house);
+Exit run_down(const Parsed& args, House& house);
 Exit run_gc(const Parsed& args, House& house);
 Exit run_group_authorize(const Parsed& args, House& house);
 Exit run_group_create(const Parsed& args, House& house);
@@ -46,6 +48,7 @@ Exit run_network_ls(const Parsed& args, House& house);
 Exit run_network_rm(const Parsed& args, House& house);
 Exit run_path(const Parsed& args, House& house);
 Exit run_pause(const Parsed& args, House& house);
+Exit run_plan(const Parsed& args, House& house);
 Exit run_pool_ls(const Parsed& args, House& house);
 Exit run_qmp(const Parsed& args, House& house);
 Exit run_recover(const Parsed& args, House& house);
@@ -57,8 +60,10 @@ Exit run_set(const Parsed& args, House& house);
 Exit run_setup(const Parsed& args, House& house);
 Exit run_show(const Parsed& args, House& house);
 Exit run_start(const Parsed& args, House& house);
+Exit run_status(const Parsed& args, House& house);
 Exit run_stop(const Parsed& args, House& house);
 Exit run_supervise(const Parsed& args, House& house);
+Exit run_up(const Parsed& args, House& house);
 Exit run_version(const Parsed& args, House& house);
 Exit run_vnc(const Parsed& args, House& house);
 Exit run_volume_clone(const Parsed& args, House& house);
@@ -72,12 +77,16 @@ Exit run_volume_snapshot(const Parsed& args, House& house);
 Exit run_wait(const Parsed& args, House& house);
 Exit run_who(const Parsed& args, House& house);
 
+/// The rows of the command table on clouds.
+std::vector<Command> cloud_commands();
 /// The rows of the command table about volumes.
 std::vector<Command> volume_commands();
 /// The rows on groups and public addresses.
 std::vector<Command> firewall_commands();
 /// The rows on whose things are, the way of packets, and the host.
 std::vector<Command> sight_commands();
+/// The row on what an installer is told.
+std::vector<Command> answers_commands();
 /// The rows on bridges.
 std::vector<Command> bridge_commands();
 

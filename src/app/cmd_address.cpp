@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "app/cloud_quota.hpp"
+#include "app/cloud_ranges.hpp"
 #include "app/cmd.hpp"
 #include "app/firewall_kept.hpp"
 #include "app/guard.hpp"
@@ -34,7 +36,17 @@ PublicAddress existing(House& house, const std::string& text) {
 }
 
 /// The pool that is meant: by name, by the address, or the only one that there is.
-std::string pool_for(const House& house, const Parsed& args, const std::optional<Ipv4>& wanted) {
+std::string pool_for(House& house, const Parsed& args, const std::string& cloud,
+                     const std::optional<Ipv4>& wanted) {
+  // A cloud that has a public range of its own gets addresses out of that.
+  if (const CloudRanges ranges = ranges_of(house, cloud); !ranges.publics.empty()) {
+    const bool is_in = std::any_of(
+        ranges.publics.begin(), ranges.publics.end(), [&](const AddressRange& range) {
+          return wanted && range.first <= *wanted && *wanted <= range.last;
+        });
+    const std::string own = "public:" + cloud;
+    if (args.value("pool").value_or(own) == own && (!wanted || is_in)) return own;
+  }
   std::vector<std::string> names, holding;
   for (const PoolRange& pool : house.config.pools) {
     if (pool.kind != "ipv4") continue;
@@ -144,7 +156,7 @@ Exit run_address_allocate(const Parsed& args, House& house) {
   if (!args.words.empty()) wanted = parse_address(args.words[0]);
   require_root(house);
   settle(house);
-  const std::string pool = pool_for(house, args, wanted);
+  const std::string pool = pool_for(house, args, cloud, wanted);
   Facts facts = observe_parts(
       house, host::part::links | host::part::addresses | host::part::routes | host::part::macs);
   if (!house.dry()) probe_public_addresses(facts, next_in(house, pool, wanted, facts));
@@ -152,8 +164,9 @@ Exit run_address_allocate(const Parsed& args, House& house) {
   for (const PublicAddress& row : house.registry().addresses())
     if (wanted && row.address == *wanted)
       throw Conflict(fmt::format("{} is the cloud {}'s already", to_string(*wanted), row.cloud));
-  const Want want{pool, 0, Lifetime::machine,
-                  wanted ? std::optional(to_string(*wanted)) : std::nullopt};
+  if (pool != "public:" + cloud) check_quota_of_address(house, cloud);
+  Want want{pool, 0, Lifetime::machine, std::nullopt};
+  if (wanted) want.value = to_string(*wanted);
   const Taken taken = transaction.allocator().take(holder_of(cloud), {want}, facts);
   const std::string value = taken.leases.front().value;
   for (const Skipped& one : taken.skipped)

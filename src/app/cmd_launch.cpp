@@ -1,6 +1,7 @@
 // launch: the main job, from top to bottom. After each line stands what is now true.
 #include <fmt/format.h>
 
+#include "app/cloud_quota.hpp"
 #include "app/cmd.hpp"
 #include "app/complete.hpp"
 #include "app/guard.hpp"
@@ -30,6 +31,7 @@ NewMachine describe_machine(const Parsed& args, House& house) {
   spec.name = new_name(args);
   spec.origins["name"] = "the argument NAME";
   Problems problems;
+  apply_type(spec, args, house.config, problems);
   apply_options(spec, args, problems);
   if (!problems.empty()) throw ConfigError(problems);
   machine.facts = observe_for_create(house, spec);
@@ -62,6 +64,7 @@ void take_name(House& house, Transaction& transaction, const MachineSpec& spec) 
                     to_string(spec.name), seen.words, to_string(spec.name)));
   }
   transaction.add_machine(row_of(spec));
+  check_quota_of_machine(house, spec);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "app/cloud_file.hpp"
 #include "app/cmd.hpp"
 #include "app/firewall_kept.hpp"
 #include "app/lvm_access.hpp"
@@ -218,6 +219,7 @@ Exit run_recover(const Parsed&, House& house) {
   const Facts facts = observe_parts(house, host::part::links);
   std::vector<std::string> failed;
   Json list = Json::array();
+  recover_parts(house, text, failed, "cloud", recover_clouds);
   recover_networks(house, text, failed);
   recover_parts(house, text, failed, "security group", recover_groups);
   for (const Found& found : find_machines(house, facts, failed)) {

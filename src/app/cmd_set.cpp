@@ -62,30 +62,14 @@ void drop_firewall_words(MachineSpec& spec, const Parsed& args, Problems& proble
     if (std::erase(spec.groups, group) == 0)
       problems.push_back(
           {"--drop-group", fmt::format("the machine is not in a group {}", printable(group))});
+  for (const std::string& key : args.values("drop-tag"))
+    if (spec.tags.erase(key) == 0)
+      problems.push_back({"--drop-tag", fmt::format("the machine has no tag {}", printable(key))});
   for (const std::string& text : args.values("drop-publish")) {
     const PublishedPort port = parse_publish(text, "--drop-publish", problems);
     if (port.port && std::erase(spec.publish, port) == 0)
       problems.push_back(
           {"--drop-publish", fmt::format("the machine does not publish {}", to_string(port))});
-  }
-}
-
-// The name of a new volume must be free although disks before it may be gone.
-void name_new_volumes(const House& house, const MachineSpec& before, MachineSpec& after) {
-  const std::string stem = house.paths.machine(after.uuid) + "/disk";
-  const auto taken = [&](unsigned number) {
-    const auto has_it = [&](const DiskSpec& disk) {
-      return disk.path.starts_with(fmt::format("{}{}.", stem, number));
-    };
-    return std::any_of(before.disks.begin(), before.disks.end(), has_it) ||
-           std::any_of(after.disks.begin(), after.disks.end(), has_it);
-  };
-  for (DiskSpec& disk : after.disks) {
-    if (!disk.ours() || !disk.path.empty() || disk.on_lvm()) continue;
-    unsigned number = 0;
-    while (taken(number)) ++number;
-    disk.path =
-        fmt::format("{}{}.{}", stem, number, disk.format == DiskFormat::qcow2 ? "qcow2" : "img");
   }
 }
 

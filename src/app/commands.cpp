@@ -19,6 +19,13 @@ constexpr Option boot_option{"boot", "WHERE",
 constexpr Option by_hand_option{"by-hand", "",
                                 "a line for any shell, without nutshell, in its shortest form"};
 
+constexpr Option type_option{
+    "type", "TYPE",
+    "an instance type, such as m1.small: CPUs, memory and a disk (nutshell.toml(5))"};
+constexpr Option ls_options[] = {
+    {"tag", "KEY[=VALUE]", "only machines with that tag; may be repeated", true},
+    {"cloud", "CLOUD", "only machines of that cloud"}};
+
 constexpr Option stop_options[] = {force_option, timeout_option};
 constexpr Option restart_options[] = {boot_option, force_option, timeout_option};
 constexpr Option start_options[] = {boot_option, wait_option, timeout_option};
@@ -48,7 +55,11 @@ std::vector<Option> joined(std::span<const Option> first, std::initializer_list<
 }
 
 const std::vector<Option>& launch_options() {
-  static const auto all = joined(machine_options(), {wait_option, timeout_option});
+  static const auto all = joined(machine_options(), {type_option, wait_option, timeout_option});
+  return all;
+}
+const std::vector<Option>& create_options() {
+  static const auto all = joined(machine_options(), {type_option});
   return all;
 }
 const std::vector<Option>& set_options() {
@@ -56,6 +67,7 @@ const std::vector<Option>& set_options() {
       machine_options(),
       {{"drop-disk", "N", "take disk N away; a volume of ours is deleted"},
        {"drop-nic", "N", "take NIC N away"},
+       {"drop-tag", "KEY", "take a tag away; may be repeated", true},
        {"drop-group", "GROUP", "leave a security group; may be repeated", true},
        {"drop-publish", "PORTS", "a published port, as it was given; may be repeated", true}});
   return all;
@@ -75,7 +87,7 @@ std::vector<Command> make_table() {
        "serial='login:'\n"
        "nutshell --dry-run launch demo --disk 1G\n",
        change, run_launch},
-      {"create", machines, "create a machine without starting it", "NAME", 1, 1, machine_options(),
+      {"create", machines, "create a machine without starting it", "NAME", 1, 1, create_options(),
        "nutshell create web --disk 10G,format=qcow2 --memory 2G\n", change, run_create},
       {"set", machines, "change a machine; it takes effect at its next start", "NAME", 1, 1,
        set_options(),
@@ -121,16 +133,9 @@ std::vector<Command> make_table() {
        run_resume},
       {"rm", machines, "remove a machine and what it owns", "NAME", 1, 1, rm_options,
        "nutshell rm ciab\nnutshell rm ciab --force --keep-volumes\n", change, run_rm},
-      {"ls",
-       machines,
-       "list the machines",
-       "",
-       0,
-       0,
-       {},
-       "nutshell ls\nnutshell ls --json | jq '.machines[].name'\n",
-       look,
-       run_ls},
+      {"ls", machines, "list the machines", "", 0, 0, ls_options,
+       "nutshell ls\nnutshell ls --tag role=node\nnutshell ls --json | jq '.machines[].name'\n",
+       look, run_ls},
       {"show",
        machines,
        "all that is known of one machine",
@@ -248,7 +253,8 @@ std::span<const Command> commands() {
   static const std::vector<Command> table = [] {
     std::vector<Command> all = make_table();
     for (const auto& [before, rows] :
-         {std::pair{"gc", sight_commands()}, std::pair{"pool ls", network_commands()},
+         {std::pair{"pool ls", cloud_commands()}, std::pair{"pool ls", answers_commands()},
+          std::pair{"gc", sight_commands()}, std::pair{"pool ls", network_commands()},
           std::pair{"doctor", volume_commands()}, std::pair{"pool ls", firewall_commands()},
           std::pair{"doctor", bridge_commands()}})
       all.insert(std::find_if(all.begin(), all.end(),

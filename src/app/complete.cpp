@@ -46,8 +46,10 @@ void take_defaults(const House& house, const Facts& facts, MachineSpec& spec) {
 }
 
 /// Why that NIC cannot be on that managed network; empty: it can.
-std::string network_fault(House& house, const NicSpec& nic) {
-  const auto row = house.registry().network(nic.network);
+std::string network_fault(House& house, const NicSpec& nic, const std::vector<NetworkRow>& coming) {
+  auto row = house.registry().network(nic.network);
+  for (const NetworkRow& each : coming)
+    if (each.name == nic.network) row = each;
   if (!row && nic.network != default_network)
     return fmt::format(
         "there is no managed network {}; `nutshell network create {}` makes it, and "
@@ -60,7 +62,8 @@ std::string network_fault(House& house, const NicSpec& nic) {
   return "";
 }
 
-void complete_nics(House& house, const Facts& facts, MachineSpec& spec, Problems& problems) {
+void complete_nics(House& house, const Facts& facts, MachineSpec& spec, Problems& problems,
+                   const std::vector<NetworkRow>& coming) {
   for (NicSpec& nic : spec.nics) {
     if (nic.kind == NicKind::network && nic.network.empty()) {
       nic.kind = facts.root ? NicKind::network : NicKind::user;
@@ -72,7 +75,7 @@ void complete_nics(House& house, const Facts& facts, MachineSpec& spec, Problems
                                 "bridge=BR where /etc/qemu/bridge.conf allows it",
                                 nic.network)});
     if (nic.kind == NicKind::network)
-      if (std::string fault = network_fault(house, nic); !fault.empty())
+      if (std::string fault = network_fault(house, nic, coming); !fault.empty())
         problems.push_back({"--nic", std::move(fault)});
     for (std::string fault : {vlan_fault(nic, facts), macvtap_fault(nic, facts)})
       if (!fault.empty()) problems.push_back({"--nic", std::move(fault)});
@@ -207,9 +210,9 @@ void check_iso(const std::string& path, const std::string& where) {
 }
 
 void complete_spec(House& house, const Facts& facts, MachineSpec& spec, Problems& problems,
-                   std::vector<std::string>& warnings) {
+                   std::vector<std::string>& warnings, const std::vector<NetworkRow>& coming) {
   take_defaults(house, facts, spec);
-  complete_nics(house, facts, spec, problems);
+  complete_nics(house, facts, spec, problems, coming);
   for (std::size_t i = 0; i < spec.disks.size(); ++i)
     complete_disk(house, spec, i, problems, warnings);
   complete_firmware(house, facts, spec);

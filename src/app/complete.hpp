@@ -12,9 +12,9 @@ namespace nutshell {
 
 /// Fills in what was left open: NICs, paths of volumes, backing chains, the pinned machine type,
 /// firmware variables. Appends every mistake, and to `warnings` what is odd but allowed (more
-/// memory than is free now).
+/// memory than is free now). `coming` are networks that will be there before the machine is.
 void complete_spec(House& house, const Facts& facts, MachineSpec& spec, Problems& problems,
-                   std::vector<std::string>& warnings);
+                   std::vector<std::string>& warnings, const std::vector<NetworkRow>& coming = {});
 /// What only a look at the host shows before a start: files that must be readable, disks in use,
 /// bridges, groups. Throws the first fault.
 void check_before_start(House& house, const Facts& facts, const MachineSpec& spec);

@@ -112,6 +112,9 @@ Json machine_details(House& house, const MachineRow& row, const Seen& seen) {
   for (const PublishedPort& port : row.spec.publish) publish.push(to_string(port));
   for (const PublicAddress& address : house.registry().addresses())
     if (address.machine == row.uuid) publics.push(to_string(address.address));
+  Json tags = Json::object();
+  for (const auto& [key, value] : row.spec.tags) tags.append(key, value);
+  json.set("tags", std::move(tags));
   json.set("groups", groups).set("publish", publish).set("public_addresses", publics);
   Json leases = Json::array();
   for (const Lease& lease : house.registry().leases_of(row.uuid))

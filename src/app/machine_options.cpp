@@ -13,6 +13,7 @@ namespace {
 
 constexpr Option options[] = {
     {"cloud", "CLOUD", "the cloud that the machine belongs to (default: default)"},
+    {"tag", "KEY=VALUE", "a word of your own, for `ls --tag`; may be repeated", true},
     {"cpus", "N", "virtual CPUs, 1 to 255 (default: 1)"},
     {"memory", "SIZE", "memory, such as 2G (default: 1G)"},
     {"cpu", "MODEL", "a CPU model of QEMU's (default: qemu64); `host` is the fastest with KVM"},
@@ -108,10 +109,7 @@ void set_vnc(MachineSpec& spec, const Parsed& args, Problems& problems) {
   set_path(spec.vnc.password_file, args, "vnc-password-file", problems);
   for (const char* name : {"vnc-listen", "vnc-password-file"})
     if (args.has(name)) spec.origins["vnc"] = std::string("option --") + name;
-  const bool loopback = spec.vnc.listen.starts_with("127.") || spec.vnc.listen == "::1";
-  spec.vnc.password =
-      spec.vnc.mode != VncMode::off &&
-      (!spec.vnc.password_file.empty() || (!loopback && spec.vnc.mode != VncMode::unix_socket));
+  require_vnc_password(spec.vnc);
 }
 
 }  // namespace
@@ -166,11 +164,43 @@ void apply_options(MachineSpec& spec, const Parsed& args, Problems& problems) {
   add_disks(spec, args, problems);
   add_nics(spec, args, problems);
   add_firewall(spec, args, problems);
+  for (const std::string& text : args.values("tag")) parse_tag(text, "--tag", spec.tags, problems);
   set_vnc(spec, args, problems);
   if (!args.rest.empty()) {
     spec.qemu_args = args.rest;
     spec.origins["args"] = "arguments after --";
   }
+}
+
+void require_vnc_password(VncSpec& vnc) {
+  const bool loopback = vnc.listen.starts_with("127.") || vnc.listen == "::1";
+  vnc.password = vnc.mode != VncMode::off &&
+                 (!vnc.password_file.empty() || (!loopback && vnc.mode != VncMode::unix_socket));
+}
+
+void apply_type(MachineSpec& spec, const Parsed& args, const Config& config, Problems& problems) {
+  const auto name = args.value("type");
+  if (!name) return;
+  std::vector<std::string> known;
+  for (const InstanceType& type : effective_types(config)) {
+    known.push_back(type.name);
+    if (type.name != *name) continue;
+    spec.cpus = type.cpus;
+    spec.memory = type.memory;
+    for (const char* field : {"cpus", "memory"})
+      spec.origins[field] = fmt::format("type {} ({})", type.name, type.origin);
+    if (args.has("disk")) return;
+    DiskSpec disk;
+    disk.size = type.disk;
+    spec.origins["disk.0"] = spec.origins["cpus"];
+    spec.disks.push_back(disk);
+    return;
+  }
+  const auto meant = nearest(*name, known);
+  problems.push_back(
+      {"--type", fmt::format("there is no instance type {}; {}", printable(*name),
+                             meant ? "did you mean " + *meant + "?"
+                                   : "m1.small is one, and nutshell.toml(5) tells of the others")});
 }
 
 MachineName new_name(const Parsed& args) {

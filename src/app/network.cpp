@@ -62,12 +62,13 @@ Ipv4Net take_configured(House& house, const std::string& network, const Ipv4Net&
 }
 
 Ipv4Net take_subnet(House& house, Transaction& transaction, const NetworkRow& wanted,
-                    const Facts& facts) {
+                    const Facts& facts, unsigned prefix) {
   if (const auto configured = configured_subnet(house, wanted.name)) {
     refuse_overlap(house, wanted.name, *configured);
     return take_configured(house, wanted.name, *configured, facts);
   }
   Want want{"subnet", 0, Lifetime::network, std::nullopt};
+  want.prefix = prefix;
   if (wanted.address.prefix) {
     refuse_overlap(house, wanted.name, wanted.address);
     want.value = to_string(wanted.address);
@@ -109,11 +110,13 @@ std::vector<std::string> machines_on(House& house, const std::string& network) {
 }
 
 NetworkRow add_network(House& house, Transaction& transaction, NetworkRow wanted,
-                       const Facts& facts) {
+                       const Facts& facts, SubnetOf whose, unsigned prefix) {
   NetworkRow row = std::move(wanted);
   row.bridge = free_bridge_name(house, row.name, facts);
   refuse_ipv6_overlap(house, row);
-  const Ipv4Net subnet = take_subnet(house, transaction, row, facts);
+  const Ipv4Net subnet = whose == SubnetOf::cloud
+                             ? row.address
+                             : take_subnet(house, transaction, row, facts, prefix);
   row.address = {Ipv4{subnet.first().value + 1}, subnet.prefix};
   const Want mac{"mac", 0, Lifetime::network, std::nullopt};
   row.bridge_mac =
@@ -161,9 +164,11 @@ void remove_unused_networks(House& house, Transaction& transaction) {
 
 void restore_row(House& house, Transaction& transaction, const NetworkRow& row) {
   std::vector<Want> wants{{"mac", 0, Lifetime::network, to_string(row.bridge_mac)}};
-  if (!configured_subnet(house, row.name))
-    wants.push_back({"subnet", 0, Lifetime::network,
-                     to_string(Ipv4Net{row.address.first(), row.address.prefix})});
+  const std::string subnet = to_string(Ipv4Net{row.address.first(), row.address.prefix});
+  const auto lease = transaction.allocator().who("subnet", subnet);
+  const bool is_clouds = lease && lease->value == subnet && lease->lifetime == Lifetime::cloud;
+  if (!configured_subnet(house, row.name) && !is_clouds)
+    wants.push_back({"subnet", 0, Lifetime::network, subnet});
   // Nothing is foreign here: what the host shows is this very network.
   transaction.allocator().take(network_holder(row.name), wants, Facts{});
   transaction.add_network(row);

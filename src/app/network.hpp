@@ -17,10 +17,13 @@ inline constexpr const char* default_network = "nutshell0";
 /// has if there is none yet. Throws NotFound for another one that is not there.
 NetworkRow find_or_add_network(House& house, Transaction& transaction, const std::string& name,
                                const Facts& facts);
+/// Whose a network's subnet is: a lease of its own, or its cloud's private one.
+enum class SubnetOf { pool, cloud };
 /// Adds a network. `wanted` has its name, mode, MTU and so on; a subnet where one is asked for
-/// (address with prefix, first is the network's), else prefix 0. Gives the row as it is added.
+/// (address with prefix, first is the network's), else prefix 0 and one of `prefix` is taken (0: of
+/// the pool's size). Gives the row as it is added.
 NetworkRow add_network(House& house, Transaction& transaction, NetworkRow wanted,
-                       const Facts& facts);
+                       const Facts& facts, SubnetOf subnet = SubnetOf::pool, unsigned prefix = 0);
 /// Forgets a network that no machine has an address in, and gives back what it held. Its note goes
 /// after the commit: drop_note().
 void forget_network(Transaction& transaction, const NetworkRow& row);

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "app/guard.hpp"
@@ -56,9 +57,8 @@ std::vector<Want> wants_for_life(const MachineSpec& spec, const Facts& facts) {
 }
 
 /// The numbers that machines have which the registry has lost are theirs still.
-void pass_over_lost(House& house, Allocator& allocator, std::vector<Want>& wants,
-                    const Facts& facts) {
-  const std::vector<MachineSpec> lost = lost_machines(house);
+void pass_over_lost(const std::vector<MachineSpec>& lost, Allocator& allocator,
+                    std::vector<Want>& wants, const Facts& facts) {
   if (lost.empty()) return;
   std::set<std::string> cids, uids;
   for (const MachineSpec& spec : lost) {
@@ -154,6 +154,11 @@ void reserve_display(House& house, Transaction& transaction, const MachineSpec& 
 void probe_wanted_addresses(House& house, const MachineSpec& spec, Facts& facts) {
   add_lost_machines(house, facts);
   if (house.dry()) return;
+  struct Asked {
+    std::vector<Ipv4> addresses;
+    std::map<std::string, unsigned> any;  ///< by pool: how many of it, whichever
+  };
+  std::map<std::string, Asked> by_bridge;
   for (const NicSpec& nic : spec.nics) {
     if (!wants_address(nic)) continue;
     std::string bridge = nic.bridge;
@@ -163,16 +168,19 @@ void probe_wanted_addresses(House& house, const MachineSpec& spec, Facts& facts)
       bridge = network->bridge;
     }
     if (!has_foreign_port(facts, bridge)) continue;
-    std::vector<Ipv4> asked;
-    if (nic.ip) {
-      asked.push_back(*nic.ip);
-    } else {
+    if (nic.ip)
+      by_bridge[bridge].addresses.push_back(*nic.ip);
+    else
+      ++by_bridge[bridge].any[address_pool(nic)];
+  }
+  for (auto& [bridge, asked] : by_bridge) {
+    for (const auto& [pool, count] : asked.any) {
       Transaction look = house.registry().begin();  // rolled back: it only reads who would be next
       for (const std::string& text :
-           look.allocator().candidates(address_pool(nic), candidates_probed, facts))
-        if (const auto address = parse_ipv4(text)) asked.push_back(*address);
+           look.allocator().candidates(pool, candidates_probed + count - 1, facts))
+        if (const auto address = parse_ipv4(text)) asked.addresses.push_back(*address);
     }
-    for (IpFact& answer : host::probe_addresses(bridge, asked))
+    for (IpFact& answer : host::probe_addresses(bridge, asked.addresses))
       facts.ips.push_back(std::move(answer));
   }
 }
@@ -196,12 +204,17 @@ void refuse_others_volumes(Transaction& transaction, const MachineSpec& spec) {
 
 void reserve_machine(House& house, Transaction& transaction, MachineSpec& spec,
                      const Facts& facts) {
+  reserve_machine(house, transaction, spec, facts, lost_machines(house));
+}
+
+void reserve_machine(House& house, Transaction& transaction, MachineSpec& spec, const Facts& facts,
+                     const std::vector<MachineSpec>& lost) {
   refuse_others_volumes(transaction, spec);
   for (NicSpec& nic : spec.nics)
     if (nic.kind == NicKind::network)
       nic.bridge = find_or_add_network(house, transaction, nic.network, facts).bridge;
   std::vector<Want> wants = wants_for_life(spec, facts);
-  pass_over_lost(house, transaction.allocator(), wants, facts);
+  pass_over_lost(lost, transaction.allocator(), wants, facts);
   const Taken taken = transaction.allocator().take(spec.uuid, wants, facts);
   for (std::size_t i = 0; i < wants.size(); ++i)
     put_into_spec(spec, wants[i], taken.leases.at(i).value);

@@ -20,6 +20,9 @@ void refuse_others_volumes(Transaction& transaction, const MachineSpec& spec);
 /// MACs, addresses, CID, uid and volume names, written into the spec. Says what was skipped and
 /// why.
 void reserve_machine(House& house, Transaction& transaction, MachineSpec& spec, const Facts& facts);
+/// The same of one of many machines: lost_machines() are looked for once.
+void reserve_machine(House& house, Transaction& transaction, MachineSpec& spec, const Facts& facts,
+                     const std::vector<MachineSpec>& lost);
 
 struct RunReservation {
   RunRecord run;

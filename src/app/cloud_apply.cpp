@@ -1,0 +1,248 @@
+// The order is such that whatever kills us leaves something that the next `up` goes on from, and
+// `down --purge` gives back: what is handed out is committed with the cloud's row before anything
+// is made, and a machine's own plan is in the journal before its first step.
+#include "app/cloud_apply.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+
+#include "app/change.hpp"
+#include "app/cloud_seed.hpp"
+#include "app/execute.hpp"
+#include "app/firewall_kept.hpp"
+#include "app/guard.hpp"
+#include "app/interrupt.hpp"
+#include "app/machine_state.hpp"
+#include "app/network.hpp"
+#include "app/settle.hpp"
+#include "app/start.hpp"
+#include "nutshell/plan.hpp"
+
+namespace nutshell {
+namespace {
+
+using Action = MachineWork::Action;
+
+constexpr unsigned restart_patience = 60;  // seconds, as `restart` has
+
+std::vector<std::string> names_where(const CloudWork& work,
+                                     bool (*chosen)(const MachineWork& machine)) {
+  std::vector<std::string> names;
+  for (const MachineWork& machine : work.machines)
+    if (chosen(machine)) names.push_back(machine.name);
+  return names;
+}
+
+bool goes(const MachineWork& machine) { return machine.action == Action::remove; }
+
+/// Those that go give back what others may want, so the transaction is tried without them first:
+/// an edit that cannot be is refused before a machine is gone.
+void rehearse(House& house, const CloudWork& work, const CloudSpec& wanted) {
+  if (std::none_of(work.machines.begin(), work.machines.end(), goes)) return;
+  Transaction transaction = house.registry().begin();
+  for (const MachineWork& machine : work.machines)
+    if (goes(machine)) transaction.remove_machine(machine.row->uuid);
+  CloudWork copy = work;
+  reserve_cloud(house, transaction, copy, wanted);
+}
+
+void throw_all(const std::string& cloud, const std::vector<ErrandResult>& results,
+               const std::string& what) {
+  throw_failures(cloud, results, what);
+}
+
+void stop_and_remove(House& house, const CloudWork& work) {
+  const auto going = names_where(work, goes);
+  if (going.empty()) return;
+  const auto alive = names_where(work, [](const auto& each) { return goes(each) && each.alive; });
+  if (!alive.empty())
+    throw_all(work.cloud,
+              stop_machines(house, work.before, alive, Stopping::insist, restart_patience),
+              "did not stop");
+  throw_all(work.cloud, remove_machines(house, work.cloud, going), "could not be removed");
+  for (const std::string& name : going) drop_seed(house, {work.cloud, name});
+}
+
+void stop_for_changes(House& house, CloudWork& work) {
+  const auto stopping = names_where(work, [](const auto& each) { return each.restarts; });
+  if (stopping.empty()) return;
+  throw_all(work.cloud,
+            stop_machines(house, work.before, stopping, Stopping::insist, restart_patience),
+            "did not stop");
+  for (MachineWork& machine : work.machines)
+    if (machine.restarts) {
+      machine.alive = false;
+      machine.row = house.registry().machine(machine.row->uuid);
+    }
+}
+
+struct Journaled {
+  MachineWork* machine;
+  Plan plan;
+  std::int64_t id;
+};
+
+/// The cloud's row: the file's word on the machines that are `ready`, the old one on the others.
+void put_row(Transaction& transaction, const CloudWork& work, const CloudFile& file,
+             const std::function<bool(const MachineWork&)>& ready) {
+  CloudSpec applied = applied_after(work, file.spec);
+  applied.file = file.path;
+  for (CloudMachine& machine : applied.machines)
+    for (const MachineWork& each : work.machines)
+      if (each.name == machine.wish.name.name && each.before && !ready(each))
+        machine = *each.before;
+  transaction.put_cloud(
+      {work.cloud, file.path, to_json(applied).dump(), work.row ? work.row->created : now_utc()});
+}
+
+std::vector<Journaled> commit_cloud(House& house, CloudWork& work, const CloudFile& file) {
+  Transaction transaction = house.registry().begin();
+  reserve_cloud(house, transaction, work, file.spec);
+  // What is still to be done after this is written down as it was, so that it is done again by
+  // whoever goes on.
+  put_row(transaction, work, file,
+          [](const MachineWork& machine) { return machine.action != Action::change; });
+  std::vector<Journaled> made;
+  for (MachineWork& machine : work.machines) {
+    if (machine.action != Action::create) continue;
+    Plan plan = plan_of("create", machine.spec.uuid, OnFailure::undo,
+                        steps_to_create(machine.spec, house.paths, work.facts.ovmf_vars));
+    const auto id = transaction.journal(plan, house.self.pid, house.self.start_time, house.boot_id);
+    made.push_back({&machine, std::move(plan), id});
+  }
+  transaction.commit();
+  return made;
+}
+
+void follow_notes(House& house, const CloudWork& work, const CloudFile& file) {
+  note_cloud(house, work.cloud);
+  for (const NetworkWork& network : work.networks) {
+    if (network.action == NetworkWork::Action::remove) {
+      drop_note(house, network.name);
+      drop_network_lock(house, network.name);
+    } else if (const auto row = house.registry().network(network.name)) {
+      note_network(house, *row);
+    }
+  }
+  if (work.groups.empty()) return;
+  keep_firewall(house);
+  if (!house.root) return;
+  for (const GroupRow& group : house.registry().groups())
+    for (const GroupWork& each : work.groups)
+      if (group.cloud == file.spec.name && group.name == each.name && !each.is_new)
+        guard_group(house, group);
+}
+
+ErrandResult failure(const MachineWork& machine, const std::exception& error) {
+  const auto* known = dynamic_cast<const Error*>(&error);
+  return {machine.name, error.what(), known ? static_cast<int>(known->exit()) : 1};
+}
+
+/// Folders and volumes. Where we are interrupted, the plans that are left undo themselves.
+void make_machines(House& house, std::vector<Journaled>& made, std::vector<ErrandResult>& results) {
+  for (const Journaled& one : made) {
+    LiveStart none;
+    none.start.who = to_string(one.machine->spec.name);
+    try {
+      execute_start(house, one.plan, one.id, none);
+    } catch (const Interrupted&) {
+      // Said once, when all that was begun is undone.
+    } catch (const std::exception& error) {
+      results.push_back(failure(*one.machine, error));
+      one.machine->starts = false;
+    }
+  }
+  if (interrupted())
+    throw Interrupted(
+        "interrupted while machines were being made; those that were not ready are undone, and "
+        "`nutshell up` goes on from there");
+}
+
+/// What takes no restart reaches a running machine at once.
+void follow_groups(House& house, const MachineWork& machine) {
+  const auto row = house.registry().machine(machine.row->uuid);
+  if (!row || !row->run || !machine.alive || !house.root) return;
+  const std::vector<GuestNic> before = guests_from_json(row->run->guests);
+  std::vector<GuestNic> after = guests_of(house, row->spec, row->run->taps);
+  if (guests_to_json(before) == guests_to_json(after)) return;
+  Transaction transaction = house.registry().begin();
+  transaction.change_guests(row->uuid, guests_to_json(after));
+  transaction.commit();
+  change_guests(house, row->uuid, before, after);
+}
+
+/// Gives the names of those that could not be changed.
+std::vector<std::string> change_machines(House& house, CloudWork& work,
+                                         std::vector<ErrandResult>& results) {
+  std::vector<std::string> failed;
+  for (MachineWork& machine : work.machines) {
+    if (machine.action != Action::change || machine.waits) continue;
+    try {
+      if (machine.seed_goes)
+        std::erase_if(machine.spec.disks, [&](const DiskSpec& disk) {
+          return disk.path == seed_path(house, machine.spec.name);
+        });
+      const auto now = house.registry().machine(machine.row->uuid);
+      if (!now) continue;
+      Change change{machine.spec, {}, false};
+      change_machine(house, *now, std::move(change), work.facts);
+      follow_groups(house, machine);
+    } catch (const Interrupted&) {
+      throw;
+    } catch (const std::exception& error) {
+      results.push_back(failure(machine, error));
+      failed.push_back(machine.name);
+      machine.starts = false;
+    }
+  }
+  return failed;
+}
+
+/// Networks that nobody uses any more, and the row as it stands.
+void finish_cloud(House& house, const CloudWork& work, const CloudFile& file,
+                  const std::vector<std::string>& failed) {
+  Transaction transaction = house.registry().begin();
+  drop_networks(house, transaction, work);
+  put_row(transaction, work, file, [&](const MachineWork& machine) {
+    return std::find(failed.begin(), failed.end(), machine.name) == failed.end();
+  });
+  transaction.commit();
+}
+
+void write_seeds(House& house, const CloudWork& work, const CloudFile& file) {
+  for (const MachineWork& machine : work.machines) {
+    if (!machine.wanted || !machine.wanted->seed || !(machine.starts || machine.seed_comes))
+      continue;
+    if (const auto row = house.registry().machine(machine.wanted->wish.name))
+      write_seed(house, file.spec, *row);
+  }
+}
+
+}  // namespace
+
+std::vector<ErrandResult> apply_work(House& house, CloudWork& work, const CloudFile& file) {
+  std::vector<ErrandResult> results;
+  rehearse(house, work, file.spec);
+  if (work.has_work()) {
+    stop_and_remove(house, work);
+    stop_for_changes(house, work);
+    probe_new_publics(house, work, file.spec);
+    std::vector<Journaled> made = commit_cloud(house, work, file);
+    // From here all that the cloud has is written down.
+    make_machines(house, made, results);
+    const std::vector<std::string> failed = change_machines(house, work, results);
+    finish_cloud(house, work, file, failed);
+    follow_notes(house, work, file);
+    write_seeds(house, work, file);
+  }
+  const auto starting = names_where(work, [](const auto& each) { return each.starts; });
+  if (!starting.empty()) {
+    auto started = start_machines(house, applied_after(work, file.spec), starting);
+    results.insert(results.end(), started.begin(), started.end());
+  }
+  return results;
+}
+
+}  // namespace nutshell

@@ -1,0 +1,159 @@
+// The lock lies outside of the cloud's folder, so that it is there before the folder and after it.
+#include "app/cloud_file.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <thread>
+
+#include "app/interrupt.hpp"
+#include "host/files.hpp"
+
+namespace nutshell {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr auto look_again = std::chrono::milliseconds(50);
+
+std::string clouds_folder(const House& house) { return house.paths.state + "/clouds"; }
+std::string note_of(const House& house, const std::string& cloud) {
+  return cloud_folder(house, cloud) + "/cloud.json";
+}
+
+bool is_range(const Lease& lease) { return lease.lifetime == Lifetime::cloud; }
+
+}  // namespace
+
+CloudFile read_cloud_file(const House& house, const std::string& typed) {
+  if (typed.empty()) throw UsageError("FILE is empty; name a cloud.toml");
+  CloudFile file;
+  file.path = canonical(typed);
+  std::error_code error;
+  if (fs::is_directory(file.path, error))
+    throw ConfigError(printable(typed), "is a directory; name the cloud.toml in it");
+  const auto text = host::read_file(file.path);
+  if (!text)
+    throw NotFound(fmt::format("there is no file {}; name the cloud's file", printable(typed)));
+  file.text = *text;
+  const std::string folder = fs::path(file.path).parent_path().string();
+  const auto types = effective_types(house.config);
+  static_cast<void>(parse_cloud(file.text, typed, folder, types));  // mistakes, as it was typed
+  file.spec = parse_cloud(file.text, file.path, folder, types);
+  return file;
+}
+
+bool has_changed(const CloudFile& file) {
+  try {
+    return host::read_file(file.path) != file.text;
+  } catch (const Error&) {
+    return true;
+  }
+}
+
+CloudSpec spec_of(const CloudRow& row) {
+  try {
+    return cloud_from_json(Json::parse(row.spec));
+  } catch (const Failed& fault) {
+    throw Failed(
+        fmt::format("the cloud {} cannot be read from the registry ({}); run `nutshell "
+                    "recover` to rebuild it",
+                    row.name, fault.what()));
+  }
+}
+
+CloudRow find_cloud(House& house, const std::string& typed) {
+  const std::vector<CloudRow> rows = house.registry().clouds();
+  for (const CloudRow& row : rows)
+    if (row.name == typed) return row;
+  const bool is_path = typed.find('/') != typed.npos || typed.ends_with(".toml");
+  if (is_path) {
+    const std::string path = canonical(typed);
+    for (const CloudRow& row : rows)
+      if (row.file == path) return row;
+    throw NotFound(fmt::format(
+        "no cloud is up from {}; `nutshell status` lists those that there are", printable(typed)));
+  }
+  std::vector<std::string> names;
+  for (const CloudRow& row : rows) names.push_back(row.name);
+  const auto meant = nearest(typed, names);
+  throw NotFound(fmt::format(
+      "there is no cloud {}{}", printable(typed),
+      meant ? fmt::format("; did you mean {}?", *meant) : "; `nutshell status` lists them"));
+}
+
+std::string cloud_folder(const House& house, const std::string& cloud) {
+  return clouds_folder(house) + "/" + cloud;
+}
+
+host::Lock lock_cloud(House& house, const std::string& cloud) {
+  host::make_directories(clouds_folder(house));
+  const std::string path = clouds_folder(house) + "/" + cloud + ".lock";
+  for (bool said = false;;) {
+    if (auto lock = host::Lock::try_exclusive(path)) return *std::move(lock);
+    if (!std::exchange(said, true))
+      house.reporter.note(
+          fmt::format("another command is at work on the cloud {}; waiting for it", cloud));
+    std::this_thread::sleep_for(look_again);
+    if (interrupted())
+      throw Interrupted(fmt::format(
+          "interrupted while another command was at work on the cloud {}; nothing was changed",
+          cloud));
+  }
+}
+
+void note_cloud(House& house, const std::string& cloud) {
+  const auto row = house.registry().cloud(cloud);
+  if (!row) return;
+  Json ranges = Json::array();
+  for (const Lease& lease : house.registry().leases_of(cloud_holder(cloud)))
+    if (is_range(lease))
+      ranges.push(
+          Json::object({{"pool", lease.pool}, {"value", lease.value}, {"index", lease.index}}));
+  host::make_directories(cloud_folder(house, cloud));
+  host::write_file(note_of(house, cloud), Json::object({{"name", row->name},
+                                                        {"file", row->file},
+                                                        {"created", row->created},
+                                                        {"ranges", ranges},
+                                                        {"spec", Json::parse(row->spec)}})
+                                                  .dump(true) +
+                                              "\n");
+}
+
+void drop_cloud_note(House& house, const std::string& cloud) {
+  std::error_code error;
+  fs::remove_all(cloud_folder(house, cloud), error);
+  if (error)
+    throw SystemError(error.value(),
+                      fmt::format("{}: cannot be removed", printable(cloud_folder(house, cloud))));
+}
+
+std::vector<std::string> recover_clouds(House& house) {
+  std::vector<std::string> names;
+  for (const std::string& name : host::names_in(clouds_folder(house))) {
+    if (!is_name(name) || house.registry().cloud(name)) continue;
+    const auto text = host::read_file(note_of(house, name), 64 * mebi);
+    if (!text) continue;
+    const Json note = Json::parse(*text);
+    names.push_back(name);
+    if (house.dry()) continue;
+    Transaction transaction = house.registry().begin();
+    transaction.put_cloud({name, note.text("file"), note.at("spec").dump(), note.text("created")});
+    std::vector<AddressRange> publics;
+    for (const Json& range : note.at("ranges").as_array()) {
+      Want want{range.text("pool"), static_cast<int>(range.integer("index")), Lifetime::cloud,
+                range.text("value")};
+      // Nothing is foreign here: what the host shows is this very cloud.
+      transaction.allocator().take(cloud_holder(name), {want}, Facts{});
+      if (want.index == 0) continue;
+      if (const auto read = parse_ranges(*want.value))
+        publics.insert(publics.end(), read->begin(), read->end());
+    }
+    transaction.set_public_pool(name, publics);
+    transaction.commit();
+  }
+  return names;
+}
+
+}  // namespace nutshell

@@ -1,0 +1,42 @@
+// A cloud's file, its lock, and the note beside the registry from which `recover` knows it again.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "app/cloud_facts.hpp"
+#include "app/house.hpp"
+#include "host/lock.hpp"
+#include "nutshell/cloud.hpp"
+
+namespace nutshell {
+
+struct CloudFile {
+  std::string path;  ///< absolute, links resolved
+  std::string text;
+  CloudSpec spec;
+};
+/// Reads cloud.toml. Throws NotFound, ConfigError with every mistake, SystemError.
+CloudFile read_cloud_file(const House& house, const std::string& typed);
+/// True when the file does not say any more what was read.
+bool has_changed(const CloudFile& file);
+
+/// The applied description that a row keeps. Throws Failed naming the cloud.
+CloudSpec spec_of(const CloudRow& row);
+/// The row of a cloud that is typed as its name, or as its file. Throws NotFound with what was
+/// probably meant.
+CloudRow find_cloud(House& house, const std::string& typed);
+
+/// The folder with the cloud's note and seeds.
+std::string cloud_folder(const House& house, const std::string& cloud);
+/// While it is held nobody else brings that cloud up or down. Says whom it waits for; throws
+/// Interrupted.
+host::Lock lock_cloud(House& house, const std::string& cloud);
+
+/// Writes the note of a cloud, with its ranges.
+void note_cloud(House& house, const std::string& cloud);
+/// Removes its folder.
+void drop_cloud_note(House& house, const std::string& cloud);
+/// Puts the clouds of the notes that the registry does not know into it; gives their names.
+std::vector<std::string> recover_clouds(House& house);
+
+}  // namespace nutshell

@@ -1,0 +1,275 @@
+// Growing takes another piece, shrinking cuts from the end; so a cloud keeps what its machines may
+// use already. All of it happens in the caller's transaction, on what the registry shows there.
+#include "app/cloud_ranges.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "app/cloud_facts.hpp"
+#include "app/cloud_file.hpp"
+
+namespace nutshell {
+namespace {
+
+constexpr int index_of_subnet = 0, index_of_publics = 1;
+constexpr const char* usual_private_pool = "subnet";
+
+std::uint64_t size_of(const AddressRange& range) {
+  return std::uint64_t{range.last.value} - range.first.value + 1;
+}
+std::uint64_t size_of(const std::vector<AddressRange>& ranges) {
+  std::uint64_t sum = 0;
+  for (const AddressRange& range : ranges) sum += size_of(range);
+  return sum;
+}
+std::string value_of(const AddressRange& range) { return to_string(std::vector{range}); }
+
+std::vector<std::string> public_pools(const House& house) {
+  std::vector<std::string> names;
+  for (const PoolRange& pool : effective_pools(house.config))
+    if (pool.kind == "ipv4") names.push_back(pool.name);
+  return names;
+}
+
+std::string listed(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
+const PoolRange* pool_named(const std::vector<PoolRange>& pools, const std::string& name) {
+  const auto found = std::find_if(pools.begin(), pools.end(),
+                                  [&](const PoolRange& pool) { return pool.name == name; });
+  return found == pools.end() ? nullptr : &*found;
+}
+
+bool is_inside(const PoolRange& pool, const AddressRange& range) {
+  return pool.low <= range.first.value && range.last.value <= pool.high;
+}
+
+std::string private_pool_of(const House& house, const PrivateWish& wish) {
+  const std::string name = wish.pool.empty() ? usual_private_pool : wish.pool;
+  const std::vector<PoolRange> pools = effective_pools(house.config);
+  const PoolRange* pool = pool_named(pools, name);
+  if (!pool || pool->kind != "subnet") {
+    std::vector<std::string> known;
+    for (const PoolRange& each : pools)
+      if (each.kind == "subnet") known.push_back(each.name);
+    throw ConfigError(wish.origin, fmt::format("there is no pool {} of subnets; there are: {}",
+                                               printable(name), listed(known)));
+  }
+  if (!wish.pool.empty() && wish.subnet &&
+      !is_inside(*pool, {wish.subnet->first(), wish.subnet->last()}))
+    throw ConfigError(wish.origin,
+                      fmt::format("{} is not in the pool {} ({} to {}); name one that is, or leave "
+                                  "the pool out",
+                                  to_string(*wish.subnet), name,
+                                  to_string(Ipv4{static_cast<std::uint32_t>(pool->low)}),
+                                  to_string(Ipv4{static_cast<std::uint32_t>(pool->high)})));
+  return name;
+}
+
+void say_skipped(House& house, const Taken& taken) {
+  for (const Skipped& one : taken.skipped)
+    house.reporter.note(
+        fmt::format("{} {} is passed over: {} has it", one.pool, one.value, one.holder));
+}
+
+/// Errors of the allocator, at the line of the wish that they come from.
+template <class Take>
+Lease taken_at(House& house, const std::string& origin, const Take& take) {
+  try {
+    Taken taken = take();
+    say_skipped(house, taken);
+    return taken.leases.front();
+  } catch (const Exhausted& error) {
+    throw Exhausted(fmt::format("{}: {}", origin, error.what()));
+  } catch (const Conflict& error) {
+    throw Conflict(fmt::format("{}: {}", origin, error.what()));
+  } catch (const ConfigError& error) {
+    throw ConfigError(origin, error.problems().front().what);
+  }
+}
+
+class Follower {
+ public:
+  Follower(House& house, Transaction& transaction, const std::string& cloud, const Facts& facts)
+      : house_(house), allocator_(transaction.allocator()), cloud_(cloud), facts_(facts) {}
+
+  void follow(const PublicWish& wish, const CloudRanges& held) {
+    const std::string pool = wish.asked() ? public_pool_of(house_, wish) : "";
+    std::vector<AddressRange> kept = held.pieces;
+    if (pool != held.public_pool) give_all(held.public_pool, kept);
+    if (!wish.ranges.empty()) return follow_ranges(pool, wish, kept);
+    const std::uint64_t have = size_of(kept);
+    if (have > wish.count) shrink(pool, kept, have - wish.count);
+    if (have < wish.count) {
+      Want want{pool, index_of_publics, Lifetime::cloud, std::nullopt};
+      want.count = wish.count - have;
+      take(want, wish.origin);
+    }
+  }
+
+  void follow(const PrivateWish& wish, const CloudRanges& held) {
+    const std::string pool = wish.asked() ? private_pool_of(house_, wish) : "";
+    const bool same =
+        held.subnet && held.private_pool == pool &&
+        (wish.subnet ? held.subnet == wish.subnet : held.subnet->prefix == wish.prefix);
+    if (same) return;
+    if (held.subnet) allocator_.release_value(held.private_pool, to_string(*held.subnet));
+    if (!wish.asked()) return;
+    Want want{pool, index_of_subnet, Lifetime::cloud, std::nullopt};
+    if (wish.subnet) want.value = to_string(*wish.subnet);
+    want.prefix = wish.prefix;
+    take(want, wish.origin);
+  }
+
+ private:
+  House& house_;
+  Allocator& allocator_;
+  std::string cloud_;
+  Facts facts_;
+
+  void take(const Want& want, const std::string& origin) {
+    taken_at(house_, origin, [&] { return allocator_.take(cloud_holder(cloud_), {want}, facts_); });
+  }
+  void give_all(const std::string& pool, std::vector<AddressRange>& kept) {
+    for (const AddressRange& range : kept) allocator_.release_value(pool, value_of(range));
+    kept.clear();
+  }
+  void follow_ranges(const std::string& pool, const PublicWish& wish,
+                     const std::vector<AddressRange>& kept) {
+    const auto in = [](const std::vector<AddressRange>& all, const AddressRange& one) {
+      return std::find(all.begin(), all.end(), one) != all.end();
+    };
+    for (const AddressRange& range : kept)
+      if (!in(wish.ranges, range)) allocator_.release_value(pool, value_of(range));
+    for (const AddressRange& range : wish.ranges) {
+      if (in(kept, range)) continue;
+      take({pool, index_of_publics, Lifetime::cloud, value_of(range)}, wish.origin);
+    }
+  }
+  /// From the end: what a machine got first was the lowest.
+  void shrink(const std::string& pool, std::vector<AddressRange>& kept, std::uint64_t by) {
+    while (by > 0 && !kept.empty()) {
+      AddressRange last = kept.back();
+      kept.pop_back();
+      allocator_.release_value(pool, value_of(last));
+      if (size_of(last) <= by) {
+        by -= size_of(last);
+        continue;
+      }
+      last.last.value -= static_cast<std::uint32_t>(by);
+      // Ours a moment ago: nothing there has become foreign.
+      allocator_.take(cloud_holder(cloud_),
+                      {{pool, index_of_publics, Lifetime::cloud, value_of(last)}}, Facts{});
+      kept.push_back(last);
+      by = 0;
+    }
+  }
+};
+
+}  // namespace
+
+std::uint64_t CloudRanges::addresses() const { return size_of(publics); }
+
+CloudRanges ranges_of(House& house, const std::string& cloud) {
+  CloudRanges ranges;
+  for (const Lease& lease : house.registry().leases_of(cloud_holder(cloud))) {
+    if (lease.lifetime != Lifetime::cloud) continue;
+    if (lease.index == index_of_subnet) {
+      ranges.private_pool = lease.pool;
+      ranges.subnet = parse_ipv4_net(lease.value);
+    } else if (const auto read = parse_ranges(lease.value)) {
+      ranges.public_pool = lease.pool;
+      ranges.pieces.insert(ranges.pieces.end(), read->begin(), read->end());
+    }
+  }
+  std::sort(ranges.pieces.begin(), ranges.pieces.end());
+  for (const AddressRange& piece : ranges.pieces) {
+    std::vector<AddressRange>& joined = ranges.publics;
+    if (!joined.empty() && joined.back().last.value + 1 == piece.first.value)
+      joined.back().last = piece.last;
+    else
+      joined.push_back(piece);
+  }
+  return ranges;
+}
+
+std::string words_of_publics(const CloudRanges& ranges) {
+  return fmt::format("{} of the pool {}", to_string(ranges.publics), ranges.public_pool);
+}
+
+std::string words_of_subnet(const CloudRanges& ranges) {
+  return ranges.subnet ? to_string(*ranges.subnet) : "none";
+}
+
+std::string public_pool_of(const House& house, const PublicWish& wish) {
+  const std::vector<PoolRange> pools = effective_pools(house.config);
+  const std::vector<std::string> names = public_pools(house);
+  if (names.empty())
+    throw NotFound(fmt::format(
+        "{}: there is no pool of public addresses; `nutshell pool add public --kind ipv4 --range "
+        "FIRST-LAST` declares one",
+        wish.origin));
+  if (!wish.pool.empty() && std::find(names.begin(), names.end(), wish.pool) == names.end())
+    throw ConfigError(wish.origin, fmt::format("there is no pool {} of public addresses; there "
+                                               "are: {}",
+                                               printable(wish.pool), listed(names)));
+  if (wish.pool.empty() && wish.ranges.empty() && names.size() > 1)
+    throw ConfigError(wish.origin, fmt::format("there are several pools ({}); say which with pool",
+                                               listed(names)));
+  std::string name = wish.pool;
+  if (name.empty() && wish.ranges.empty()) name = names.front();
+  for (const AddressRange& range : wish.ranges) {
+    const auto has = [&](const PoolRange& pool) {
+      return pool.kind == "ipv4" && is_inside(pool, range) && (name.empty() || pool.name == name);
+    };
+    const auto found = std::find_if(pools.begin(), pools.end(), has);
+    if (found == pools.end())
+      throw ConfigError(
+          wish.origin,
+          fmt::format("{} is not in {}; name addresses of a pool, or widen it in "
+                      "nutshell.toml",
+                      value_of(range),
+                      name.empty() ? "one pool (" + listed(names) + ")" : "the pool " + name));
+    name = found->name;
+  }
+  return name;
+}
+
+bool takes_away(const House& house, const CloudRanges& held, const PublicWish& wish) {
+  if (held.publics.empty()) return false;
+  if (!wish.asked() || public_pool_of(house, wish) != held.public_pool) return true;
+  if (wish.ranges.empty()) return wish.count < held.addresses();
+  return std::any_of(held.publics.begin(), held.publics.end(), [&](const AddressRange& range) {
+    return std::none_of(wish.ranges.begin(), wish.ranges.end(), [&](const AddressRange& wanted) {
+      return wanted.first <= range.first && range.last <= wanted.last;
+    });
+  });
+}
+
+bool takes_away(const House&, const CloudRanges& held, const PrivateWish& wish) {
+  if (!held.subnet) return false;
+  if (!wish.asked()) return true;
+  const std::string pool = wish.pool.empty() ? usual_private_pool : wish.pool;
+  if (pool != held.private_pool) return true;
+  return wish.subnet ? *wish.subnet != *held.subnet : wish.prefix != held.subnet->prefix;
+}
+
+void follow_wishes(House& house, Transaction& transaction, const std::string& cloud,
+                   const PublicWish& publics, const PrivateWish& subnet, const Facts& facts) {
+  const CloudRanges held = ranges_of(house, cloud);
+  Follower follower(house, transaction, cloud, facts);
+  follower.follow(publics, held);
+  // What the cloud has of public addresses now is no stranger's to its own subnet.
+  Facts now = facts;
+  now.ranges.clear();
+  add_other_ranges(house, now, cloud);
+  Follower(house, transaction, cloud, now).follow(subnet, held);
+  const CloudRanges has = ranges_of(house, cloud);
+  if (has.publics != held.publics) transaction.set_public_pool(cloud, has.publics);
+}
+
+}  // namespace nutshell

@@ -1,0 +1,40 @@
+// What a cloud has of the host's pools: its public range and its private subnet.
+#pragma once
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "app/house.hpp"
+#include "nutshell/cloud.hpp"
+#include "nutshell/facts.hpp"
+
+namespace nutshell {
+
+/// What a cloud holds. Of its leases, index 0 is the subnet, 1 a piece of the public range.
+struct CloudRanges {
+  std::string public_pool;  ///< empty: it has no public range
+  std::vector<AddressRange> publics;  ///< in order, neighbours joined
+  std::vector<AddressRange> pieces;   ///< the same as they are leased
+  std::string private_pool;
+  std::optional<Ipv4Net> subnet;
+  bool operator==(const CloudRanges&) const = default;
+  [[nodiscard]] std::uint64_t addresses() const;
+};
+CloudRanges ranges_of(House& house, const std::string& cloud);
+/// As people read it: "192.0.2.16-192.0.2.31 of the pool public".
+std::string words_of_publics(const CloudRanges& ranges);
+std::string words_of_subnet(const CloudRanges& ranges);
+
+/// The pool that a wish is out of. Throws NotFound, ConfigError at the wish's line.
+std::string public_pool_of(const House& house, const PublicWish& wish);
+/// True when following the wishes takes something away that the cloud has.
+bool takes_away(const House& house, const CloudRanges& held, const PublicWish& wish);
+bool takes_away(const House& house, const CloudRanges& held, const PrivateWish& wish);
+
+/// Gives and takes until the cloud has what its file wants, and makes its pool of public addresses
+/// follow. What has to stay, stays. Says what is passed over. Throws Exhausted, Conflict,
+/// ConfigError.
+void follow_wishes(House& house, Transaction& transaction, const std::string& cloud,
+                   const PublicWish& publics, const PrivateWish& subnet, const Facts& facts);
+
+}  // namespace nutshell

@@ -1,0 +1,198 @@
+// Words first, lines after: a person reads what changes, and goes on to the lines if they want to.
+#include "app/cloud_words.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "app/cloud_ranges.hpp"
+#include "app/lvm_access.hpp"
+#include "app/reserve.hpp"
+#include "app/start.hpp"
+#include "nutshell/plan.hpp"
+
+namespace nutshell {
+namespace {
+
+using Action = MachineWork::Action;
+
+std::string joined(const std::string& one, const std::string& other) {
+  return one.empty() ? other : other.empty() ? one : one + "; " + other;
+}
+
+std::string words_of_machine(const MachineSpec& spec) {
+  std::string text = fmt::format("{} CPU{}, {} of memory", spec.cpus, spec.cpus == 1 ? "" : "s",
+                                 format_size(spec.memory));
+  for (const DiskSpec& disk : spec.disks)
+    text += fmt::format(", disk {}", disk.ours() ? format_size(*disk.size) : printable(disk.path));
+  for (const NicSpec& nic : spec.nics) {
+    if (nic.ip) text += fmt::format(", address {}", to_string(*nic.ip));
+    if (nic.mac) text += fmt::format(", MAC {}", to_string(*nic.mac));
+  }
+  return text;
+}
+
+std::string words_of_changes(const MachineWork& machine) {
+  std::string text;
+  for (const FieldChange& change : machine.changes) {
+    const std::string from = change.from.empty() ? "nothing" : change.from,
+                      to = change.to.empty() ? "nothing" : change.to;
+    text += fmt::format("{}{} {} to {}", text.empty() ? "" : ", ", change.field, from, to);
+  }
+  return text;
+}
+
+std::string volumes_of(const MachineSpec& spec) {
+  std::string text;
+  for (const DiskSpec& disk : spec.disks)
+    if (disk.ours()) text += (text.empty() ? "" : ", ") + printable(disk.path);
+  return text;
+}
+
+class Teller {
+ public:
+  Teller(House& house, const CloudWork& work, const CloudFile& file)
+      : house_(house), work_(work), file_(file) {}
+
+  std::vector<ChangeWords> tell() {
+    if (work_.is_new())
+      say("+", "cloud", "", "create", fmt::format("from {}", printable(file_.path)));
+    if (work_.file_moves)
+      say("~", "cloud", "", "change",
+          fmt::format("its file is {} now, no more {}", printable(file_.path),
+                      printable(work_.row->file)));
+    tell_ranges();
+    for (const NetworkWork& network : work_.networks) tell(network);
+    for (const GroupWork& group : work_.groups) tell(group);
+    for (const MachineWork& machine : work_.machines) tell(machine);
+    if (work_.answers_change) say("~", "answers", "", "change", "what `answers` says is changed");
+    if (work_.autostart_change)
+      say("~", "autostart", "", "change",
+          file_.spec.autostart ? "the cloud comes up when this host boots"
+                               : "the cloud does not come up by itself any more");
+    return std::move(all_);
+  }
+
+ private:
+  House& house_;
+  const CloudWork& work_;
+  const CloudFile& file_;
+  std::vector<ChangeWords> all_;
+
+  void say(const std::string& sign, const std::string& what, const std::string& name,
+           const std::string& action, const std::string& detail) {
+    all_.push_back({sign, what, name, action, detail});
+  }
+
+  void tell_range(const std::string& what, const std::string& had, const std::string& has) {
+    if (had == has) return;
+    if (had.empty())
+      say("+", what, "", "create", has);
+    else if (has.empty())
+      say("-", what, "", "remove", had);
+    else
+      say("~", what, "", "change", fmt::format("{} instead of {}", has, had));
+  }
+  void tell_ranges() {
+    if (work_.ranges_wait)
+      return say("!", "ranges", "", "wait",
+                 "machines run that may use what would be taken away; `up --restart` does it");
+    const CloudRanges has = ranges_of(house_, work_.cloud);
+    const auto publics = [](const CloudRanges& ranges) {
+      return ranges.publics.empty() ? "" : words_of_publics(ranges);
+    };
+    const auto subnet = [](const CloudRanges& ranges) {
+      return ranges.subnet ? to_string(*ranges.subnet) : "";
+    };
+    tell_range("public range", publics(work_.held), publics(has));
+    tell_range("private subnet", subnet(work_.held), subnet(has));
+  }
+
+  void tell(const NetworkWork& network) {
+    const auto row = house_.registry().network(network.name);
+    const std::string place =
+        row ? fmt::format("{} ({})", to_string(Ipv4Net{row->address.first(), row->address.prefix}),
+                          to_string(row->mode))
+            : "";
+    switch (network.action) {
+      case NetworkWork::Action::add: return say("+", "network", network.name, "create", place);
+      case NetworkWork::Action::change:
+        return say("~", "network", network.name, "change", network.change);
+      case NetworkWork::Action::remove: return say("-", "network", network.name, "remove", place);
+      case NetworkWork::Action::waits:
+        return say("!", "network", network.name, "wait",
+                   network.change + "; machines run there, `up --restart` does it");
+    }
+  }
+
+  void tell(const GroupWork& group) {
+    if (group.action == GroupWork::Action::remove)
+      return say("-", "group", group.name, "remove", "");
+    say(group.is_new ? "+" : "~", "group", group.name, group.is_new ? "create" : "change",
+        fmt::format("{} rule{}", group.wanted->rules.size(),
+                    group.wanted->rules.size() == 1 ? "" : "s"));
+  }
+
+  void tell(const MachineWork& machine) {
+    const std::string changes = words_of_changes(machine);
+    const std::string start = machine.starts ? "it is started" : "";
+    if (machine.action == Action::remove) {
+      const std::string volumes = volumes_of(machine.row->spec);
+      return say("-", "machine", machine.name, "remove",
+                 fmt::format("{}it is removed{}", machine.alive ? "it is stopped, and " : "",
+                             volumes.empty() ? "" : " with its volumes: " + volumes));
+    }
+    if (machine.action == Action::create)
+      return say("+", "machine", machine.name, "create",
+                 joined(words_of_machine(machine.spec), start));
+    if (machine.waits)
+      return say("!", "machine", machine.name, "wait",
+                 changes + "; it runs, `up --restart` does it");
+    if (machine.restarts)
+      return say("~", "machine", machine.name, "restart",
+                 joined(changes, "it is stopped and started again"));
+    if (machine.action == Action::change)
+      return say("~", "machine", machine.name, "change", joined(changes, start));
+    if (machine.starts) say("~", "machine", machine.name, "start", start);
+  }
+};
+
+}  // namespace
+
+std::vector<ChangeWords> words_of_work(House& house, const CloudWork& work, const CloudFile& file) {
+  return Teller(house, work, file).tell();
+}
+
+void forget_display(Facts& facts, const RunRecord& run) {
+  if (!run.display) return;
+  std::erase_if(facts.ports,
+                [&](const PortFact& fact) { return fact.port == 5900U + *run.display; });
+}
+
+std::vector<MachineLine> lines_of_work(House& house, Transaction& transaction,
+                                       const CloudWork& work) {
+  std::vector<MachineLine> lines;
+  Facts facts = work.facts;
+  if (!facts.qemu) throw Failed(facts.qemu_trouble);
+  for (const MachineWork& machine : work.machines) {
+    if (!machine.starts) continue;
+    const bool is_as_is = machine.action == Action::nothing;
+    MachineRow row;
+    if (machine.row) row = *machine.row;
+    MachineSpec spec = is_as_is ? machine.row->spec : machine.spec;
+    row.spec = spec;
+    spec = spec_of_next_run(row);
+    if (machine.row && machine.row->run) {
+      transaction.end_run(spec.uuid, "stopped");
+      forget_display(facts, *machine.row->run);
+    }
+    const Decision decision = decide(spec, facts);
+    RunReservation reservation =
+        reserve_run(house, transaction, spec, row.boots + 1, facts, decision.kvm);
+    lines.push_back(
+        {machine.name, prepare_start(house, spec, decision, facts, reservation).start.line.argv()});
+  }
+  return lines;
+}
+
+}  // namespace nutshell

@@ -1,0 +1,33 @@
+// What `plan` shows, and what `up` says that it has done: a cloud's work in words, and every QEMU
+// line.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "app/cloud_work.hpp"
+
+namespace nutshell {
+
+/// One change, for people and for programs.
+struct ChangeWords {
+  std::string sign;    ///< "+", "~", "-" or, of what waits, "!"
+  std::string what;    ///< "machine", "network", "group", "public", "private", "cloud"
+  std::string name;    ///< of the machine, network or group; empty: the cloud's own
+  std::string action;  ///< "create", "change", "start", "restart", "remove", "wait"
+  std::string detail;  ///< in words
+};
+/// After reserve_cloud(), in its transaction: what is new has its values.
+std::vector<ChangeWords> words_of_work(House& house, const CloudWork& work, const CloudFile& file);
+
+/// What a run has that is over by then is nobody's.
+void forget_display(Facts& facts, const RunRecord& run);
+/// The QEMU line of each machine that is to be started, from the leases of a transaction that is
+/// rolled back.
+struct MachineLine {
+  std::string name;
+  std::vector<std::string> argv;
+};
+std::vector<MachineLine> lines_of_work(House& house, Transaction& transaction,
+                                       const CloudWork& work);
+
+}  // namespace nutshell

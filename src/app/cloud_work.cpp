@@ -1,0 +1,207 @@
+// Three things are compared: what the file says, what it said when it was last applied, and what
+// is there. So what a user has changed by hand since is not taken back, and what could not be done
+// without a restart is remembered.
+#include "app/cloud_work.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "app/cloud_unit.hpp"
+#include "app/machine_state.hpp"
+#include "app/network.hpp"
+
+namespace nutshell {
+namespace {
+
+void refuse_other_file(const CloudWork& work, const CloudFile& file, const UpOptions& options) {
+  if (!work.row || work.row->file == file.path || options.rename) return;
+  throw Conflict(
+      fmt::format("the cloud {0} exists already, from {1}; give this one another name, take that "
+                  "one down with `nutshell down {0} --purge`, or say with --moved that its file is "
+                  "here now",
+                  work.cloud, printable(work.row->file)));
+}
+
+void look_at_row(const House& house, MachineWork& machine) {
+  if (!machine.row) return;
+  const Seen seen = look_at(house, machine.row->uuid, machine.row->run, machine.row->last_end);
+  machine.alive = seen.state == MachineState::running || seen.state == MachineState::paused;
+  machine.paused = seen.state == MachineState::paused;
+}
+
+const CloudMachine* applied_machine(const CloudWork& work, const std::string& name) {
+  return work.before.machine(name);
+}
+
+void decide_present(MachineWork& machine, const UpOptions& options) {
+  machine.changes = changes_of(*machine.before, *machine.wanted);
+  machine.seed_comes = machine.wanted->seed && !machine.before->seed;
+  machine.seed_goes = !machine.wanted->seed && machine.before->seed;
+  const auto takes = [&](FieldChange::Takes what) {
+    return std::any_of(machine.changes.begin(), machine.changes.end(),
+                       [&](const FieldChange& change) { return change.takes == what; });
+  };
+  const bool needs_restart =
+      takes(FieldChange::Takes::restart) || machine.seed_comes || machine.seed_goes;
+  if (machine.changes.empty() && !needs_restart) return;
+  machine.waits = needs_restart && machine.alive && !options.restart;
+  machine.restarts = needs_restart && machine.alive && options.restart;
+  machine.action = MachineWork::Action::change;
+}
+
+/// What takes a new machine is refused, all of it at once, each at its line.
+void refuse_new_machines(const CloudWork& work) {
+  Problems problems;
+  for (const MachineWork& machine : work.machines) {
+    if (!machine.wanted) continue;
+    for (const FieldChange& change : machine.changes) {
+      if (change.takes != FieldChange::Takes::new_machine) continue;
+      const Origins& origins = machine.wanted->wish.origins;
+      const std::string field = change.field.substr(0, change.field.find('['));
+      auto at = origins.find(change.field);
+      if (at == origins.end()) at = origins.find(field);
+      if (at == origins.end()) at = origins.find("name");
+      problems.push_back(
+          {at == origins.end() ? machine.name : at->second,
+           fmt::format("{}: {} cannot be changed in place ({} to {}); remove the machine with "
+                       "`nutshell rm {}` to have it made anew, or put the line back",
+                       machine.name, change.field, change.from.empty() ? "nothing" : change.from,
+                       change.to.empty() ? "nothing" : change.to,
+                       to_string(machine.wanted->wish.name))});
+    }
+  }
+  if (problems.empty()) return;
+  std::string text;
+  for (const Problem& problem : problems)
+    text += fmt::format("{}{}: {}", text.empty() ? "" : "\n", problem.where, problem.what);
+  throw Conflict(text);
+}
+
+void plan_machines(House& house, CloudWork& work, const CloudSpec& wanted,
+                   const UpOptions& options) {
+  for (const CloudMachine& old : work.before.machines) {
+    if (wanted.machine(old.wish.name.name)) continue;
+    MachineWork machine;
+    machine.name = old.wish.name.name;
+    machine.before = &old;
+    machine.row = house.registry().machine(old.wish.name);
+    if (!machine.row) continue;
+    look_at_row(house, machine);
+    machine.action = MachineWork::Action::remove;
+    work.machines.push_back(std::move(machine));
+  }
+  for (const CloudMachine& one : wanted.machines) {
+    MachineWork machine;
+    machine.name = one.wish.name.name;
+    machine.wanted = &one;
+    machine.before = applied_machine(work, machine.name);
+    machine.row = house.registry().machine(one.wish.name);
+    look_at_row(house, machine);
+    const auto origin = one.wish.origins.find("name");
+    if (machine.row && !machine.before)
+      throw Conflict(fmt::format(
+          "{}: there is a machine {} already, which no file of a cloud has made; remove it with "
+          "`nutshell rm {}`, or give this one another name",
+          origin == one.wish.origins.end() ? printable(wanted.file) : origin->second,
+          to_string(one.wish.name), to_string(one.wish.name)));
+    if (!machine.row) {
+      machine.action = MachineWork::Action::create;
+      machine.seed_comes = one.seed;
+    } else {
+      decide_present(machine, options);
+    }
+    const bool is_meant = options.start && (one.autostart || !options.autostart);
+    machine.starts = machine.restarts || (is_meant && !machine.alive);
+    work.machines.push_back(std::move(machine));
+  }
+  refuse_new_machines(work);
+}
+
+void plan_ranges(House& house, CloudWork& work, const CloudSpec& wanted, const UpOptions& options) {
+  const bool takes = takes_away(house, work.held, wanted.public_range) ||
+                     takes_away(house, work.held, wanted.private_subnet);
+  const bool runs = std::any_of(work.machines.begin(), work.machines.end(), [](const auto& each) {
+    return each.alive && each.action != MachineWork::Action::remove;
+  });
+  const auto differs = [&] {
+    const PublicWish& publics = wanted.public_range;
+    const PrivateWish& subnet = wanted.private_subnet;
+    const bool same_publics = publics.asked()
+                                  ? (publics.count ? work.held.addresses() == publics.count
+                                                   : work.held.publics == publics.ranges)
+                                  : work.held.publics.empty();
+    return takes || !same_publics || subnet.asked() != work.held.subnet.has_value();
+  };
+  work.ranges_change = differs();
+  work.ranges_wait = takes && runs && !options.restart;
+  if (!work.ranges_change || !takes || !options.restart) return;
+  for (MachineWork& machine : work.machines)
+    if (machine.alive && machine.action != MachineWork::Action::remove)
+      machine.restarts = machine.starts = true;
+}
+
+}  // namespace
+
+bool CloudWork::is_touched(const MachineWork& machine) {
+  return (machine.action != MachineWork::Action::nothing && !machine.waits) || machine.starts ||
+         machine.restarts;
+}
+
+bool CloudWork::waits() const {
+  return ranges_wait ||
+         std::any_of(machines.begin(), machines.end(),
+                     [](const MachineWork& machine) { return machine.waits; }) ||
+         std::any_of(networks.begin(), networks.end(), [](const NetworkWork& network) {
+           return network.action == NetworkWork::Action::waits;
+         });
+}
+
+bool CloudWork::has_work() const {
+  const bool networks_work = std::any_of(
+      networks.begin(), networks.end(),
+      [](const NetworkWork& network) { return network.action != NetworkWork::Action::waits; });
+  return is_new() || networks_work || !groups.empty() || (ranges_change && !ranges_wait) ||
+         answers_change || autostart_change || file_moves ||
+         std::any_of(machines.begin(), machines.end(), is_touched);
+}
+
+CloudWork plan_work(House& house, const CloudFile& file, const UpOptions& options) {
+  CloudWork work;
+  work.cloud = file.spec.name;
+  work.row = house.registry().cloud(work.cloud);
+  refuse_other_file(work, file, options);
+  work.file_moves = work.row && work.row->file != file.path;
+  if (work.row) work.before = spec_of(*work.row);
+  work.held = ranges_of(house, work.cloud);
+  plan_machines(house, work, file.spec, options);
+  plan_networks(house, work, file.spec, options);
+  plan_groups(house, work, file.spec);
+  plan_ranges(house, work, file.spec, options);
+  const auto bare = [](AnswersWish answers) {
+    answers.origins.clear();
+    return answers;
+  };
+  work.answers_change = work.row && bare(work.before.answers) != bare(file.spec.answers);
+  work.autostart_change = is_unit_stale(house, file.spec);
+  return work;
+}
+
+CloudSpec applied_after(const CloudWork& work, const CloudSpec& wanted) {
+  CloudSpec applied = wanted;
+  if (work.ranges_wait) {
+    applied.public_range = work.before.public_range;
+    applied.private_subnet = work.before.private_subnet;
+  }
+  for (CloudMachine& machine : applied.machines)
+    for (const MachineWork& each : work.machines)
+      if (each.waits && each.name == machine.wish.name.name) machine = *each.before;
+  for (CloudNetwork& network : applied.networks)
+    for (const NetworkWork& each : work.networks)
+      if (each.action == NetworkWork::Action::waits &&
+          each.name == host_network(work.cloud, network.name))
+        network = *network_in(work.before, network.name);
+  return applied;
+}
+
+}  // namespace nutshell
