@@ -8,17 +8,15 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <stdexcept>
-#include <thread>
 
 #include "nutshell/error.hpp"
 #include "nutshell/values.hpp"
+#include "store/waiting.hpp"
 
 namespace nutshell::store {
 
 namespace {
-using Clock = std::chrono::steady_clock;
 // A command opens the file afresh and reads the log through, at two to three microseconds a page.
 // So a log is folded into the file when it is longer than this, by the command that made it so, as
 // the last thing it does: only the process that checkpoints knows that the log can begin anew.
@@ -62,34 +60,6 @@ const char* our_vfs() {
   return registered == SQLITE_OK ? vfs.zName : nullptr;
 }
 }  // namespace
-
-struct Connection::Waiting {
-  Wait wait;
-  Clock::time_point since;
-  bool noticed = false;
-
-  /// Sleeps a little; false when the limit is reached. `count` is 0 at the start of each wait.
-  bool once_more(int count) {
-    if (count == 0) {
-      since = Clock::now();
-      noticed = false;
-    }
-    auto waited =
-        std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - since).count();
-    if (waited >= static_cast<std::int64_t>(wait.limit_ms)) return false;
-    if (!noticed && waited >= static_cast<std::int64_t>(wait.notice_ms) && wait.notice) {
-      noticed = true;
-      wait.notice("waiting for another command that is writing the registry");
-    }
-    // Uneven steps, so that many waiters do not come back all at once.
-    auto jitter = static_cast<unsigned>(Clock::now().time_since_epoch().count() / 1000 % 7);
-    std::this_thread::sleep_for(std::chrono::milliseconds(std::min(1 + count, 12) + jitter));
-    return true;
-  }
-  static int on_busy(void* waiting, int count) {
-    return static_cast<Waiting*>(waiting)->once_more(count) ? 1 : 0;
-  }
-};
 
 Statement::Statement(Statement&& other) noexcept
     : connection_(other.connection_), statement_(other.statement_) {
