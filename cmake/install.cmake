@@ -22,7 +22,7 @@ install(FILES ${CMAKE_CURRENT_BINARY_DIR}/nutshellConfig.cmake ${CMAKE_CURRENT_B
   DESTINATION ${NUTSHELL_PACKAGE_DIR})
 
 install(FILES man/nutshell.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
-install(FILES man/nutshell.toml.5 DESTINATION ${CMAKE_INSTALL_MANDIR}/man5)
+install(FILES man/cloud.toml.5 man/nutshell.toml.5 DESTINATION ${CMAKE_INSTALL_MANDIR}/man5)
 install(FILES man/nutshell.7 DESTINATION ${CMAKE_INSTALL_MANDIR}/man7)
 install(FILES examples/nutshell.toml examples/nutshell@.service examples/nutshell-adoptions.service
   examples/nutshell-adoptions.timer DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)

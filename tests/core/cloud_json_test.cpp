@@ -3,6 +3,7 @@
 
 #include "core/cloud_rules.hpp"
 #include "core/problems.hpp"
+#include "golden/golden.hpp"
 #include "nutshell/cloud.hpp"
 
 using namespace nutshell;
@@ -131,4 +132,25 @@ TEST_CASE("rules are written as they are read") {
   }
   Problems problems;
   CHECK(rule_words(*parse_rule("tcp  22-22 from anywhere", "w", problems)) == "tcp 22");
+}
+
+TEST_CASE("the manual's example is a cloud") {
+  const std::string page = golden::read(golden::fs::path(NUTSHELL_SOURCE_DIR) / "man/cloud.toml.5");
+  const std::size_t examples = page.find(".Sh EXAMPLES"),
+                    begin = page.find("indent\n", examples) + 7, end = page.find(".Ed", begin);
+  REQUIRE(end != std::string::npos);
+  const CloudSpec spec = read(page.substr(begin, end - begin));
+  CHECK(spec.machines.size() == 4);
+  CHECK(again(spec) == spec);
+}
+
+TEST_CASE("the manual lists the built-in types") {
+  const std::string page =
+      golden::read(golden::fs::path(NUTSHELL_SOURCE_DIR) / "man/nutshell.toml.5");
+  for (const InstanceType& type : effective_types({})) {
+    const std::string row = ".It " + type.name + " Ta " + std::to_string(type.cpus) + " Ta " +
+                            format_size(type.memory) + " Ta " + std::to_string(type.disk / gibi) +
+                            "G\n";
+    CHECK_MESSAGE(contains(page, row), row);
+  }
 }

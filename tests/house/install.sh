@@ -75,7 +75,7 @@ END
 check_files() {
   local page
   [[ $("$prefix/bin/nutshell" --root "$scratch/root" version) == nutshell\ [0-9]* ]] || die 'the installed program does not say its version'
-  for page in man1/nutshell.1 man5/nutshell.toml.5 man7/nutshell.7; do
+  for page in man1/nutshell.1 man5/cloud.toml.5 man5/nutshell.toml.5 man7/nutshell.7; do
     cmp -s "$prefix/share/man/$page" "$source_dir/man/${page#*/}" || die "$page is not installed"
   done
   # The completion, loaded in a shell of its own, completes a command and one of its options.
