@@ -115,9 +115,6 @@ Answers gather_answers(House& house, const std::string& cloud, const CloudSpec& 
   answers.ssh_user = wish.ssh_user;
   answers.ssh_keys = read_ssh_keys(wish);
   add_ranges(house, cloud, answers);
-  if (answers.public_ranges.empty())
-    warnings.push_back(
-        fmt::format("cloud {} has no public range; `public` in its file gives it one", cloud));
   const AnswersHost host = observe_answers_host(house);
   answers.name_servers = wish.dns.empty() ? host.name_servers : wish.dns;
   for (const MachineRow& row : machines_of(house, cloud, spec))

@@ -113,6 +113,9 @@ Exit run_answers(const Parsed& args, House& house) {
   Answers answers = gather_answers(house, asked.cloud, asked.spec, warnings);
   if (args.words.size() > 1) keep_machine(answers, args.words[1]);
   warn_of_changes(house, asked);
+  if (answers.public_ranges.empty() && format.render && !args.has("seed"))
+    warnings.push_back(fmt::format(
+        "cloud {} has no public range; `public` in its file gives it one", answers.cloud));
   for (const std::string& warning : warnings) house.reporter.warn(warning);
 
   if (args.has("seed")) {
