@@ -10,6 +10,7 @@ namespace nutshell {
 namespace {
 
 using Takes = FieldChange::Takes;
+constexpr const char* the_default = "the default";
 
 template <class Range, class Words>
 std::string joined(const Range& range, Words words) {
@@ -30,8 +31,9 @@ class Comparer {
   std::vector<FieldChange> run() {
     const MachineSpec &b = before_.wish, &a = after_.wish;
     note("cpus", std::to_string(b.cpus), std::to_string(a.cpus));
-    note("memory", format_size(b.memory), format_size(a.memory));
-    note("cpu", b.cpu, a.cpu);
+    note_open("memory", format_size(b.memory), format_size(a.memory),
+              present_ && present_->memory == a.memory);
+    note_open("cpu", b.cpu, a.cpu, present_ && present_->cpu == a.cpu);
     note("machine", b.machine, a.machine, Takes::new_machine);
     note("nested", to_string(b.nested), to_string(a.nested));
     note("accel", to_string(b.accel), to_string(a.accel));
@@ -55,7 +57,7 @@ class Comparer {
     note("vnc", vnc_words(b.vnc), vnc_words(a.vnc));
     note("vnc-listen", b.vnc.listen, a.vnc.listen);
     note("vnc-password-file", b.vnc.password_file, a.vnc.password_file);
-    note("qemu", b.qemu, a.qemu);
+    note_open("qemu", b.qemu, a.qemu, present_ && present_->qemu == a.qemu);
     note("args", shell_line(b.qemu_args), shell_line(a.qemu_args));
     note("seed", before_.seed ? "true" : "", after_.seed ? "true" : "");
     if (before_.after != after_.after)
@@ -79,6 +81,17 @@ class Comparer {
   void note(const std::string& field, const std::string& from, const std::string& to,
             Takes takes = Takes::restart) {
     if (from != to) add(field, from, to, takes);
+  }
+
+  /// A field for which the host may have a default of its own: left out is not the same as the
+  /// usual value.
+  void note_open(const std::string& field, const std::string& from, const std::string& to,
+                 bool has_it) {
+    const bool was_open = !before_.wish.origins.contains(field),
+               is_open = !after_.wish.origins.contains(field);
+    if (was_open == is_open) return is_open ? void() : note(field, from, to);
+    add(field, was_open ? the_default : from, is_open ? the_default : to,
+        was_open && has_it ? Takes::nothing : Takes::restart);
   }
 
   static std::string image_words(const CloudMachine& machine) {

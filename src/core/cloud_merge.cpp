@@ -13,8 +13,8 @@ class Merger {
 
   MachineSpec run() {
     take("cpus", &MachineSpec::cpus);
-    take("memory", &MachineSpec::memory);
-    take("cpu", &MachineSpec::cpu);
+    take_open("memory", &MachineSpec::memory);
+    take_open("cpu", &MachineSpec::cpu);
     take("nested", &MachineSpec::nested);
     take("accel", &MachineSpec::accel);
     take("cdrom", &MachineSpec::cdrom);
@@ -23,7 +23,7 @@ class Merger {
     take("initrd", &MachineSpec::initrd);
     take("append", &MachineSpec::append);
     take("vnc", &MachineSpec::vnc);
-    take("qemu", &MachineSpec::qemu);
+    take_open("qemu", &MachineSpec::qemu);
     take("args", &MachineSpec::qemu_args);
     take_items("groups", &MachineSpec::groups);
     take_items("publish", &MachineSpec::publish);
@@ -45,6 +45,17 @@ class Merger {
       result_.origins.erase(field);
     else
       result_.origins[field] = origin->second;
+  }
+
+  /// A field for which the host may have a default of its own: also when it is left out now, or
+  /// was before.
+  template <class Field>
+  void take_open(const char* name, Field MachineSpec::*field) {
+    const bool was_open = !before_.wish.origins.contains(name),
+               is_open = !after_.wish.origins.contains(name);
+    if (was_open == is_open) return take(name, field);
+    result_.*field = after_.wish.*field;
+    take_origin(name);
   }
 
   template <class Field>
@@ -125,10 +136,14 @@ class Merger {
       if (!used[i]) keep(i);
   }
 
+  static bool is_open(const NicSpec& nic) {
+    return nic.kind == NicKind::network && nic.network.empty();
+  }
+
   static NicSpec changed(const NicSpec& before, const NicSpec& wish, const NicSpec& present) {
     NicSpec nic = wish;
-    const bool open = wish.kind == NicKind::network && wish.network.empty();
-    if (open) nic.kind = present.kind, nic.network = present.network;
+    // Left to the default as before, it stays where the default was then.
+    if (is_open(wish) && is_open(before)) nic.kind = present.kind, nic.network = present.network;
     const bool same_place = nic.kind == present.kind && nic.network == present.network &&
                             nic.uplink == present.uplink &&
                             (nic.kind != NicKind::bridge || nic.bridge == present.bridge);

@@ -79,7 +79,7 @@ TEST_CASE("the same file says nothing new, wherever its lines are") {
 
 TEST_CASE("plain fields") {
   CHECK(differences("cpus = 1", "cpus = 2\nmemory = \"1536M\"") ==
-        "cpus: 1 -> 2 (restart)\nmemory: 1G -> 1536M (restart)");
+        "cpus: 1 -> 2 (restart)\nmemory: the default -> 1536M (restart)");
   CHECK(differences("cdrom = \"x.iso\"\nboot = \"once=cdrom\"", "") ==
         "cdrom: /lab/x.iso ->  (restart)\nboot: once=cdrom -> disk (restart)");
   CHECK(differences("", "firmware = \"uefi\"") == "firmware: bios -> uefi (new)");
@@ -96,6 +96,17 @@ TEST_CASE("plain fields") {
         "args: -d int -> '-d int' (restart)");
   CHECK(differences("", "autostart = true") == "autostart: false -> true (nothing)");
   CHECK(differences("", "seed = true") == "seed:  -> true (restart)");
+}
+
+TEST_CASE("what is left to the host's default is not what has the usual value") {
+  const CloudMachine open = wish(""), said = wish("memory = \"1G\"");
+  MachineSpec present = made(open);
+  present.memory = 2 * gibi;  // as nutshell.toml says
+  CHECK(told(changes_of(open, said, present)) == "memory: the default -> 1G (restart)");
+  CHECK(merged(present, open, said).memory == gibi);
+  present.memory = gibi;
+  CHECK(told(changes_of(open, said, present)) == "memory: the default -> 1G (nothing)");
+  CHECK(differences("cpu = \"host\"", "") == "cpu: host -> the default (restart)");
 }
 
 TEST_CASE("disks are added, and never lost") {
