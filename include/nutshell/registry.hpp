@@ -198,6 +198,8 @@ class Registry {
   [[nodiscard]] std::optional<CloudRow> cloud(const std::string& name);
   [[nodiscard]] std::vector<Lease> leases();
   [[nodiscard]] std::vector<Lease> leases_of(const Uuid& uuid);
+  /// Of one pool, by value; none when there is no such pool.
+  [[nodiscard]] std::vector<Lease> leases_in(const std::string& pool);
   /// 4 hex digits that this registry's tap names carry.
   [[nodiscard]] std::string tag();
   struct PoolState {

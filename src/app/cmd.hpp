@@ -49,7 +49,9 @@ Exit run_network_rm(const Parsed& args, House& house);
 Exit run_path(const Parsed& args, House& house);
 Exit run_pause(const Parsed& args, House& house);
 Exit run_plan(const Parsed& args, House& house);
+Exit run_pool_add(const Parsed& args, House& house);
 Exit run_pool_ls(const Parsed& args, House& house);
+Exit run_pool_rm(const Parsed& args, House& house);
 Exit run_qmp(const Parsed& args, House& house);
 Exit run_recover(const Parsed& args, House& house);
 Exit run_restart(const Parsed& args, House& house);
@@ -87,6 +89,8 @@ std::vector<Command> firewall_commands();
 std::vector<Command> sight_commands();
 /// The row on what an installer is told.
 std::vector<Command> answers_commands();
+/// The rows on pools and leases.
+std::vector<Command> pool_commands();
 /// The rows on bridges.
 std::vector<Command> bridge_commands();
 

@@ -1,4 +1,4 @@
-// pool ls, lease ls, lease reserve, lease release: who has what.
+// lease ls, lease reserve, lease release: who has what.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -11,13 +11,6 @@
 
 namespace nutshell {
 namespace {
-
-std::string value_of(const std::string& kind, std::uint64_t value) {
-  if (kind == "mac") return to_string(Mac{value});
-  if (kind == "ipv4" || kind == "subnet") return to_string(Ipv4{static_cast<std::uint32_t>(value)});
-  if (kind == "vnc") return fmt::format(":{}", value);
-  return std::to_string(value);
-}
 
 // A stranger's display that nobody holds any more: the mark is older than the truth.
 bool is_past(const Lease& lease) {
@@ -51,29 +44,6 @@ void check_pool(House& house, const std::string& wanted) {
 }
 
 }  // namespace
-
-Exit run_pool_ls(const Parsed&, House& house) {
-  Json list = Json::array();
-  Table table{{"POOL", "RANGE", "SIZE", "LEASED", "RESERVED", "FOREIGN", "FROM"}, {}};
-  for (const Registry::PoolState& pool : house.registry().pools()) {
-    const std::string low = value_of(pool.range.kind, pool.range.low),
-                      high = value_of(pool.range.kind, pool.range.high);
-    list.push(Json::object({{"name", pool.range.name},
-                            {"kind", pool.range.kind},
-                            {"low", low},
-                            {"high", high},
-                            {"size", pool.size},
-                            {"leased", pool.leased},
-                            {"reserved", pool.reserved},
-                            {"foreign", pool.foreign},
-                            {"origin", pool.range.origin}}));
-    table.rows.push_back({pool.range.name, low + " to " + high, std::to_string(pool.size),
-                          std::to_string(pool.leased), std::to_string(pool.reserved),
-                          std::to_string(pool.foreign), pool.range.origin});
-  }
-  house.reporter.answer(Json::object({{"pools", list}}), table);
-  return Exit::done;
-}
 
 Exit run_lease_ls(const Parsed& args, House& house) {
   settle(house);

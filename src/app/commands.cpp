@@ -40,8 +40,6 @@ constexpr Option log_options[] = {{"follow", "", "go on until the machine stops 
                                   {"boot", "N", "of boot N, counted from 1 (default: the last)"}};
 constexpr Option vnc_options[] = {{"view", "", "start a VNC viewer"}};
 constexpr Option cdrom_options[] = {{"eject", "", "leave the drive empty"}};
-constexpr Option lease_ls_options[] = {{"pool", "POOL", "only this pool"}};
-constexpr Option reserve_options[] = {{"note", "TEXT", "why, for `lease ls`"}};
 constexpr Option gc_options[] = {
     {"volumes", "", "also delete volumes of machines that nobody knows"}};
 constexpr Option supervise_options[] = {
@@ -74,8 +72,7 @@ const std::vector<Option>& set_options() {
 }
 
 std::vector<Command> make_table() {
-  const char *machines = "Machines", *line = "The QEMU line", *resources = "Resources",
-             *host = "Host";
+  const char *machines = "Machines", *line = "The QEMU line", *host = "Host";
   const auto change = Access::change;
   const auto look = Access::look;
   return {
@@ -196,30 +193,6 @@ std::vector<Command> make_table() {
       {"explain", line, "what each part of that line means, and where it came from", "NAME", 1, 1,
        by_hand_options, "nutshell explain ciab\nnutshell explain ciab --by-hand\n", look,
        run_explain},
-      {"pool ls",
-       resources,
-       "what the host has to give, and how much of it is taken",
-       "",
-       0,
-       0,
-       {},
-       "nutshell pool ls\n",
-       look,
-       run_pool_ls},
-      {"lease ls", resources, "who has what", "", 0, 0, lease_ls_options,
-       "nutshell lease ls\nnutshell lease ls --pool mac\n", look, run_lease_ls},
-      {"lease reserve", resources, "keep a value out of use", "POOL VALUE", 2, 2, reserve_options,
-       "nutshell lease reserve vnc :5 --note 'the other desk'\n", change, run_lease_reserve},
-      {"lease release",
-       resources,
-       "give a reserved value back",
-       "POOL VALUE",
-       2,
-       2,
-       {},
-       "nutshell lease release vnc :5\n",
-       change,
-       run_lease_release},
       {"gc", host, "put right what was cut short, and show the evidence", "", 0, 0, gc_options,
        "nutshell gc\nnutshell --dry-run gc\n", change, run_gc},
       {"recover", host, "make the registry anew from what is on the disks and what runs", "", 0, 0,
@@ -253,10 +226,10 @@ std::span<const Command> commands() {
   static const std::vector<Command> table = [] {
     std::vector<Command> all = make_table();
     for (const auto& [before, rows] :
-         {std::pair{"pool ls", cloud_commands()}, std::pair{"pool ls", answers_commands()},
-          std::pair{"gc", sight_commands()}, std::pair{"pool ls", network_commands()},
-          std::pair{"doctor", volume_commands()}, std::pair{"pool ls", firewall_commands()},
-          std::pair{"doctor", bridge_commands()}})
+         {std::pair{"gc", pool_commands()}, std::pair{"pool ls", cloud_commands()},
+          std::pair{"pool ls", answers_commands()}, std::pair{"gc", sight_commands()},
+          std::pair{"pool ls", network_commands()}, std::pair{"doctor", volume_commands()},
+          std::pair{"pool ls", firewall_commands()}, std::pair{"doctor", bridge_commands()}})
       all.insert(std::find_if(all.begin(), all.end(),
                               [name = before](const Command& each) { return each.name == name; }),
                  rows.begin(), rows.end());

@@ -41,6 +41,7 @@ class LeaseBook : public Allocator {
   std::vector<Lease> leases() override;
   std::optional<Lease> who(const std::string& pool, const std::string& value) override;
 
+  std::vector<Lease> leases_in(const std::string& pool);
   /// Gives back all that the holder has, whatever its lifetime.
   void release_all(const Uuid& holder);
   /// The pool has changed.

@@ -181,6 +181,12 @@ std::vector<Lease> LeaseBook::leases() {
   return all;
 }
 
+std::vector<Lease> LeaseBook::leases_in(const std::string& pool_name) {
+  const auto pool = pools_.find(pool_name);
+  if (!pool) return {};
+  return rendered(rows(db_.use(sql::leases_in, pool->id)));
+}
+
 std::optional<Lease> LeaseBook::who(const std::string& pool_name, const std::string& value) {
   auto row = row_of(known(pool_name).pool, value);
   if (!row) return std::nullopt;

@@ -160,6 +160,9 @@ std::vector<Lease> Registry::leases() { return store::LeaseBook(state_->core->db
 std::vector<Lease> Registry::leases_of(const Uuid& uuid) {
   return store::LeaseBook(state_->core->db).leases_of(uuid);
 }
+std::vector<Lease> Registry::leases_in(const std::string& pool) {
+  return store::LeaseBook(state_->core->db).leases_in(pool);
+}
 std::string Registry::tag() { return store::PoolBook(state_->core->db).tag(); }
 
 std::vector<Registry::PoolState> Registry::pools() {

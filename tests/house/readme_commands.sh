@@ -66,6 +66,7 @@ may_end() { # may_end COMMAND STATUS MESSAGE
     launch) [[ $2 -eq 6 && $3 == *'there is no volume group vg01'* ]] ;;
     bridge) [[ $2 -eq 6 && $3 == *'has adopted nothing'* ]] || [[ $2 -eq 6 && $3 == *'there is no bridge br5'* ]] || [[ $2 -eq 1 && $3 == *'--persist: neither'* ]] ;;
     setup) [[ $2 -eq 6 && $3 == *'there is no user alice'* ]] || [[ $2 -eq 6 && $3 == *'qemu-bridge-helper is not installed'* ]] ;;
+    pool) [[ $2 -eq 6 && $3 == *'has no pool public'* ]] ;;
     who) [[ $2 -eq 6 && $3 == *'nobody is known to have'* ]] ;;
     *) return 1 ;;
   esac
