@@ -3,6 +3,7 @@
 #include "app/cloud_answers.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -26,6 +27,7 @@ std::string origin_of(const AnswersWish& wish) {
 
 std::string home_path(const std::string& path, const std::string& where) {
   const char* home = std::getenv("HOME");
+  if (!home && geteuid() == 0) home = "/root";  // started by systemd
   if (!path.starts_with("~/") || !home || home[0] != '/')
     throw ConfigError(
         where, fmt::format("'{}' is no path from the root, and no public key", printable(path)));
@@ -102,7 +104,7 @@ std::vector<std::string> read_ssh_keys(const AnswersWish& wish) {
   return keys;
 }
 
-Answers gather_answers(House& house, const std::string& cloud, const CloudSpec& spec,
+Answers gather_answers(House& house, const std::string& cloud, const CloudSpec& spec, Keys keys,
                        std::vector<std::string>& warnings) {
   const AnswersWish& wish = spec.answers;
   Answers answers;
@@ -113,7 +115,12 @@ Answers gather_answers(House& house, const std::string& cloud, const CloudSpec& 
   answers.private_interface = wish.private_interface;
   answers.bridge = wish.bridge;
   answers.ssh_user = wish.ssh_user;
-  answers.ssh_keys = read_ssh_keys(wish);
+  try {
+    answers.ssh_keys = read_ssh_keys(wish);
+  } catch (const Error& error) {
+    if (keys == Keys::needed) throw;
+    warnings.push_back(error.what());
+  }
   add_ranges(house, cloud, answers);
   const AnswersHost host = observe_answers_host(house);
   answers.name_servers = wish.dns.empty() ? host.name_servers : wish.dns;

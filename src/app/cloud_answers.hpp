@@ -15,9 +15,11 @@ AnswersHost observe_answers_host(House& house);
 /// the home of whoever asks). Throws NotFound, ConfigError at the file's line (a private key, no
 /// key), SystemError.
 std::vector<std::string> read_ssh_keys(const AnswersWish& wish);
-/// Of all machines of a cloud, in the order of its file. What is not known is said in `warnings`.
-/// Throws as read_ssh_keys().
-Answers gather_answers(House& house, const std::string& cloud, const CloudSpec& spec,
+enum class Keys { needed, wanted };
+/// Of all machines of a cloud, in the order of its file. What is not known is said in `warnings`,
+/// and so are keys that cannot be read where they are only wanted; where they are needed it throws
+/// as read_ssh_keys().
+Answers gather_answers(House& house, const std::string& cloud, const CloudSpec& spec, Keys keys,
                        std::vector<std::string>& warnings);
 
 }  // namespace nutshell

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "app/cloud_answers.hpp"
 #include "app/cloud_unit.hpp"
 #include "app/machine_state.hpp"
 #include "app/network.hpp"
@@ -35,7 +36,7 @@ const CloudMachine* applied_machine(const CloudWork& work, const std::string& na
 }
 
 void decide_present(MachineWork& machine, const UpOptions& options) {
-  machine.changes = changes_of(*machine.before, *machine.wanted);
+  machine.changes = changes_of(*machine.before, *machine.wanted, machine.row->spec);
   machine.seed_comes = machine.wanted->seed && !machine.before->seed;
   machine.seed_goes = !machine.wanted->seed && machine.before->seed;
   const auto takes = [&](FieldChange::Takes what) {
@@ -64,11 +65,7 @@ void refuse_new_machines(const CloudWork& work) {
       if (at == origins.end()) at = origins.find("name");
       problems.push_back(
           {at == origins.end() ? machine.name : at->second,
-           fmt::format("{}: {} cannot be changed in place ({} to {}); remove the machine with "
-                       "`nutshell rm {}` to have it made anew, or put the line back",
-                       machine.name, change.field, change.from.empty() ? "nothing" : change.from,
-                       change.to.empty() ? "nothing" : change.to,
-                       to_string(machine.wanted->wish.name))});
+           fmt::format(@@});
     }
   }
   if (problems.empty()) return;
@@ -171,6 +168,9 @@ CloudWork plan_work(House& house, const CloudFile& file, const UpOptions& option
   work.cloud = file.spec.name;
   work.row = house.registry().cloud(work.cloud);
   refuse_other_file(work, file, options);
+  if (std::any_of(file.spec.machines.begin(), file.spec.machines.end(),
+                  [](const CloudMachine& each) { return each.seed; }))
+    (void)read_ssh_keys(file.spec.answers);
   work.file_moves = work.row && work.row->file != file.path;
   if (work.row) work.before = spec_of(*work.row);
   work.held = ranges_of(house, work.cloud);

@@ -110,10 +110,12 @@ Exit run_answers(const Parsed& args, House& house) {
   settle(house);
   const Asked asked = asked_cloud(house, args.word(0, "CLOUD"));
   std::vector<std::string> warnings;
-  Answers answers = gather_answers(house, asked.cloud, asked.spec, warnings);
+  const bool for_cloud_init = args.has("seed") || !format.render;
+  Answers answers = gather_answers(house, asked.cloud, asked.spec,
+                                   for_cloud_init ? Keys::needed : Keys::wanted, warnings);
   if (args.words.size() > 1) keep_machine(answers, args.words[1]);
   warn_of_changes(house, asked);
-  if (answers.public_ranges.empty() && format.render && !args.has("seed"))
+  if (answers.public_ranges.empty() && !for_cloud_init)
     warnings.push_back(fmt::format(
         "cloud {} has no public range; `public` in its file gives it one", answers.cloud));
   for (const std::string& warning : warnings) house.reporter.warn(warning);
