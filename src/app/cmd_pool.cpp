@@ -101,6 +101,11 @@ Exit run_lease_release(const Parsed& args, House& house) {
   if (lease->holder.text.starts_with("network:"))
     throw Conflict(fmt::format("{} belongs to the network {}; it goes back with its last machine",
                                value, lease->holder.text.substr(8)));
+  if (!lease->cloud.empty())
+    throw Conflict(fmt::format(
+        "{} is the cloud {}'s; it goes back with `nutshell {}`", value, lease->cloud,
+        lease->lifetime == Lifetime::cloud ? fmt::format("down {} --purge", lease->cloud)
+                                           : fmt::format("address release {}", value)));
   transaction.allocator().release_value(pool, value);
   if (!house.dry()) transaction.commit();
   house.reporter.done(

@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
-#include <iostream>
 #include <tuple>
 
 #include "app/cmd.hpp"
@@ -90,10 +90,10 @@ bool is_agreed(const Parsed& args, const std::string& file) {
         "{} is not changed unasked, and there is no terminal to ask on; look at the change with "
         "--dry-run, then say --yes",
         printable(file)));
-  std::cerr << "change it? [y/N] " << std::flush;
-  std::string answer;
-  std::getline(std::cin, answer);
-  return answer == "y" || answer == "yes";
+  std::fputs("change it? [y/N] ", stderr);
+  char answer[8] = "";
+  if (!std::fgets(answer, sizeof answer, stdin)) return false;
+  return std::string_view(answer) == "y\n" || std::string_view(answer) == "yes\n";
 }
 
 Exit apply(const Parsed& args, House& house, const Change& change, const std::string& what) {

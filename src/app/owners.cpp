@@ -107,7 +107,7 @@ std::vector<Owner> who_address(House& house, Ipv4 address) {
   if (!owners.empty()) return owners;
   for (const IpFact& fact : facts.ips)
     if (fact.ip == address) owners.push_back(foreign("address", fact.holder));
-  return owners;
+  return owners.empty() ? find_owners_of_range(house, address) : owners;
 }
 
 std::vector<Owner> who_display(House& house, unsigned display) {

@@ -27,6 +27,8 @@ std::vector<Owner> machines_with(House& house, const std::string& what,
 std::vector<Owner> find_owners_by_name(House& house, const std::string& name);
 /// The networks of ours that lie within that net, or around it.
 std::vector<Owner> find_owners_of_net(House& house, const Ipv4Net& net);
+/// Of an address in a range, or a cloud's subnet, that somebody has as a whole.
+std::vector<Owner> find_owners_of_range(House& house, Ipv4 address);
 /// The network whose bridge has that address, IPv4 or IPv6.
 std::vector<Owner> find_network_address(House& house, const std::string& address);
 /// Throws UsageError for what looks like a port or an address and can be none.

@@ -50,6 +50,7 @@ check 'the map' equal "$(map public)" '192.0.2.0-192.0.2.3 excluded null
 check 'as a bar' says '^  \[eeee\.\.\.\.rrrr\.{28}f\.{7}f{8}\.{7}e\]$' "${with[@]}" pool ls
 check 'with its owners' says '^  r 192\.0\.2\.8-192\.0\.2\.11 +reserved the printers$' "${with[@]}" pool ls
 check 'addresses are counted, not leases' equal "$("${with[@]}" --json pool ls | jq '.pools[] | select(.name == "public") | .size, .reserved' | tr '\n' ' ')" '59 4 '
+check 'an address of a range is its owner'"'"'s' says 'reserved by hand: the printers .192\.0\.2\.8-192\.0\.2\.11 of pool public' "${with[@]}" who 192.0.2.10
 check 'a network of machines' quiet "${with[@]}" network create lab
 check 'is in the map of subnets' says '^10\.75\.0\.0-10\.75\.0\.255 network lab$' map subnet
 ip addr add 10.75.9.1/24 dev br0
