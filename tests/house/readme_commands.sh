@@ -108,6 +108,11 @@ try() {
       esac
       ;;
     network) [[ $name != rm ]] || nutshell --quiet network create "${words[3]}" ;;
+    plan | up | down | status)
+      printf 'name = "alpha"\n[[machine]]\nname = "front"\naccel = "tcg"\n' >"$scratch/cloud.toml"
+      [[ $command == plan || $command == up ]] || nutshell --quiet up cloud.toml --no-start >/dev/null
+      ;;
+    answers) nutshell --quiet create front --cloud "$name" --accel tcg --nic none >/dev/null ;;
     lease) [[ $name != release ]] || nutshell --quiet lease reserve "${words[3]}" "${words[4]}" ;;
     *)
       [[ $name != -* ]] || name=${words[3]:-}
