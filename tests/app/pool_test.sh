@@ -58,6 +58,17 @@ check 'so is a stranger' says '^10\.75\.9\.0-10\.75\.9\.255 foreign address 10\.
 check 'a part of a reservation is given back' quiet "${with[@]}" lease release public 192.0.2.8
 check 'and the rest is not' says '^192\.0\.2\.9-192\.0\.2\.11 reserved' map public
 
+say '-- what a cloud has'
+printf 'name = "alpha"\n[public]\ncount = 6\n[private]\nprefix = 26\n[[machine]]\nname = "m"\nmemory = "64M"\naccel = "tcg"\nnested = "off"\nnics = ["user"]\n' >"$scratch/alpha.toml"
+check 'a cloud comes up' quiet "${with[@]}" up --no-start "$scratch/alpha.toml"
+check 'its range is in the map' says '^192\.0\.2\.12-192\.0\.2\.17 cloud alpha$' map public
+check 'its subnet, too' says '^10\.75\.1\.0-10\.75\.1\.63 cloud alpha$' map subnet
+check 'an address of it is the cloud'"'"'s' says 'the cloud alpha .192\.0\.2\.12-192\.0\.2\.17 of pool public' "${with[@]}" who 192.0.2.14
+refuse 4 '192.0.2.14 is the cloud alpha.s; it goes back with .nutshell down alpha --purge' "${with[@]}" lease release public 192.0.2.14
+refuse 4 'leased to the cloud alpha' "${with[@]}" lease reserve public 192.0.2.17-192.0.2.18
+check 'it goes' quiet "${with[@]}" down alpha --purge
+check 'and all is free again' says '^192\.0\.2\.12-192\.0\.2\.39 free' map public
+
 say '-- a pool goes when nothing of it is leased'
 refuse 4 'pool public still has leases .192\.0\.2\.9-192\.0\.2\.11 is one' "${with[@]}" pool rm public --yes
 check 'the rest is given back' quiet "${with[@]}" lease release public 192.0.2.9-192.0.2.11
