@@ -5,7 +5,7 @@ namespace nutshell {
 namespace {
 
 constexpr Option answers_options[] = {
-    {"format", "FORMAT", "text (default), env, json, eucalyptus or cloud-init"},
+    {"format", "text|env|json|eucalyptus|cloud-init", "for whom they are (default: text)"},
     {"seed", "FILE", "write the machine's seed for cloud-init, a disk, to this file"},
     {"force", "", "with --seed: also over a file that is no seed"}};
 

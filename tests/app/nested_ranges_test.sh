@@ -66,6 +66,12 @@ check "what is free is free" n network create mine --subnet 10.75.7.0/24
 n network rm mine
 n rm one --force
 n rm two --force
+printf 'name = "inner"\n[private]\nprefix = 24\n' >"$scratch/inner.toml"
+check "a cloud inside" n up "$scratch/inner.toml"
+check "has a private subnet that is not in use outside" matches "$(n answers inner --json | jq -r .private_subnet)" '^10\.75\.[1-9][0-9]*\.0$'
+printf 'name = "other"\n[private]\nsubnet = "10.75.0.0/24"\n' >"$scratch/other.toml"
+refuse 4 'outside' n up "$scratch/other.toml"
+n down inner --purge
 
 # Whatever stands there, no command fails for it.
 for bytes in '' 'nutshell.outer:1:0.0.0.0/0' '\x0b\x05\x00\x01\x01nutshell.outer:1:0.0.0.0/0+255.255.255.255\x00\x00' '\x0b\xff' '\x0b\x04'; do
