@@ -69,15 +69,14 @@ void add_ranges(House& house, const std::string& cloud, Answers& answers) {
 
 /// In the order of the file; what is not in the file comes last.
 std::vector<MachineRow> machines_of(House& house, const std::string& cloud, const CloudSpec& spec) {
-  std::vector<MachineRow> rows = house.registry().machines();
-  std::erase_if(rows, [&](const MachineRow& row) { return row.name.cloud != cloud; });
-  const auto place = [&](const MachineRow& row) {
-    return std::find_if(spec.machines.begin(), spec.machines.end(), [&](const CloudMachine& each) {
-      return each.wish.name.name == row.name.name;
-    });
+  std::vector<MachineRow> rows;
+  const auto add = [&](const std::string& name) {
+    if (auto row = house.registry().machine(MachineName{cloud, name}))
+      rows.push_back(std::move(*row));
   };
-  std::stable_sort(rows.begin(), rows.end(),
-                   [&](const MachineRow& a, const MachineRow& b) { return place(a) < place(b); });
+  for (const CloudMachine& machine : spec.machines) add(machine.wish.name.name);
+  for (const MachineSummary& summary : house.registry().summaries())
+    if (summary.name.cloud == cloud && !spec.machine(summary.name.name)) add(summary.name.name);
   return rows;
 }
 
