@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Examples do not rot: every `nutshell ...` line of README.md, of EXAMPLES in nutshell.1 and of each command's --help is run,
 # dry, in a network namespace and a root of its own, with dummy files and machines of the names that it uses. So are the
-# systemd unit and the configurations of examples/ and nutshell.toml.5. And every path of the tree that README.md,
+# systemd unit, the configurations of examples/ and nutshell.toml.5, and the cloud of cloud.toml.5. And every path of the tree that README.md,
 # CONTRIBUTING.md and CHANGELOG.md mention is there.
 #
 # usage: readme_commands.sh TREE | readme_commands.sh --self-test      as root; NUTSHELL_BUILD_DIR is where the program was built
@@ -38,10 +38,16 @@ configurations() { # configurations TREE
   local file bad=0
   sed -n '/^\.Bd -literal/,/^\.Ed/{/^\.[BE]d/!p}' "$1/man/nutshell.toml.5" >"$scratch/page.toml"
   [[ $(grep -c '^\[\[pool\]\]' "$scratch/page.toml") -ge 2 ]] || { echo 'readme_commands: the example of nutshell.toml.5 cannot be read'; bad=1; }
-  for file in "$1"/examples/*.toml "$scratch/page.toml"; do
+  while read -r file; do
     nutshell --config "$file" pool ls >/dev/null || { echo "readme_commands: the configuration ${file##*/} is refused"; bad=1; }
-  done
+  done < <(find "$1/examples" -maxdepth 1 -name '*.toml'; find "$1/examples" -mindepth 2 -name nutshell.toml; echo "$scratch/page.toml")
   return "$bad"
+}
+
+# The cloud in the manual can be planned, on a host that has what it names. (examples_cloud_test brings up those of examples/.)
+cloud_of_man() { # cloud_of_man TREE
+  sed -n '/^\.Sh EXAMPLES/,$p' "$1/man/cloud.toml.5" | sed -n '/^\.Bd -literal/,/^\.Ed/{/^\.[BE]d/!p}' >"$scratch/man-cloud.toml"
+  nutshell --quiet --config "$scratch/public.toml" plan "$scratch/man-cloud.toml" >/dev/null || { echo 'readme_commands: the example of cloud.toml.5 is refused'; return 1; }
 }
 
 make_world() { # bridges and files that examples name; the files are as small as the program lets them be
@@ -52,8 +58,15 @@ make_world() { # bridges and files that examples name; the files are as small as
   ip link set em1 up
   ip link set far1 up
   cd "$scratch"
-  truncate -s 1M debian-12.qcow2 demo.iso silvereye.iso tools.iso vmlinuz initrd.img disk.img
+  truncate -s 1M debian-12.qcow2 demo.iso silvereye.iso tools.iso faststart.iso vmlinuz initrd.img disk.img
+  mkdir images
+  qemu-img create -q -f qcow2 images/node.qcow2 1M
+  printf '[[pool]]\nname = "public"\nkind = "ipv4"\nrange = "203.0.113.0/26"\n' >public.toml
+  a_cloud ciab
 }
+
+# a_cloud NAME: writes cloud.toml.
+a_cloud() { printf 'name = "%s"\n[private]\nprefix = 24\n[[machine]]\nname = "front"\naccel = "tcg"\nnics = ["user"]\n' "$1" >cloud.toml; }
 
 # What an example may come to when its machine exists and does not run, beside success.
 may_end() { # may_end COMMAND STATUS MESSAGE
@@ -88,6 +101,11 @@ try() {
   done
   case $command in
     launch | create | ls | pool | bridge | doctor | gc | recover | version | completion | who | setup) ;;
+    plan | up) a_cloud ciab ;;
+    answers | status | down)
+      a_cloud "${name:-ciab}"
+      nutshell --quiet up cloud.toml --no-start >/dev/null
+      ;;
     volume)
       nutshell --quiet create ciab --accel tcg --disk 1M,file=on --nic none >/dev/null
       nutshell --quiet create web --accel tcg --disk 1M,file=on --nic none >/dev/null
@@ -100,19 +118,13 @@ try() {
       [[ ${words[2]} != revoke ]] || nutshell --quiet group authorize "${words[@]:3}" >/dev/null
       ;;
     address)
-      printf '[[pool]]\nname = "public"\nkind = "ipv4"\nrange = "203.0.113.0/28"\n' >"$scratch/nutshell.toml"
-      words=("${words[0]}" --config "$scratch/nutshell.toml" "${words[@]:1}")
+      words=("${words[0]}" --config "$scratch/public.toml" "${words[@]:1}")
       case $name in
         associate) nutshell --quiet create "${words[6]}" --accel tcg --nic network=nutshell0 >/dev/null ;;&
-        associate | disassociate | release) nutshell --quiet --config "$scratch/nutshell.toml" address allocate --cloud shop "${words[5]}" >/dev/null ;;
+        associate | disassociate | release) nutshell --quiet --config "$scratch/public.toml" address allocate --cloud shop "${words[5]}" >/dev/null ;;
       esac
       ;;
     network) [[ $name != rm ]] || nutshell --quiet network create "${words[3]}" ;;
-    plan | up | down | status)
-      printf 'name = "alpha"\n[[machine]]\nname = "front"\naccel = "tcg"\n' >"$scratch/cloud.toml"
-      [[ $command == plan || $command == up ]] || nutshell --quiet up cloud.toml --no-start >/dev/null
-      ;;
-    answers) nutshell --quiet create front --cloud "$name" --accel tcg --nic none >/dev/null ;;
     lease) [[ $name != release ]] || nutshell --quiet lease reserve "${words[3]}" "${words[4]}" ;;
     *)
       [[ $name != -* ]] || name=${words[3]:-}
@@ -155,6 +167,7 @@ check() { # check TREE: every complaint at once
   try_all --help 30 < <(lines_of_help) || bad=1
   try_all 'the systemd unit' 1 < <(lines_of_units "$1") || bad=1
   configurations "$1" || bad=1
+  cloud_of_man "$1" || bad=1
   paths_exist "$1" || bad=1
   return "$bad"
 }
@@ -162,16 +175,20 @@ check() { # check TREE: every complaint at once
 self_test() {
   local missed=0 tree=$scratch/tree line
   for line in 'nutshell launch demo --cdrom demo.iso --disc 1G' 'nutshell lanch demo' 'nutshell stop' 'nutshell pause ciab --force' \
-    'nutshell launch demo --nic bridge=br7' 'nutshell wait ciab serial=' 'nutshell who nobody at all' 'nutshell launch demo --cdrom other.iso'; do
+    'nutshell launch demo --nic bridge=br7' 'nutshell wait ciab serial=' 'nutshell up nowhere.toml' 'nutshell down ciab --gently' 'nutshell who nobody at all' 'nutshell launch demo --cdrom other.iso'; do
     if try "$line" >/dev/null; then echo "self-test: not refused: $line"; missed=1; fi
   done
-  for line in 'nutshell launch demo --disk 1G' 'nutshell --dry-run rm ciab' 'nutshell pause ciab' 'nutshell ls --json | jq .'; do
+  for line in 'nutshell launch demo --disk 1G' 'nutshell --dry-run rm ciab' 'nutshell pause ciab' 'nutshell ls --json | jq .' 'nutshell up cloud.toml' 'nutshell status ciab'; do
     try "$line" || { echo "self-test: refused: $line"; missed=1; }
   done
   if try_all 'a page without examples' 1 </dev/null >/dev/null; then echo 'self-test: no examples at all were not noticed'; missed=1; fi
   mkdir -p "$tree"/{src,man,examples}
   cp "$source_dir/man/nutshell.toml.5" "$tree/man"
   echo 'memory = "2G"' >"$tree/examples/one.toml"
+  cp "$source_dir/man/cloud.toml.5" "$tree/man"
+  cloud_of_man "$tree" || { echo 'self-test: the cloud of the manual was refused'; missed=1; }
+  sed -i 's/^after = /before = /' "$tree/man/cloud.toml.5"
+  if cloud_of_man "$tree" >/dev/null 2>&1; then echo 'self-test: a cloud with an unknown key was not refused'; missed=1; fi
   configurations "$tree" || { echo 'self-test: a good configuration was refused'; missed=1; }
   echo 'memori = "2G"' >"$tree/examples/one.toml"
   if configurations "$tree" >/dev/null 2>&1; then echo 'self-test: a bad configuration was not refused'; missed=1; fi
