@@ -125,14 +125,19 @@ void check_unchanged(House& house, const MachineRow& before) {
                                to_string(before.name)));
 }
 
+void reserve_change(House& house, Transaction& transaction, const MachineSpec& before,
+                    MachineSpec& after, const Facts& facts) {
+  refuse_others_volumes(transaction, after);
+  refuse_over_quota_of_change(house, before, after);
+  reserve_new(house, transaction, before, after, facts);
+}
+
 void change_machine(House& house, const MachineRow& before, Change change, const Facts& facts) {
   if (!house.dry()) wait_for_others(house, before.uuid, to_string(before.name));
   Transaction transaction = house.registry().begin();
   check_alone(house, before.uuid, to_string(before.name));
   check_unchanged(house, before);
-  refuse_others_volumes(transaction, change.after);
-  refuse_over_quota_of_change(house, before.spec, change.after);
-  reserve_new(house, transaction, before.spec, change.after, facts);
+  reserve_change(house, transaction, before.spec, change.after, facts);
   const Plan plan =
       plan_of("set", before.uuid, OnFailure::undo, steps_of_change(house, before.spec, change));
   if (house.dry()) return report_dry_run(house, plan.steps, {});

@@ -18,6 +18,9 @@ void change_machine(House& house, const MachineRow& before, Change change, const
 /// Paths for new volumes of a machine that has, or had, some already: each with a number of its
 /// own.
 void name_new_volumes(const House& house, const MachineSpec& before, MachineSpec& after);
+/// What a change takes of the pools, written into `after`. Throws as change_machine() does.
+void reserve_change(House& house, Transaction& transaction, const MachineSpec& before,
+                    MachineSpec& after, const Facts& facts);
 /// Throws Conflict when the machine is not what it was when the change was decided.
 void check_unchanged(House& house, const MachineRow& before);
 /// Another ISO in the drive, or none; kept for the next starts.

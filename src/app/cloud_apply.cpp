@@ -25,8 +25,6 @@ namespace {
 
 using Action = MachineWork::Action;
 
-constexpr unsigned restart_patience = 60;  // seconds, as `restart` has
-
 std::vector<std::string> names_where(const CloudWork& work,
                                      bool (*chosen)(const MachineWork& machine)) {
   std::vector<std::string> names;
@@ -37,15 +35,16 @@ std::vector<std::string> names_where(const CloudWork& work,
 
 bool goes(const MachineWork& machine) { return machine.action == Action::remove; }
 
-/// Those that go give back what others may want, so the transaction is tried without them first:
-/// an edit that cannot be is refused before a machine is gone.
+/// What stops or removes machines is tried first, on a transaction that is rolled back: an edit
+/// that cannot be is refused while they still run.
 void rehearse(House& house, const CloudWork& work, const CloudSpec& wanted) {
-  if (std::none_of(work.machines.begin(), work.machines.end(), goes)) return;
+  const bool costs =
+      std::any_of(work.machines.begin(), work.machines.end(),
+                  [](const MachineWork& each) { return goes(each) || each.restarts; });
+  if (!costs) return;
   Transaction transaction = house.registry().begin();
-  for (const MachineWork& machine : work.machines)
-    if (goes(machine)) transaction.remove_machine(machine.row->uuid);
   CloudWork copy = work;
-  reserve_cloud(house, transaction, copy, wanted);
+  reserve_all(house, transaction, copy, wanted);
 }
 
 void throw_all(const std::string& cloud, const std::vector<ErrandResult>& results,
@@ -53,23 +52,21 @@ void throw_all(const std::string& cloud, const std::vector<ErrandResult>& result
   throw_failures(cloud, results, what);
 }
 
-void stop_and_remove(House& house, const CloudWork& work) {
+void stop_and_remove(House& house, const CloudWork& work, unsigned patience) {
   const auto going = names_where(work, goes);
   if (going.empty()) return;
   const auto alive = names_where(work, [](const auto& each) { return goes(each) && each.alive; });
   if (!alive.empty())
-    throw_all(work.cloud,
-              stop_machines(house, work.before, alive, Stopping::insist, restart_patience),
+    throw_all(work.cloud, stop_machines(house, work.before, alive, Stopping::insist, patience),
               "did not stop");
   throw_all(work.cloud, remove_machines(house, work.cloud, going), "could not be removed");
   for (const std::string& name : going) drop_seed(house, {work.cloud, name});
 }
 
-void stop_for_changes(House& house, CloudWork& work) {
+void stop_for_changes(House& house, CloudWork& work, unsigned patience) {
   const auto stopping = names_where(work, [](const auto& each) { return each.restarts; });
   if (stopping.empty()) return;
-  throw_all(work.cloud,
-            stop_machines(house, work.before, stopping, Stopping::insist, restart_patience),
+  throw_all(work.cloud, stop_machines(house, work.before, stopping, Stopping::insist, patience),
             "did not stop");
   for (MachineWork& machine : work.machines)
     if (machine.restarts) {
@@ -222,12 +219,13 @@ void write_seeds(House& house, const CloudWork& work, const CloudFile& file) {
 
 }  // namespace
 
-std::vector<ErrandResult> apply_work(House& house, CloudWork& work, const CloudFile& file) {
+std::vector<ErrandResult> apply_work(House& house, CloudWork& work, const CloudFile& file,
+                                     unsigned patience) {
   std::vector<ErrandResult> results;
   rehearse(house, work, file.spec);
   if (work.has_work()) {
-    stop_and_remove(house, work);
-    stop_for_changes(house, work);
+    stop_and_remove(house, work, patience);
+    stop_for_changes(house, work, patience);
     probe_new_publics(house, work, file.spec);
     std::vector<Journaled> made = commit_cloud(house, work, file);
     // From here all that the cloud has is written down.

@@ -12,6 +12,9 @@ namespace nutshell {
 /// leases. Fills in the specs of `work`. Not committed.
 void reserve_cloud(House& house, Transaction& transaction, CloudWork& work,
                    const CloudSpec& wanted);
+/// The same without those that go, and with what changed machines take, for a transaction that is
+/// rolled back: throws what would be thrown on the way.
+void reserve_all(House& house, Transaction& transaction, CloudWork& work, const CloudSpec& wanted);
 /// Forgets the networks that are not in the file any more. Throws Conflict where a machine has a
 /// NIC there.
 void drop_networks(House& house, Transaction& transaction, const CloudWork& work);
@@ -20,9 +23,10 @@ void drop_networks(House& house, Transaction& transaction, const CloudWork& work
 void probe_new_publics(House& house, CloudWork& work, const CloudSpec& wanted);
 
 /// Does the work: those that go, the transaction, the folders and volumes of the new machines, the
-/// changes of the old ones, and the starts. Gives what could not be done for a machine. Throws
-/// Interrupted.
-std::vector<ErrandResult> apply_work(House& house, CloudWork& work, const CloudFile& file);
+/// changes of the old ones, and the starts. What is stopped has `patience` seconds. Gives what
+/// could not be done for a machine. Throws Interrupted.
+std::vector<ErrandResult> apply_work(House& house, CloudWork& work, const CloudFile& file,
+                                     unsigned patience);
 
 /// Stops, removes and gives back: `down --purge`. Throws with what is left.
 void purge_cloud(House& house, const CloudRow& row);

@@ -1,5 +1,4 @@
-// Growing takes another piece, shrinking cuts from the end; so a cloud keeps what its machines may
-// use already. All of it happens in the caller's transaction, on what the registry shows there.
+// What a cloud has is what its leases say; whose pool a wish means is what nutshell.toml says.
 #include "app/cloud_ranges.hpp"
 
 #include <fmt/format.h>
@@ -12,7 +11,6 @@
 namespace nutshell {
 namespace {
 
-constexpr int index_of_subnet = 0, index_of_publics = 1;
 constexpr const char* usual_private_pool = "subnet";
 
 std::uint64_t size_of(const AddressRange& range) {
@@ -38,14 +36,16 @@ std::string listed(const std::vector<std::string>& names) {
   return text;
 }
 
+bool is_inside(const PoolRange& pool, const AddressRange& range) {
+  return pool.low <= range.first.value && range.last.value <= pool.high;
+}
+
+}  // namespace
+
 const PoolRange* pool_named(const std::vector<PoolRange>& pools, const std::string& name) {
   const auto found = std::find_if(pools.begin(), pools.end(),
                                   [&](const PoolRange& pool) { return pool.name == name; });
   return found == pools.end() ? nullptr : &*found;
-}
-
-bool is_inside(const PoolRange& pool, const AddressRange& range) {
-  return pool.low <= range.first.value && range.last.value <= pool.high;
 }
 
 std::string private_pool_of(const House& house, const PrivateWish& wish) {
@@ -70,115 +70,13 @@ std::string private_pool_of(const House& house, const PrivateWish& wish) {
   return name;
 }
 
-void say_skipped(House& house, const Taken& taken) {
-  for (const Skipped& one : taken.skipped)
-    house.reporter.note(
-        fmt::format("{} {} is passed over: {} has it", one.pool, one.value, one.holder));
-}
-
-/// Errors of the allocator, at the line of the wish that they come from.
-template <class Take>
-Lease taken_at(House& house, const std::string& origin, const Take& take) {
-  try {
-    Taken taken = take();
-    say_skipped(house, taken);
-    return taken.leases.front();
-  } catch (const Exhausted& error) {
-    throw Exhausted(fmt::format("{}: {}", origin, error.what()));
-  } catch (const Conflict& error) {
-    throw Conflict(fmt::format("{}: {}", origin, error.what()));
-  } catch (const ConfigError& error) {
-    throw ConfigError(origin, error.problems().front().what);
-  }
-}
-
-class Follower {
- public:
-  Follower(House& house, Transaction& transaction, const std::string& cloud, const Facts& facts)
-      : house_(house), allocator_(transaction.allocator()), cloud_(cloud), facts_(facts) {}
-
-  void follow(const PublicWish& wish, const CloudRanges& held) {
-    const std::string pool = wish.asked() ? public_pool_of(house_, wish) : "";
-    std::vector<AddressRange> kept = held.pieces;
-    if (pool != held.public_pool) give_all(held.public_pool, kept);
-    if (!wish.ranges.empty()) return follow_ranges(pool, wish, kept);
-    const std::uint64_t have = size_of(kept);
-    if (have > wish.count) shrink(pool, kept, have - wish.count);
-    if (have < wish.count) {
-      Want want{pool, index_of_publics, Lifetime::cloud, std::nullopt};
-      want.count = wish.count - have;
-      take(want, wish.origin);
-    }
-  }
-
-  void follow(const PrivateWish& wish, const CloudRanges& held) {
-    const std::string pool = wish.asked() ? private_pool_of(house_, wish) : "";
-    const bool same =
-        held.subnet && held.private_pool == pool &&
-        (wish.subnet ? held.subnet == wish.subnet : held.subnet->prefix == wish.prefix);
-    if (same) return;
-    if (held.subnet) allocator_.release_value(held.private_pool, to_string(*held.subnet));
-    if (!wish.asked()) return;
-    Want want{pool, index_of_subnet, Lifetime::cloud, std::nullopt};
-    if (wish.subnet) want.value = to_string(*wish.subnet);
-    want.prefix = wish.prefix;
-    take(want, wish.origin);
-  }
-
- private:
-  House& house_;
-  Allocator& allocator_;
-  std::string cloud_;
-  Facts facts_;
-
-  void take(const Want& want, const std::string& origin) {
-    taken_at(house_, origin, [&] { return allocator_.take(cloud_holder(cloud_), {want}, facts_); });
-  }
-  void give_all(const std::string& pool, std::vector<AddressRange>& kept) {
-    for (const AddressRange& range : kept) allocator_.release_value(pool, value_of(range));
-    kept.clear();
-  }
-  void follow_ranges(const std::string& pool, const PublicWish& wish,
-                     const std::vector<AddressRange>& kept) {
-    const auto in = [](const std::vector<AddressRange>& all, const AddressRange& one) {
-      return std::find(all.begin(), all.end(), one) != all.end();
-    };
-    for (const AddressRange& range : kept)
-      if (!in(wish.ranges, range)) allocator_.release_value(pool, value_of(range));
-    for (const AddressRange& range : wish.ranges) {
-      if (in(kept, range)) continue;
-      take({pool, index_of_publics, Lifetime::cloud, value_of(range)}, wish.origin);
-    }
-  }
-  /// From the end: what a machine got first was the lowest.
-  void shrink(const std::string& pool, std::vector<AddressRange>& kept, std::uint64_t by) {
-    while (by > 0 && !kept.empty()) {
-      AddressRange last = kept.back();
-      kept.pop_back();
-      allocator_.release_value(pool, value_of(last));
-      if (size_of(last) <= by) {
-        by -= size_of(last);
-        continue;
-      }
-      last.last.value -= static_cast<std::uint32_t>(by);
-      // Ours a moment ago: nothing there has become foreign.
-      allocator_.take(cloud_holder(cloud_),
-                      {{pool, index_of_publics, Lifetime::cloud, value_of(last)}}, Facts{});
-      kept.push_back(last);
-      by = 0;
-    }
-  }
-};
-
-}  // namespace
-
 std::uint64_t CloudRanges::addresses() const { return size_of(publics); }
 
 CloudRanges ranges_of(House& house, const std::string& cloud) {
   CloudRanges ranges;
   for (const Lease& lease : house.registry().leases_of(cloud_holder(cloud))) {
     if (lease.lifetime != Lifetime::cloud) continue;
-    if (lease.index == index_of_subnet) {
+    if (lease.index == CloudRanges::index_of_subnet) {
       ranges.private_pool = lease.pool;
       ranges.subnet = parse_ipv4_net(lease.value);
     } else if (const auto read = parse_ranges(lease.value)) {
@@ -256,20 +154,6 @@ bool takes_away(const House&, const CloudRanges& held, const PrivateWish& wish) 
   const std::string pool = wish.pool.empty() ? usual_private_pool : wish.pool;
   if (pool != held.private_pool) return true;
   return wish.subnet ? *wish.subnet != *held.subnet : wish.prefix != held.subnet->prefix;
-}
-
-void follow_wishes(House& house, Transaction& transaction, const std::string& cloud,
-                   const PublicWish& publics, const PrivateWish& subnet, const Facts& facts) {
-  const CloudRanges held = ranges_of(house, cloud);
-  Follower follower(house, transaction, cloud, facts);
-  follower.follow(publics, held);
-  // What the cloud has of public addresses now is no stranger's to its own subnet.
-  Facts now = facts;
-  now.ranges.clear();
-  add_other_ranges(house, now, cloud);
-  Follower(house, transaction, cloud, now).follow(subnet, held);
-  const CloudRanges has = ranges_of(house, cloud);
-  if (has.publics != held.publics) transaction.set_public_pool(cloud, has.publics);
 }
 
 }  // namespace nutshell

@@ -12,7 +12,8 @@ namespace nutshell {
 
 /// What a cloud holds. Of its leases, index 0 is the subnet, 1 a piece of the public range.
 struct CloudRanges {
-  std::string public_pool;  ///< empty: it has no public range
+  static constexpr int index_of_subnet = 0, index_of_publics = 1;
+  std::string public_pool;            ///< empty: it has no public range
   std::vector<AddressRange> publics;  ///< in order, neighbours joined
   std::vector<AddressRange> pieces;   ///< the same as they are leased
   std::string private_pool;
@@ -25,6 +26,10 @@ CloudRanges ranges_of(House& house, const std::string& cloud);
 std::string words_of_publics(const CloudRanges& ranges);
 std::string words_of_subnet(const CloudRanges& ranges);
 
+/// The pool of that name; nullptr: there is none.
+const PoolRange* pool_named(const std::vector<PoolRange>& pools, const std::string& name);
+/// The pool that a wish for a private subnet is out of. Throws ConfigError at the wish's line.
+std::string private_pool_of(const House& house, const PrivateWish& wish);
 /// The pool that a wish is out of. Throws NotFound, ConfigError at the wish's line.
 std::string public_pool_of(const House& house, const PublicWish& wish);
 /// True when following the wishes takes something away that the cloud has.

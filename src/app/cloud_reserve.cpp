@@ -3,10 +3,12 @@
 
 #include <algorithm>
 
+#include "app/change.hpp"
 #include "app/cloud_apply.hpp"
 #include "app/cloud_facts.hpp"
 #include "app/cloud_quota.hpp"
 #include "app/cloud_seed.hpp"
+#include "app/cloud_words.hpp"
 #include "app/lost.hpp"
 #include "app/network.hpp"
 #include "app/public_address.hpp"
@@ -153,6 +155,18 @@ void reserve_cloud(House& house, Transaction& transaction, CloudWork& work,
   follow_networks(house, transaction, work);
   follow_groups(house, transaction, work);
   reserve_machines(house, transaction, work);
+}
+
+void reserve_all(House& house, Transaction& transaction, CloudWork& work, const CloudSpec& wanted) {
+  for (const MachineWork& machine : work.machines) {
+    if (machine.action != Action::remove) continue;
+    transaction.remove_machine(machine.row->uuid);
+    if (machine.row->run) forget_display(work.facts, *machine.row->run);
+  }
+  reserve_cloud(house, transaction, work, wanted);
+  for (MachineWork& machine : work.machines)
+    if (machine.action == Action::change && !machine.waits)
+      reserve_change(house, transaction, machine.row->spec, machine.spec, work.facts);
 }
 
 void drop_networks(House& house, Transaction& transaction, const CloudWork& work) {

@@ -51,6 +51,19 @@ void decide_present(MachineWork& machine, const UpOptions& options) {
   machine.action = MachineWork::Action::change;
 }
 
+/// Where `to` has a way out in it, that is told alone.
+std::string words_of_new_machine(const MachineWork& machine, const FieldChange& change) {
+  const std::string from = change.from.empty() ? "nothing" : change.from,
+                    to = change.to.empty() ? "nothing" : change.to;
+  const bool has_way = to.find('`') != to.npos;
+  return fmt::format("{}: {} cannot be changed in place ({} to {}){}", machine.name, change.field,
+                     from, to,
+                     has_way ? ""
+                             : fmt::format("; remove the machine with `nutshell rm {}` to have it "
+                                           "made anew, or put the line back",
+                                           to_string(machine.wanted->wish.name)));
+}
+
 /// What takes a new machine is refused, all of it at once, each at its line.
 void refuse_new_machines(const CloudWork& work) {
   Problems problems;
@@ -64,8 +77,7 @@ void refuse_new_machines(const CloudWork& work) {
       if (at == origins.end()) at = origins.find(field);
       if (at == origins.end()) at = origins.find("name");
       problems.push_back(
-          {at == origins.end() ? machine.name : at->second,
-           fmt::format(@@});
+          {at == origins.end() ? machine.name : at->second, words_of_new_machine(machine, change)});
     }
   }
   if (problems.empty()) return;

@@ -14,6 +14,7 @@ namespace nutshell {
 struct UpOptions {
   bool start = true;       ///< machines that do not run are started
   bool restart = false;    ///< what needs a restart is done, with one
+  unsigned patience = 60;  ///< seconds that a machine may take to power off
   bool autostart = false;  ///< those that come up at boot, alone
   bool rename = false;     ///< the cloud's file has another place now
 };

@@ -40,8 +40,8 @@ std::string pool_for(House& house, const Parsed& args, const std::string& cloud,
                      const std::optional<Ipv4>& wanted) {
   // A cloud that has a public range of its own gets addresses out of that.
   if (const CloudRanges ranges = ranges_of(house, cloud); !ranges.publics.empty()) {
-    const bool is_in = std::any_of(
-        ranges.publics.begin(), ranges.publics.end(), [&](const AddressRange& range) {
+    const bool is_in =
+        std::any_of(ranges.publics.begin(), ranges.publics.end(), [&](const AddressRange& range) {
           return wanted && range.first <= *wanted && *wanted <= range.last;
         });
     const std::string own = "public:" + cloud;

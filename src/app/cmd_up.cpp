@@ -11,6 +11,7 @@
 #include "app/machine_json.hpp"
 #include "app/machine_state.hpp"
 #include "app/settle.hpp"
+#include "app/wait.hpp"
 
 namespace nutshell {
 namespace {
@@ -21,6 +22,8 @@ UpOptions options_from(const Parsed& args) {
   options.restart = args.has("restart");
   options.rename = args.has("moved");
   options.autostart = args.has("autostart");
+  options.patience =
+      static_cast<unsigned>(parse_timeout(args, std::chrono::seconds(options.patience)).count());
   if (options.restart && !options.start)
     throw UsageError("--restart and --no-start contradict each other; give one");
   return options;
@@ -59,12 +62,7 @@ Exit show_plan(House& house, const CloudFile& file, const UpOptions& options) {
   CloudWork work = plan_work(house, file, options);
   complete_work(house, work);
   Transaction transaction = house.registry().begin();  // rolled back
-  for (const MachineWork& machine : work.machines)
-    if (machine.action == MachineWork::Action::remove) {
-      transaction.remove_machine(machine.row->uuid);
-      if (machine.row->run) forget_display(work.facts, *machine.row->run);
-    }
-  reserve_cloud(house, transaction, work, file.spec);
+  reserve_all(house, transaction, work, file.spec);
   const std::vector<ChangeWords> words = words_of_work(house, work, file);
   const std::vector<MachineLine> lines = lines_of_work(house, transaction, work);
   std::string text = head_of(work, file) + "\n" + text_of(words);
@@ -150,7 +148,7 @@ Exit run_up(const Parsed& args, House& house) {
   std::vector<ChangeWords> words;
   std::vector<ErrandResult> results;
   if (work.has_work()) {
-    results = apply_work(house, work, file);
+    results = apply_work(house, work, file, options.patience);
     words = words_of_work(house, work, file);
     if (work.autostart_change) follow_autostart(house, file.spec);
   } else {

@@ -13,6 +13,7 @@ constexpr Option up_options[] = {
     restart_option,
     no_start_option,
     moved_option,
+    {"timeout", "SECONDS", "how long a machine may take to power off (default: 60)"},
     {"autostart", "", "start those alone that come up at boot (what the systemd unit runs)"}};
 constexpr Option down_options[] = {
     {"purge", "", "then remove the machines with their volumes, and give everything back"},

@@ -1,5 +1,7 @@
 // An edited file applied to a machine that there is: what the file says otherwise than before, and
 // nothing else, so that what was done by hand stays.
+#include <algorithm>
+
 #include "core/cloud_lists.hpp"
 #include "nutshell/cloud.hpp"
 
@@ -104,6 +106,23 @@ class Merger {
     return kind + ("." + std::to_string(index));
   }
 
+  /// What an edit that was cut short has added by then: it has the line that the file has, and
+  /// belongs to nothing that was there before.
+  [[nodiscard]] std::optional<std::size_t> made_already(const char* kind, std::size_t wanted,
+                                                        const std::vector<Pair>& pairs,
+                                                        const std::vector<bool>& used) const {
+    const auto line = after_.wish.origins.find(field(kind, wanted));
+    if (line == after_.wish.origins.end()) return std::nullopt;
+    for (std::size_t i = 0; i < used.size(); ++i) {
+      const auto origin = present_.origins.find(field(kind, i));
+      const bool is_old = std::any_of(pairs.begin(), pairs.end(),
+                                      [&](const Pair& pair) { return pair.present == i; });
+      if (!used[i] && !is_old && origin != present_.origins.end() && origin->second == line->second)
+        return i;
+    }
+    return std::nullopt;
+  }
+
   void disks() {
     const auto &old = before_.wish.disks, &now = after_.wish.disks;
     if (old == now) return;
@@ -127,6 +146,10 @@ class Merger {
         disk.bus = wish.bus, disk.cache = wish.cache, disk.aio = wish.aio;
         disk.discard = wish.discard, disk.read_only = wish.read_only;
       } else if (!pair.before) {
+        if (const auto made = made_already("disk", *pair.after, pairs, used)) {
+          keep(*made);
+          continue;
+        }
         copy_origin(after_.wish.origins, field("disk", *pair.after),
                     field("disk", result_.disks.size()));
         result_.disks.push_back(now[*pair.after]);
@@ -183,6 +206,10 @@ class Merger {
         if (pair.present) keep(*pair.present);
       } else {
         NicSpec nic = now[*pair.after];
+        if (const auto made = made_already("nic", *pair.after, pairs, used); !pair.before && made) {
+          keep(*made);
+          continue;
+        }
         if (pair.present) {
           nic = changed(old[*pair.before], nic, present_.nics[*pair.present]);
           keep_origins(*pair.present, nic.mac && !now[*pair.after].mac);

@@ -1,0 +1,150 @@
+#!/usr/bin/env bash
+# A cloud's file that is edited: what is added comes, what is removed goes, what changes is done at once where that can be, and
+# with a restart that somebody asked for where it cannot. What was changed by hand stays. Ranges grow at once; what would be
+# taken away from machines that run waits. An edit that cannot be is refused before anything is lost.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/cloud.sh"
+public_pool 192.0.2.16-192.0.2.63
+file=$clouds/a.toml
+up() { n up "$file" "$@" >/dev/null; }
+field() { json show "a/$1" | jq -r "$2"; }
+pids() { json ls | jq -r '[.machines[] | "\(.name)=\(.pid)"] | join(" ")'; }
+
+write() { # write MACHINES...: the head stays
+  { printf 'name = "a"\n[public]\ncount = %s\n[private]\nprefix = %s\n[[network]]\nname = "lab"\n%s\n' "${count:-8}" "${prefix:-26}" "${more:-}"; printf '%s\n' "$@"; } >"$file"
+}
+front=$(idle_machine front 'nics = ["network=lab"]' 'disks = ["16M"]')
+node=$(idle_machine node 'count = 2' 'nics = ["network=lab"]')
+write "$front" "$node"
+check 'it comes up' up
+those=$(pids)
+
+say '-- what takes nothing'
+tagged=$(sed 's/^memory.*/&\ntags = { role = "front" }/' <<<"$front")
+write "$tagged" "$node"
+check 'a tag is put on at once' up
+check 'it is there' equal "$(field front .tags.role)" front
+check 'and nobody was touched' equal "$(pids)" "$those"
+more=$'[[group]]\nname = "web"\nrules = ["tcp 80"]'
+write "$(sed 's/^memory.*/&\ngroups = ["web"]/' <<<"$tagged")" "$node"
+check 'a group comes, and a running machine is in it at once' up
+check 'its chain is in the table' matches "$(nft list ruleset)" 'a/web|a-web|web'
+check 'nobody was touched' equal "$(pids)" "$those"
+write "$tagged" "$node"; more=
+check 'and it leaves it' up
+write "$tagged" "$node"
+check 'and the group goes' up
+check 'it is gone' equal "$(json group ls | jq '.groups | length')" 0
+
+say '-- what takes a restart'
+big=$(sed 's/64M/96M/' <<<"$tagged")
+write "$big" "$node"
+check 'plan says what waits' matches "$(n plan "$file")" '^! machine front: memory 64M to 96M; it runs'
+said=$(nutshell up "$file" 2>/dev/null)
+check 'up says so, too' matches "$said" 'the rest waits'
+check 'and changes nothing' equal "$(pids) $(field front .memory)" "$those $((64 << 20))"
+check 'status says that something waits' matches "$(json status a | jq -r .note)" 'wait for `up --restart`'
+check 'again: it still waits' matches "$(n plan "$file")" '^! machine front'
+check 'with --restart it is done' up --restart --timeout 1
+check 'it has the memory, and runs' equal "$(field front '"\(.memory) \(.state)"')" "$((96 << 20)) running"
+check 'the others were not touched' equal "$(pids | grep -o 'node.*')" "$(grep -o 'node.*' <<<"$those")"
+check 'nothing waits any more' matches "$(n plan "$file")" 'nothing is to be done'
+n kill a/front
+write "$tagged" "$node"
+check 'of one that does not run it is done by the next start' up
+check 'so it is' equal "$(field front '"\(.memory) \(.state)"')" "$((64 << 20)) running"
+
+say '-- by hand and by file'
+n kill a/front
+n set a/front --cpus 2 --tag mine=yes --disk 16M --nic user
+check 'another change of the file' write "$(sed 's/64M/80M/' <<<"$tagged")" "$node"
+check 'is done' up
+check 'and what a hand has changed stays' equal "$(field front '"\(.cpus) \(.memory) \(.tags.mine) \(.disks | length) \(.nics | length)"')" "2 $((80 << 20)) yes 2 2"
+
+say '-- more and fewer'
+those=$(pids)
+write "$(sed 's/64M/80M/' <<<"$tagged")" "$(sed 's/count = 2/count = 4/' <<<"$node")"
+check 'more of a kind are added' up
+check 'beside the others' equal "$(states a)" 'front=running node1=running node2=running node3=running node4=running'
+check 'that were not touched' equal "$(pids | grep -oE '(front|node[12])=[0-9]+' | tr '\n' ' ')" "$(grep -oE '(front|node[12])=[0-9]+' <<<"$those" | tr '\n' ' ')"
+volume=$(field front '.disks[0].path')
+write "$(sed 's/64M/80M/' <<<"$tagged")" "$(sed 's/count = 2/count = 1/' <<<"$node")"
+check 'plan tells who goes' equal "$(n plan "$file" | grep '^- machine' | cut -d' ' -f3 | tr '\n' ' ')" 'node2: node3: node4: '
+check 'fewer' up
+check 'are fewer' equal "$(states a)" 'front=running node1=running'
+write "$node"
+check 'who goes with a volume is told with it' matches "$(n plan "$file")" "^- machine front: it is stopped, and it is removed with its volumes: $volume"
+
+say '-- what cannot be'
+write "$(sed 's/disks = .*/disks = []/; s/64M/80M/' <<<"$tagged")" "$node"
+refuse 4 'disks.*cannot be changed in place' nutshell up "$file"
+write "$(sed 's/64M/80M/; s/^memory/firmware = "uefi"\nmemory/' <<<"$tagged")" "$node"
+refuse 4 'firmware cannot be changed in place' nutshell up "$file"
+check 'the volume is there' test -e "$volume"
+n create by-hand --cloud a --memory 64M --nic user >/dev/null
+write "$(idle_machine by-hand 'nics = ["user"]')"
+refuse 4 'there is a machine a/by-hand already' nutshell up "$file"
+check 'and nobody has gone for it' equal "$(states a)" 'by-hand=defined front=running node1=running'
+write "$(sed 's/64M/80M/' <<<"$tagged")" "$(idle_machine node 'count = 1' 'nics = ["network=lab,ip=10.99.0.1"]')"
+check 'what needs a restart waits, whatever it is' up
+refuse 3 '10.99.0.1' nutshell up "$file" --restart --timeout 1
+check 'and nobody was stopped for what cannot be' equal "$(states a)" 'by-hand=defined front=running node1=running'
+n rm a/by-hand
+
+say '-- networks'
+write "$(sed 's/64M/80M/' <<<"$tagged")" "$node"
+up
+more=$'mtu = 1400'
+write "$(sed 's/64M/80M/' <<<"$tagged")" "$node"
+check 'a network that machines run on waits' matches "$(n plan "$file")" '^! network a-lab: mtu 1500 to 1400; machines run there'
+check 'with --restart it changes' up --restart --timeout 1
+check 'it has' equal "$(json network ls | jq -r '.networks[0] | "\(.mtu) \(.up)"')" '1400 true'
+more=$'mtu = 1400\n[[network]]\nname = "back"\nmode = "isolated"'
+write "$(sed 's/64M/80M/' <<<"$tagged")" "$(sed 's/network=lab/network=lab", "network=back/' <<<"$node")"
+check 'a network and NICs on it come in one edit' up --restart --timeout 1
+check 'they are there' equal "$(field node1 '[.nics[].bridge] | join(" ")')" 'a-lab a-back'
+more=$'mtu = 1400'
+write "$(sed 's/64M/80M/' <<<"$tagged")" "$node"
+check 'and go in one' up --restart --timeout 1
+check 'they are gone' equal "$(json network ls | jq -r '[.networks[].name] | join(" ")') $(field node1 '.nics | length')" 'a-lab 1'
+
+say '-- ranges'
+same() { write "$(sed 's/64M/80M/' <<<"$tagged")" "$node"; }
+those=$(pids)
+count=16; same
+check 'a range grows at once' up
+check 'in one piece where it can' equal "$(public_of a)" '192.0.2.16-192.0.2.31'
+check 'and nobody is touched' equal "$(pids)" "$those"
+count=4; same
+check 'what would be taken away waits' matches "$(n plan "$file")" '^! ranges: machines run'
+check 'up leaves it' up
+check 'so it is' equal "$(public_of a) $(pids)" "192.0.2.16-192.0.2.31 $those"
+check 'with --restart it goes' up --restart --timeout 1
+check 'from the end' equal "$(public_of a)" '192.0.2.16-192.0.2.19'
+down a
+prefix=25; count=12; same
+check 'of a cloud that is down all is done at once' n up "$file" --no-start
+check 'so it is' matches "$(public_of a) $(private_of a)" '^192.0.2.16-192.0.2.27 10.75.[0-9]+.[0-9]+/25$'
+address=$(json address allocate --cloud a | jq -r .address)
+check 'an address is allocated out of the own range' equal "$address" 192.0.2.16
+address=$(json address allocate 192.0.2.27 --cloud a | jq -r .address)
+count=4; same
+refuse 4 '192.0.2.27' nutshell up "$file"
+check 'a range that is in use does not shrink' equal "$(public_of a)" '192.0.2.16-192.0.2.27'
+refuse 4 'has public addresses that were allocated: 192.0.2.16, 192.0.2.27' nutshell down a --purge
+n address release 192.0.2.16 && n address release 192.0.2.27
+check 'given back, it does' up --no-start
+check 'so it has' equal "$(public_of a)" '192.0.2.16-192.0.2.19'
+
+say '-- a file that changes meanwhile'
+count=4; write "$(quick_machine slow 'nics = ["user"]')" "$(idle_machine late 'nics = ["user"]' 'after = ["slow:serial=guest|ready|login|#"]')"
+n up "$file" >/dev/null 2>"$scratch/said" & pid=$!
+sleep 1
+printf '# another line\n' >>"$file"
+wait "$pid"
+check 'ends with 4' equal "$?" 4
+check 'and says so' matches "$(cat "$scratch/said")" 'was changed while `up` ran'
+check 'what it had read is done' equal "$(states a)" 'late=running slow=running'
+check 'all goes' down a --purge
+check 'nothing is left' equal "$(json lease ls | jq -r '[.leases[] | select(.foreign == null)] | length') $(our_processes)" '0 '
+finish
