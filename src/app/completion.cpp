@@ -26,6 +26,7 @@ std::string values_of(const Option& option) {
   if (option.value == "LINK") return "links";
   if (option.value == "WHERE") return "disk cdrom once=cdrom net";
   if (option.value == "CONDITION") return conditions;
+  if (option.value == "CLOUD") return "clouds";
   if (option.value == "FILE" || option.value == "ISO" || option.value == "BINARY" ||
       option.name == "disk")
     return "files";
@@ -50,14 +51,16 @@ std::string words_taken(const Command& command) {
     return "machines files";
   if (command.arguments == "SHELL") return "bash";
   if (command.arguments.starts_with("VOLUME") || command.arguments == "SNAPSHOT") return "volumes";
-  if (command.arguments == "IMAGE NAME") return "files";
+  if (command.arguments == "IMAGE NAME" || command.arguments == "FILE") return "files";
+  if (command.arguments == "CLOUD" || command.arguments == "[CLOUD]") return "clouds";
+  if (command.arguments == "CLOUD [MACHINE]") return "clouds members";
   if (command.arguments == "BRIDGE" && command.name != "bridge create") return "bridges";
   return command.arguments.starts_with("NAME") ? "machines" : "";
 }
 
 constexpr const char* function = R"(
 _nutshell() {
-  local current=${COMP_WORDS[COMP_CWORD]} command= word value values= offer= options= i end count=0
+  local current=${COMP_WORDS[COMP_CWORD]} command= word value values= offer= options= before= i end count=0
   local inside= dashes= place=() takes=()
   for ((i = 1; i < ${#COMP_WORDS[@]}; i = end + 1)); do
     word=${COMP_WORDS[i]} end=$i values=
@@ -82,7 +85,7 @@ _nutshell() {
     if [[ $word == -* ]] || ((end >= COMP_CWORD)); then continue; fi
     case $command in
       ''|pool|lease|volume|bridge) command=${command:+$command }$word ;;
-      *) ((count++)) ;;
+      *) ((count++)); before=$word ;;
     esac
   done
   [[ $current == [=:] ]] && current=
@@ -102,6 +105,8 @@ _nutshell() {
       return ;;
     links) offer=$(ls /sys/class/net 2>/dev/null) ;;
     bridges) offer=$(nutshell "${place[@]}" --quiet bridge ls 2>/dev/null | awk 'NR > 1 { print $1 }') ;;
+    clouds) offer=$(nutshell "${place[@]}" --quiet status 2>/dev/null | awk 'NR > 1 { print $1 }') ;;
+    members) offer=$(nutshell "${place[@]}" --quiet ls --cloud "$before" 2>/dev/null | awk -F '[ /]' 'NR > 1 { print $2 }') ;;
     machines) offer=$(nutshell "${place[@]}" --quiet ls 2>/dev/null | awk 'NR > 1 { print $1 }') ;;
     volumes) offer=$(nutshell "${place[@]}" --quiet volume ls 2>/dev/null | awk 'NR > 1 { print $1 }') ;;
   esac
