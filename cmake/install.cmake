@@ -1,4 +1,4 @@
-# What `cmake --install` puts where: the program, its manual, its completion, two examples, and the libraries with what
+# What `cmake --install` puts where: the program, its manual, its completion, the examples, and the libraries with what
 # find_package(nutshell) needs. Each library is a component with an export set of its own, so that who uses
 # nutshell::netlink alone needs neither SQLite nor fmt.
 include(CMakePackageConfigHelpers)
@@ -25,7 +25,9 @@ install(FILES man/nutshell.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 install(FILES man/cloud.toml.5 man/nutshell.toml.5 DESTINATION ${CMAKE_INSTALL_MANDIR}/man5)
 install(FILES man/nutshell.7 DESTINATION ${CMAKE_INSTALL_MANDIR}/man7)
 install(FILES examples/nutshell.toml examples/nutshell@.service examples/nutshell-adoptions.service
-  examples/nutshell-adoptions.timer DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
+  examples/nutshell-adoptions.timer examples/README.md DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
+install(DIRECTORY examples/ciab examples/frontend-nodes examples/routed-public examples/two-clouds examples/zero-config
+  DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples FILES_MATCHING PATTERN *.toml)
 
 # The completion comes from the program itself; --root keeps it from reading any configuration of this machine.
 set(completion ${CMAKE_CURRENT_BINARY_DIR}/completions/nutshell)

@@ -84,7 +84,7 @@ check_files() {
     COMP_WORDS=(nutshell laun) COMP_CWORD=1; _nutshell; [[ ${COMPREPLY[*]} == launch ]] || exit 1
     COMP_WORDS=(nutshell launch --vnc-l) COMP_CWORD=2; _nutshell; [[ ${COMPREPLY[*]} == --vnc-listen ]]
   ' bash "$prefix/share/bash-completion/completions/nutshell" || die 'the completion does not complete'
-  [[ -f $prefix/share/doc/nutshell/examples/nutshell.toml ]] || die 'the examples are not installed'
+  [[ -f $prefix/share/doc/nutshell/examples/nutshell.toml && -f $prefix/share/doc/nutshell/examples/ciab/cloud.toml ]] || die 'the examples are not installed'
   "$prefix/bin/nutshell" --root "$scratch/root" --config "$prefix/share/doc/nutshell/examples/nutshell.toml" --quiet ls >/dev/null || die 'the example configuration is refused'
 }
 
