@@ -5,15 +5,17 @@ namespace nutshell {
 namespace {
 
 constexpr Option restart_option{"restart", "",
-                                "do what needs machines to be stopped and started again, too"};
-constexpr Option moved_option{"moved", "", "the cloud's file is here now"};
+                                "also do what machines must be stopped and started again for"};
+constexpr Option moved_option{"moved", "",
+                              "the cloud came from another file; from now on this one is its file"};
 constexpr Option no_start_option{"no-start", "", "define the machines, and start none"};
 constexpr Option plan_options[] = {restart_option, no_start_option, moved_option};
 constexpr Option up_options[] = {
     restart_option,
     no_start_option,
     moved_option,
-    {"timeout", "SECONDS", "how long a machine may take to power off (default: 60)"},
+    {"timeout", "SECONDS",
+     "how long a machine that is to stop may take, before it is killed (default: 60)"},
     {"autostart", "", "start those alone that come up at boot (what the systemd unit runs)"}};
 constexpr Option down_options[] = {
     {"purge", "", "then remove the machines with their volumes, and give everything back"},
@@ -30,8 +32,9 @@ std::vector<Command> cloud_commands() {
       {"up", clouds, "make a cloud what its file says, and start its machines", "FILE", 1, 1,
        up_options, "nutshell up cloud.toml\nnutshell up cloud.toml --restart\n", Access::change,
        run_up},
-      {"down", clouds, "stop the machines of a cloud", "CLOUD", 1, 1, down_options,
-       "nutshell down alpha\nnutshell down alpha --purge\n", Access::change, run_down},
+      {"down", clouds, "stop the machines of a cloud, in the reverse of their order", "CLOUD", 1, 1,
+       down_options, "nutshell down alpha\nnutshell down alpha --purge\n", Access::change,
+       run_down},
       {"status",
        clouds,
        "the clouds, or one of them with its machines",
