@@ -9,6 +9,7 @@
 #include <cstdlib>
 
 #include "app/cloud_facts.hpp"
+#include "app/cloud_ranges.hpp"
 #include "app/start.hpp"
 #include "host/files.hpp"
 #include "host/name_servers.hpp"
@@ -18,7 +19,6 @@ namespace nutshell {
 namespace {
 
 constexpr Bytes largest_key_file = 64 * kibi;
-constexpr int private_subnet_index = 0;
 
 std::string origin_of(const AnswersWish& wish) {
   const auto found = wish.origins.find("ssh_keys");
@@ -53,18 +53,6 @@ void add_keys_of_file(const std::string& path, const std::string& where,
     ++found;
   }
   if (found == 0) throw ConfigError(where, fmt::format("{} holds no key", printable(path)));
-}
-
-void add_ranges(House& house, const std::string& cloud, Answers& answers) {
-  for (const Lease& lease : house.registry().leases_of(cloud_holder(cloud))) {
-    if (lease.lifetime != Lifetime::cloud) continue;
-    if (lease.value.find('/') != std::string::npos) {
-      if (lease.index == private_subnet_index) answers.private_subnet = parse_ipv4_net(lease.value);
-    } else if (const auto ranges = parse_ranges(lease.value)) {
-      answers.public_ranges.insert(answers.public_ranges.end(), ranges->begin(), ranges->end());
-    }
-  }
-  std::sort(answers.public_ranges.begin(), answers.public_ranges.end());
 }
 
 /// In the order of the file; what is not in the file comes last.
@@ -120,7 +108,9 @@ Answers gather_answers(House& house, const std::string& cloud, const CloudSpec& 
     if (keys == Keys::needed) throw;
     warnings.push_back(error.what());
   }
-  add_ranges(house, cloud, answers);
+  const CloudRanges held = ranges_of(house, cloud);
+  answers.public_ranges = held.publics;
+  answers.private_subnet = held.subnet;
   const AnswersHost host = observe_answers_host(house);
   answers.name_servers = wish.dns.empty() ? host.name_servers : wish.dns;
   for (const MachineRow& row : machines_of(house, cloud, spec))

@@ -185,6 +185,12 @@ sed -i 's/^gateway.*/gateway = "10.101.7.253"/' "$file"
 check "up" n up "$file" --no-start
 check "one inside is" matches "$(n answers ciab front)" '^gateway: +10\.101\.7\.253$'
 
+sed -i 's/^count = 16/count = 24/' "$file"
+check "up with more public addresses" n up "$file" --no-start
+check "they are two leases" equal "$(json lease ls --pool public | jq '.leases | length')" 2
+check "and one range" matches "$(n answers ciab)" '^public IP range: +10\.101\.7\.16-10\.101\.7\.39$'
+check "in eucalyptus.conf, too" matches "$(n answers ciab --format eucalyptus)" '^VNET_PUBLICIPS="10\.101\.7\.16-10\.101\.7\.39"$'
+
 say "-- keys"
 sed -i 's/"key.pub"/"key"/' "$file"
 refuse 3 'private key' n up "$file" --no-start
