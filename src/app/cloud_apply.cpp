@@ -230,6 +230,10 @@ std::vector<ErrandResult> apply_work(House& house, CloudWork& work, const CloudF
     std::vector<Journaled> made = commit_cloud(house, work, file);
     // From here all that the cloud has is written down.
     make_machines(house, made, results);
+    if (!work.repairs.empty()) {
+      auto repaired = repair_bridges(house, work.cloud, work.repairs);
+      results.insert(results.end(), repaired.begin(), repaired.end());
+    }
     const std::vector<std::string> failed = change_machines(house, work, results);
     finish_cloud(house, work, file, failed);
     follow_notes(house, work, file);

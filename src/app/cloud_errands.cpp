@@ -234,6 +234,13 @@ std::vector<ErrandResult> remove_machines(House& house, const std::string& cloud
   return crew.run("being removed");
 }
 
+std::vector<ErrandResult> repair_bridges(House& house, const std::string& cloud,
+                                         const std::set<std::string>& bridges) {
+  Crew crew(house, cloud);
+  for (const std::string& bridge : bridges) crew.add(bridge, {"bridge", "repair", bridge}, {});
+  return crew.run("being repaired");
+}
+
 void throw_failures(const std::string& cloud, const std::vector<ErrandResult>& results,
                     const std::string& what) {
   std::string text;

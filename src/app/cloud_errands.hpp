@@ -1,6 +1,7 @@
 // Machines of a cloud brought up and down at once, each by a command of this program, in the order
 // that `after` asks for.
 #pragma once
+#include <set>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,10 @@ std::vector<ErrandResult> stop_machines(House& house, const CloudSpec& cloud,
 /// Removes them, with their volumes.
 std::vector<ErrandResult> remove_machines(House& house, const std::string& cloud,
                                           const std::vector<std::string>& names);
+
+/// Puts what was taken off these bridges back, the bridges included.
+std::vector<ErrandResult> repair_bridges(House& house, const std::string& cloud,
+                                         const std::set<std::string>& bridges);
 
 /// Throws with the first exit code that is not 0, naming each that failed. `what` is what was to
 /// be: "did not come up".

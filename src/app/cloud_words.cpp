@@ -64,6 +64,8 @@ class Teller {
     tell_ranges();
     for (const NetworkWork& network : work_.networks) tell(network);
     for (const GroupWork& group : work_.groups) tell(group);
+    for (const std::string& bridge : work_.repairs)
+      say("~", "bridge", bridge, "repair", "machines that run are cut off from it; it is repaired");
     for (const MachineWork& machine : work_.machines) tell(machine);
     if (work_.answers_change) say("~", "answers", "", "change", "what `answers` says is changed");
     if (work_.autostart_change)

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "app/bridge_checks.hpp"
 #include "app/cloud_answers.hpp"
 #include "app/cloud_unit.hpp"
 #include "app/machine_state.hpp"
@@ -150,6 +151,19 @@ void plan_ranges(House& house, CloudWork& work, const CloudSpec& wanted, const U
       machine.restarts = machine.starts = true;
 }
 
+/// Somebody has taken a bridge away, or ports off it, under machines that run on.
+void plan_repairs(House& house, CloudWork& work) {
+  if (!house.root) return;
+  const auto note = [&](const Placed& each) {
+    for (const MachineWork& machine : work.machines)
+      if (machine.row && machine.action != MachineWork::Action::remove &&
+          to_string(machine.row->name) == each.machine)
+        work.repairs.insert(each.bridge);
+  };
+  for (const Placed& each : displaced_taps(house)) note(each);
+  for (const Mistagged& each : mistagged_taps(house)) note(each.port);
+}
+
 }  // namespace
 
 bool CloudWork::is_touched(const MachineWork& machine) {
@@ -170,8 +184,8 @@ bool CloudWork::has_work() const {
   const bool networks_work = std::any_of(
       networks.begin(), networks.end(),
       [](const NetworkWork& network) { return network.action != NetworkWork::Action::waits; });
-  return is_new() || networks_work || !groups.empty() || (ranges_change && !ranges_wait) ||
-         answers_change || autostart_change || file_moves ||
+  return is_new() || networks_work || !groups.empty() || !repairs.empty() ||
+         (ranges_change && !ranges_wait) || answers_change || autostart_change || file_moves ||
          std::any_of(machines.begin(), machines.end(), is_touched);
 }
 
@@ -190,6 +204,7 @@ CloudWork plan_work(House& house, const CloudFile& file, const UpOptions& option
   plan_networks(house, work, file.spec, options);
   plan_groups(house, work, file.spec);
   plan_ranges(house, work, file.spec, options);
+  plan_repairs(house, work);
   const auto bare = [](AnswersWish answers) {
     answers.origins.clear();
     return answers;

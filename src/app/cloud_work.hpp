@@ -2,6 +2,7 @@
 // from the file, the registry, and what runs.
 #pragma once
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -59,6 +60,7 @@ struct CloudWork {
   std::vector<MachineWork> machines;  ///< those that go first, then in the file's order
   std::vector<NetworkWork> networks;
   std::vector<GroupWork> groups;
+  std::set<std::string> repairs;  ///< bridges that running machines are cut off from
   bool ranges_change = false, ranges_wait = false;
   bool answers_change = false, autostart_change = false, file_moves = false;
   Facts facts;

@@ -72,6 +72,9 @@ std::string words_of_file(House& house, const CloudRow& row) {
     CloudWork work = plan_work(house, file, {});
     if (work.waits())
       return "changes of its file wait for `up --restart`; `nutshell plan` shows them";
+    if (!work.repairs.empty())
+      return fmt::format("machines that run are cut off from {}; `nutshell up {}` repairs it",
+                         *work.repairs.begin(), shell_quote(row.file));
     const bool differs =
         work.has_work() &&
         std::any_of(work.machines.begin(), work.machines.end(), [](const MachineWork& machine) {

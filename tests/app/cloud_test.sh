@@ -52,6 +52,17 @@ n kill alpha/last && n rm alpha/last
 check 'what was removed by hand is made again' n up "$file"
 check 'all run again' equal "$(states alpha)" 'front=running last=running node1=running node2=running'
 
+say '-- cut off'
+ip link set "$(json show alpha/front | jq -r '.nics[0].tap')" nomaster
+check 'status tells of a machine that is cut off' matches "$(json status alpha | jq -r .note)" 'cut off from alpha-lab'
+check 'plan, too' matches "$(n plan "$file")" '^~ bridge alpha-lab: .*repaired'
+check 'up repairs it' n up "$file"
+check 'its tap is on the bridge again' matches "$(ip -o link show master alpha-lab)" "$(json show alpha/front | jq -r '.nics[0].tap')"
+ip link del alpha-lab
+check 'and a bridge that is gone' n up "$file"
+check 'with its ports' equal "$(ip -o link show master alpha-lab | grep -c nt)" 3
+check 'nobody was restarted' equal "$(uuids | grep -v -e node2 -e last)" "$(grep -v -e node2 -e last <<<"$those")"
+
 say '-- down'
 said=$(json --dry-run down alpha --purge | jq -r '[.plan[].step] | group_by(.) | map("\(.[0]) \(length)") | join(", ")')
 check 'a dry run tells' equal "$said" 'forget 1, give_back 1, remove 4, stop 4'
