@@ -81,8 +81,11 @@ struct Journaled {
   std::int64_t id;
 };
 
+/// Whether all of an edit is done, or networks that go are still there.
+enum class Stand { begun, done };
+
 /// The cloud's row: the file's word on the machines that are `ready`, the old one on the others.
-void put_row(Transaction& transaction, const CloudWork& work, const CloudFile& file,
+void put_row(Transaction& transaction, const CloudWork& work, const CloudFile& file, Stand stand,
              const std::function<bool(const MachineWork&)>& ready) {
   CloudSpec applied = applied_after(work, file.spec);
   applied.file = file.path;
@@ -90,6 +93,13 @@ void put_row(Transaction& transaction, const CloudWork& work, const CloudFile& f
     for (const MachineWork& each : work.machines)
       if (each.name == machine.wish.name.name && each.before && !ready(each))
         machine = *each.before;
+  // Whoever goes on after us, be it `down`, must know what is still the cloud's.
+  if (stand == Stand::begun)
+    for (const CloudNetwork& network : work.before.networks)
+      for (const NetworkWork& each : work.networks)
+        if (each.action == NetworkWork::Action::remove &&
+            each.name == host_network(work.cloud, network.name))
+          applied.networks.push_back(network);
   transaction.put_cloud(
       {work.cloud, file.path, to_json(applied).dump(), work.row ? work.row->created : now_utc()});
 }
@@ -99,7 +109,7 @@ std::vector<Journaled> commit_cloud(House& house, CloudWork& work, const CloudFi
   reserve_cloud(house, transaction, work, file.spec);
   // What is still to be done after this is written down as it was, so that it is done again by
   // whoever goes on.
-  put_row(transaction, work, file,
+  put_row(transaction, work, file, Stand::begun,
           [](const MachineWork& machine) { return machine.action != Action::change; });
   std::vector<Journaled> made;
   for (MachineWork& machine : work.machines) {
@@ -202,7 +212,7 @@ void finish_cloud(House& house, const CloudWork& work, const CloudFile& file,
                   const std::vector<std::string>& failed) {
   Transaction transaction = house.registry().begin();
   drop_networks(house, transaction, work);
-  put_row(transaction, work, file, [&](const MachineWork& machine) {
+  put_row(transaction, work, file, Stand::done, [&](const MachineWork& machine) {
     return std::find(failed.begin(), failed.end(), machine.name) == failed.end();
   });
   transaction.commit();
@@ -218,6 +228,16 @@ void write_seeds(House& house, const CloudWork& work, const CloudFile& file) {
 }
 
 }  // namespace
+
+void note_lines(House& house, const CloudWork& work, const CloudFile& file) {
+  CloudSpec applied = applied_after(work, file.spec);
+  applied.file = file.path;
+  if (to_json(applied).dump() == work.row->spec) return;
+  Transaction transaction = house.registry().begin();
+  put_row(transaction, work, file, Stand::done, [](const MachineWork&) { return true; });
+  transaction.commit();
+  note_cloud(house, work.cloud);
+}
 
 std::vector<ErrandResult> apply_work(House& house, CloudWork& work, const CloudFile& file,
                                      unsigned patience) {

@@ -28,8 +28,9 @@ void probe_new_publics(House& house, CloudWork& work, const CloudSpec& wanted);
 std::vector<ErrandResult> apply_work(House& house, CloudWork& work, const CloudFile& file,
                                      unsigned patience);
 
-/// Stops, removes and gives back: `down --purge`. Throws with what is left.
-void purge_cloud(House& house, const CloudRow& row);
+/// Where nothing is to be done but the file's lines have moved: what is kept of it is told.
+void note_lines(House& house, const CloudWork& work, const CloudFile& file);
+
 /// Takes away the groups, networks, ranges and the row of a cloud without machines.
 void forget_cloud(House& house, const CloudSpec& cloud);
 

@@ -72,6 +72,19 @@ std::string private_pool_of(const House& house, const PrivateWish& wish) {
 
 std::uint64_t CloudRanges::addresses() const { return size_of(publics); }
 
+namespace {
+void join_pieces(CloudRanges& ranges) {
+  std::sort(ranges.pieces.begin(), ranges.pieces.end());
+  for (const AddressRange& piece : ranges.pieces) {
+    std::vector<AddressRange>& joined = ranges.publics;
+    if (!joined.empty() && joined.back().last.value + 1 == piece.first.value)
+      joined.back().last = piece.last;
+    else
+      joined.push_back(piece);
+  }
+}
+}  // namespace
+
 CloudRanges ranges_of(House& house, const std::string& cloud) {
   CloudRanges ranges;
   for (const Lease& lease : house.registry().leases_of(cloud_holder(cloud))) {
@@ -84,14 +97,7 @@ CloudRanges ranges_of(House& house, const std::string& cloud) {
       ranges.pieces.insert(ranges.pieces.end(), read->begin(), read->end());
     }
   }
-  std::sort(ranges.pieces.begin(), ranges.pieces.end());
-  for (const AddressRange& piece : ranges.pieces) {
-    std::vector<AddressRange>& joined = ranges.publics;
-    if (!joined.empty() && joined.back().last.value + 1 == piece.first.value)
-      joined.back().last = piece.last;
-    else
-      joined.push_back(piece);
-  }
+  join_pieces(ranges);
   return ranges;
 }
 
@@ -103,7 +109,7 @@ std::string words_of_subnet(const CloudRanges& ranges) {
   return ranges.subnet ? to_string(*ranges.subnet) : "none";
 }
 
-std::string public_pool_of(const House& house, const PublicWish& wish) {
+std::string public_pool_of(const House& house, const PublicWish& wish, const std::string& held) {
   const std::vector<PoolRange> pools = effective_pools(house.config);
   const std::vector<std::string> names = public_pools(house);
   if (names.empty())
@@ -115,6 +121,8 @@ std::string public_pool_of(const House& house, const PublicWish& wish) {
     throw ConfigError(wish.origin, fmt::format("there is no pool {} of public addresses; there "
                                                "are: {}",
                                                printable(wish.pool), listed(names)));
+  const bool is_there = std::find(names.begin(), names.end(), held) != names.end();
+  if (wish.pool.empty() && wish.ranges.empty() && is_there) return held;
   if (wish.pool.empty() && wish.ranges.empty() && names.size() > 1)
     throw ConfigError(wish.origin, fmt::format("there are several pools ({}); say which with pool",
                                                listed(names)));
@@ -137,9 +145,26 @@ std::string public_pool_of(const House& house, const PublicWish& wish) {
   return name;
 }
 
+bool is_met(const CloudRanges& held, const PublicWish& wish) {
+  if (!wish.asked()) return held.publics.empty();
+  if (held.publics.empty() || (!wish.pool.empty() && wish.pool != held.public_pool)) return false;
+  if (wish.ranges.empty()) return held.addresses() == wish.count;
+  CloudRanges wished;
+  wished.pieces = wish.ranges;
+  join_pieces(wished);
+  return wished.publics == held.publics;
+}
+
+bool is_met(const CloudRanges& held, const PrivateWish& wish) {
+  if (!wish.asked() || !held.subnet) return !wish.asked() && !held.subnet;
+  if (!wish.pool.empty() && wish.pool != held.private_pool) return false;
+  return wish.subnet ? *wish.subnet == *held.subnet : wish.prefix == held.subnet->prefix;
+}
+
 bool takes_away(const House& house, const CloudRanges& held, const PublicWish& wish) {
-  if (held.publics.empty()) return false;
-  if (!wish.asked() || public_pool_of(house, wish) != held.public_pool) return true;
+  if (held.publics.empty() || is_met(held, wish)) return false;
+  if (!wish.asked() || public_pool_of(house, wish, held.public_pool) != held.public_pool)
+    return true;
   if (wish.ranges.empty()) return wish.count < held.addresses();
   return std::any_of(held.publics.begin(), held.publics.end(), [&](const AddressRange& range) {
     return std::none_of(wish.ranges.begin(), wish.ranges.end(), [&](const AddressRange& wanted) {
@@ -148,12 +173,8 @@ bool takes_away(const House& house, const CloudRanges& held, const PublicWish& w
   });
 }
 
-bool takes_away(const House&, const CloudRanges& held, const PrivateWish& wish) {
-  if (!held.subnet) return false;
-  if (!wish.asked()) return true;
-  const std::string pool = wish.pool.empty() ? usual_private_pool : wish.pool;
-  if (pool != held.private_pool) return true;
-  return wish.subnet ? *wish.subnet != *held.subnet : wish.prefix != held.subnet->prefix;
+bool takes_away(const CloudRanges& held, const PrivateWish& wish) {
+  return held.subnet && !is_met(held, wish);
 }
 
 }  // namespace nutshell

@@ -30,11 +30,15 @@ std::string words_of_subnet(const CloudRanges& ranges);
 const PoolRange* pool_named(const std::vector<PoolRange>& pools, const std::string& name);
 /// The pool that a wish for a private subnet is out of. Throws ConfigError at the wish's line.
 std::string private_pool_of(const House& house, const PrivateWish& wish);
-/// The pool that a wish is out of. Throws NotFound, ConfigError at the wish's line.
-std::string public_pool_of(const House& house, const PublicWish& wish);
+/// The pool that a wish is out of; where nothing says, the one that the cloud has addresses of
+/// already (`held`). Throws NotFound, ConfigError at the wish's line.
+std::string public_pool_of(const House& house, const PublicWish& wish, const std::string& held);
+/// True when the cloud has just what is wished; whatever nutshell.toml says of the pool by now.
+bool is_met(const CloudRanges& held, const PublicWish& wish);
+bool is_met(const CloudRanges& held, const PrivateWish& wish);
 /// True when following the wishes takes something away that the cloud has.
 bool takes_away(const House& house, const CloudRanges& held, const PublicWish& wish);
-bool takes_away(const House& house, const CloudRanges& held, const PrivateWish& wish);
+bool takes_away(const CloudRanges& held, const PrivateWish& wish);
 
 /// Gives and takes until the cloud has what its file wants, and makes its pool of public addresses
 /// follow. What has to stay, stays. Says what is passed over. Throws Exhausted, Conflict,

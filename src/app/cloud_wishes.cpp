@@ -51,7 +51,8 @@ class Follower {
       : house_(house), allocator_(transaction.allocator()), cloud_(cloud), facts_(facts) {}
 
   void follow(const PublicWish& wish, const CloudRanges& held) {
-    const std::string pool = wish.asked() ? public_pool_of(house_, wish) : "";
+    if (is_met(held, wish)) return;
+    const std::string pool = wish.asked() ? public_pool_of(house_, wish, held.public_pool) : "";
     std::vector<AddressRange> kept = held.pieces;
     if (pool != held.public_pool) give_all(held.public_pool, kept);
     if (!wish.ranges.empty()) return follow_ranges(pool, wish, kept);
@@ -66,11 +67,8 @@ class Follower {
   }
 
   void follow(const PrivateWish& wish, const CloudRanges& held) {
+    if (is_met(held, wish)) return;
     const std::string pool = wish.asked() ? private_pool_of(house_, wish) : "";
-    const bool same =
-        held.subnet && held.private_pool == pool &&
-        (wish.subnet ? held.subnet == wish.subnet : held.subnet->prefix == wish.prefix);
-    if (same) return;
     if (held.subnet) allocator_.release_value(held.private_pool, to_string(*held.subnet));
     if (!wish.asked()) return;
     Want want{pool, CloudRanges::index_of_subnet, Lifetime::cloud, std::nullopt};

@@ -67,6 +67,7 @@ class Teller {
     for (const std::string& bridge : work_.repairs)
       say("~", "bridge", bridge, "repair", "machines that run are cut off from it; it is repaired");
     for (const MachineWork& machine : work_.machines) tell(machine);
+    if (work_.quota_change) say("~", "quota", "", "change", "its limits are changed");
     if (work_.answers_change) say("~", "answers", "", "change", "what `answers` says is changed");
     if (work_.autostart_change)
       say("~", "autostart", "", "change",

@@ -130,20 +130,12 @@ void plan_machines(House& house, CloudWork& work, const CloudSpec& wanted,
 
 void plan_ranges(House& house, CloudWork& work, const CloudSpec& wanted, const UpOptions& options) {
   const bool takes = takes_away(house, work.held, wanted.public_range) ||
-                     takes_away(house, work.held, wanted.private_subnet);
+                     takes_away(work.held, wanted.private_subnet);
   const bool runs = std::any_of(work.machines.begin(), work.machines.end(), [](const auto& each) {
     return each.alive && each.action != MachineWork::Action::remove;
   });
-  const auto differs = [&] {
-    const PublicWish& publics = wanted.public_range;
-    const PrivateWish& subnet = wanted.private_subnet;
-    const bool same_publics = publics.asked()
-                                  ? (publics.count ? work.held.addresses() == publics.count
-                                                   : work.held.publics == publics.ranges)
-                                  : work.held.publics.empty();
-    return takes || !same_publics || subnet.asked() != work.held.subnet.has_value();
-  };
-  work.ranges_change = differs();
+  work.ranges_change =
+      !is_met(work.held, wanted.public_range) || !is_met(work.held, wanted.private_subnet);
   work.ranges_wait = takes && runs && !options.restart;
   if (!work.ranges_change || !takes || !options.restart) return;
   for (MachineWork& machine : work.machines)
@@ -185,8 +177,8 @@ bool CloudWork::has_work() const {
       networks.begin(), networks.end(),
       [](const NetworkWork& network) { return network.action != NetworkWork::Action::waits; });
   return is_new() || networks_work || !groups.empty() || !repairs.empty() ||
-         (ranges_change && !ranges_wait) || answers_change || autostart_change || file_moves ||
-         std::any_of(machines.begin(), machines.end(), is_touched);
+         (ranges_change && !ranges_wait) || answers_change || quota_change || autostart_change ||
+         file_moves || std::any_of(machines.begin(), machines.end(), is_touched);
 }
 
 CloudWork plan_work(House& house, const CloudFile& file, const UpOptions& options) {
@@ -209,6 +201,17 @@ CloudWork plan_work(House& house, const CloudFile& file, const UpOptions& option
     answers.origins.clear();
     return answers;
   };
+  const auto limits = [](std::optional<Quota> quota) {
+    if (quota) quota->origins.clear();
+    return quota;
+  };
+  work.quota_change = work.row && limits(work.before.quota) != limits(file.spec.quota);
+  for (const CloudRow& row : house.registry().clouds())
+    if (row.file == file.path && row.name != work.cloud)
+      work.warnings.push_back(
+          fmt::format("the cloud {0} came from this file, too, and stays; `nutshell down {0} "
+                      "--purge` takes it away",
+                      row.name));
   work.answers_change = work.row && bare(work.before.answers) != bare(file.spec.answers);
   work.autostart_change = is_unit_stale(house, file.spec);
   return work;

@@ -62,6 +62,7 @@ struct CloudWork {
   std::vector<GroupWork> groups;
   std::set<std::string> repairs;  ///< bridges that running machines are cut off from
   bool ranges_change = false, ranges_wait = false;
+  bool quota_change = false;
   bool answers_change = false, autostart_change = false, file_moves = false;
   Facts facts;
   std::vector<std::string> warnings;

@@ -153,6 +153,7 @@ Exit run_up(const Parsed& args, House& house) {
     if (work.autostart_change) follow_autostart(house, file.spec);
   } else {
     words = words_of_work(house, work, file);
+    note_lines(house, work, file);
   }
   say_warnings(house, work);
   const bool failed = std::any_of(results.begin(), results.end(),

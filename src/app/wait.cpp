@@ -178,6 +178,26 @@ void check_condition(const MachineSpec& spec, const Condition& condition) {
                   to_string(spec.name), printable(condition.words)));
 }
 
+namespace {
+
+/// A command that lives may be about to start it: the run is written down before QEMU is there.
+bool is_at_work(House& house, const Uuid& uuid) {
+  const auto all = house.registry().unfinished();
+  return std::any_of(all.begin(), all.end(), [&](const Unfinished& each) {
+    return each.plan.machine == uuid && owner_lives(house, each);
+  });
+}
+
+/// Looked at once more, after it is known that nobody is at work on it.
+bool is_over(House& house, const Uuid& uuid) {
+  const auto row = house.registry().machine(uuid);
+  if (!row) return true;
+  const Seen seen = look_at(house, uuid, row->run, row->last_end);
+  return seen.state != MachineState::running && seen.state != MachineState::paused;
+}
+
+}  // namespace
+
 void await(House& house, const Uuid& uuid, const Condition& condition) {
   const auto deadline = Clock::now() + condition.timeout;
   auto row = house.registry().machine(uuid);
@@ -205,7 +225,7 @@ void await(House& house, const Uuid& uuid, const Condition& condition) {
       case Condition::What::agent: met = alive && agent_answers(house.paths.agent(uuid)); break;
     }
     if (met) break;
-    if (needs_run && !alive) {
+    if (needs_run && !alive && !is_at_work(house, uuid) && is_over(house, uuid)) {
       house.reporter.steps_over();
       throw WaitNotMet(fmt::format("{}: {} cannot be met any more: the machine is not running ({})",
                                    to_string(row->name), printable(condition.words), seen.words));
@@ -217,7 +237,8 @@ void await(House& house, const Uuid& uuid, const Condition& condition) {
     std::this_thread::sleep_for(pause_between);
     if (interrupted())
       throw Interrupted(fmt::format("interrupted while waiting; {} runs on", to_string(row->name)));
-    if (!needs_run) row = house.registry().machine(uuid);
+    if (!needs_run || !alive) row = house.registry().machine(uuid);
+    if (!alive) serial.reset();  // the next boot has a log of its own
     if (!row) throw NotFound("the machine was removed while waiting");
   }
   house.reporter.steps_over();

@@ -136,6 +136,32 @@ n address release 192.0.2.16 && n address release 192.0.2.27
 check 'given back, it does' up --no-start
 check 'so it has' equal "$(public_of a)" '192.0.2.16-192.0.2.19'
 
+say '-- nutshell.toml changes under a cloud'
+cp "$config" "$scratch/kept.toml"
+: >"$config"
+check 'a pool that is gone is no trouble for what is held of it' up --no-start
+check 'so it is held' equal "$(public_of a)" '192.0.2.16-192.0.2.19'
+count=5; same
+refuse 6 'there is no pool of public addresses' nutshell up "$file" --no-start
+cp "$scratch/kept.toml" "$config"
+public_pool 203.0.113.0-203.0.113.99 second
+check 'with a second pool it grows out of the one that it has' up --no-start
+check 'so it does' equal "$(public_of a)" '192.0.2.16-192.0.2.20'
+count=4; same; up --no-start
+more=$'[quota]\nmachines = 3'; same
+check 'a quota comes' up --no-start
+refuse 4 'the cloud a: 4 machines are more than its quota of 3' nutshell create one-more --cloud a --memory 64M --nic user
+more=; same
+check 'and goes' up --no-start
+check 'then there is room' n create one-more --cloud a --memory 64M --nic user
+n rm a/one-more
+sed 's/name = "a"/name = "other"/; s/count = 4/count = 2\npool = "second"/' "$file" >"$scratch/other.toml"
+cp "$file" "$scratch/kept"; cp "$scratch/other.toml" "$file"
+check 'a file that names another cloud makes another' matches "$(nutshell up "$file" --no-start 2>&1)" 'the cloud a came from this file, too, and stays'
+check 'which goes' down other --purge
+cp "$scratch/kept" "$file"
+check 'and the first is as it was' matches "$(n up "$file" --no-start)" 'nothing was to be done'
+
 say '-- a file that changes meanwhile'
 count=4; write "$(quick_machine slow 'nics = ["user"]')" "$(idle_machine late 'nics = ["user"]' 'after = ["slow:serial=guest|ready|login|#"]')"
 n up "$file" >/dev/null 2>"$scratch/said" & pid=$!
