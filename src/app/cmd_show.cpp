@@ -70,6 +70,8 @@ std::string text_of(House& house, const MachineRow& row, const Seen& seen) {
     line(fmt::format("nic {}", i),
          describe_nic(spec.nics[i], row.run && i < row.run->taps.size() ? row.run->taps[i] : ""));
   if (!spec.groups.empty()) line("groups", fmt::format("{}", fmt::join(spec.groups, ", ")));
+  for (const auto& [key, value] : spec.tags)
+    line("tag", value.empty() ? key : printable(fmt::format("{}={}", key, value)));
   for (const PublishedPort& port : spec.publish) line("publish", to_string(port));
   for (const PublicAddress& address : house.registry().addresses())
     if (address.machine == row.uuid) line("public", to_string(address.address));

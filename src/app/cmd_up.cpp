@@ -67,6 +67,8 @@ Exit show_plan(House& house, const CloudFile& file, const UpOptions& options) {
   const std::vector<MachineLine> lines = lines_of_work(house, transaction, work);
   std::string text = head_of(work, file) + "\n" + text_of(words);
   if (words.empty()) text += "nothing is to be done\n";
+  if (work.autostart_change && file.spec.autostart)
+    text += fmt::format("\n{}:\n{}", unit_path(house, work.cloud), unit_text(house, file.spec));
   Json machines = Json::array();
   for (const MachineLine& line : lines) {
     Json argv = Json::array();
