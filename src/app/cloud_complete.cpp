@@ -196,9 +196,7 @@ void check_quota_of_work(House& house, const CloudWork& work, const CloudSpec& w
     if (std::none_of(work.machines.begin(), work.machines.end(), known))
       add_usage(usage, row.spec);  // made by hand
   }
-  std::uint64_t publics = wanted.public_range.count;
-  for (const AddressRange& range : wanted.public_range.ranges)
-    publics += std::uint64_t{range.last.value} - range.first.value + 1;
+  std::uint64_t publics = wanted.public_range.count + size_of(wanted.public_range.ranges);
   if (work.ranges_wait) publics = std::max(publics, work.held.addresses());
   usage.addresses = static_cast<unsigned>(publics + addresses_beside_range(house, work.cloud));
   refuse_over_quota(work.cloud, usage, *quota);

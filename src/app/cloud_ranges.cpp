@@ -13,16 +13,6 @@ namespace {
 
 constexpr const char* usual_private_pool = "subnet";
 
-std::uint64_t size_of(const AddressRange& range) {
-  return std::uint64_t{range.last.value} - range.first.value + 1;
-}
-std::uint64_t size_of(const std::vector<AddressRange>& ranges) {
-  std::uint64_t sum = 0;
-  for (const AddressRange& range : ranges) sum += size_of(range);
-  return sum;
-}
-std::string value_of(const AddressRange& range) { return to_string(std::vector{range}); }
-
 std::vector<std::string> public_pools(const House& house) {
   std::vector<std::string> names;
   for (const PoolRange& pool : effective_pools(house.config))
@@ -69,6 +59,16 @@ std::string private_pool_of(const House& house, const PrivateWish& wish) {
                                   to_string(Ipv4{static_cast<std::uint32_t>(pool->high)})));
   return name;
 }
+
+std::uint64_t size_of(const AddressRange& range) {
+  return std::uint64_t{range.last.value} - range.first.value + 1;
+}
+std::uint64_t size_of(const std::vector<AddressRange>& ranges) {
+  std::uint64_t sum = 0;
+  for (const AddressRange& range : ranges) sum += size_of(range);
+  return sum;
+}
+std::string value_of(const AddressRange& range) { return to_string(std::vector{range}); }
 
 std::uint64_t CloudRanges::addresses() const { return size_of(publics); }
 

@@ -21,6 +21,11 @@ struct CloudRanges {
   bool operator==(const CloudRanges&) const = default;
   [[nodiscard]] std::uint64_t addresses() const;
 };
+/// How many addresses they hold.
+std::uint64_t size_of(const AddressRange& range);
+std::uint64_t size_of(const std::vector<AddressRange>& ranges);
+/// As a lease's value: "192.0.2.16-192.0.2.31".
+std::string value_of(const AddressRange& range);
 CloudRanges ranges_of(House& house, const std::string& cloud);
 /// As people read it: "192.0.2.16-192.0.2.31 of the pool public".
 std::string words_of_publics(const CloudRanges& ranges);

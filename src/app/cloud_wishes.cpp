@@ -13,16 +13,6 @@ namespace {
 
 constexpr std::uint64_t most_looked_at = 4096;
 
-std::uint64_t size_of(const AddressRange& range) {
-  return std::uint64_t{range.last.value} - range.first.value + 1;
-}
-std::uint64_t size_of(const std::vector<AddressRange>& ranges) {
-  std::uint64_t sum = 0;
-  for (const AddressRange& range : ranges) sum += size_of(range);
-  return sum;
-}
-std::string value_of(const AddressRange& range) { return to_string(std::vector{range}); }
-
 void say_skipped(House& house, const Taken& taken) {
   for (const Skipped& one : taken.skipped)
     house.reporter.note(
