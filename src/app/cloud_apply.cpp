@@ -232,11 +232,16 @@ void write_seeds(House& house, const CloudWork& work, const CloudFile& file) {
 void note_lines(House& house, const CloudWork& work, const CloudFile& file) {
   CloudSpec applied = applied_after(work, file.spec);
   applied.file = file.path;
-  if (to_json(applied).dump() == work.row->spec) return;
-  Transaction transaction = house.registry().begin();
-  put_row(transaction, work, file, Stand::done, [](const MachineWork&) { return true; });
-  transaction.commit();
+  if (to_json(applied).dump() != work.row->spec) {
+    Transaction transaction = house.registry().begin();
+    put_row(transaction, work, file, Stand::done, [](const MachineWork&) { return true; });
+    transaction.commit();
+  }
+  // An earlier `up` may have been killed before it wrote them.
   note_cloud(house, work.cloud);
+  for (const CloudNetwork& network : applied.networks)
+    if (const auto row = house.registry().network(host_network(work.cloud, network.name)))
+      note_network(house, *row);
 }
 
 std::vector<ErrandResult> apply_work(House& house, CloudWork& work, const CloudFile& file,

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "app/interrupt.hpp"
+#include "app/settle.hpp"
 #include "host/files.hpp"
 
 namespace nutshell {
@@ -15,6 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr Bytes largest_note = 64 * mebi;
 constexpr auto look_again = std::chrono::milliseconds(50);
 
 std::string clouds_folder(const House& house) { return house.paths.state + "/clouds"; }
@@ -103,6 +105,20 @@ host::Lock lock_cloud(House& house, const std::string& cloud) {
   }
 }
 
+void settle_cloud(House& house, const std::string& cloud) {
+  // Each round that finds somebody ends with his work done, so one more than a few is nobody's.
+  for (int round = 0; round < 8; ++round) {
+    bool waited = false;
+    for (const Uuid& uuid : settle(house).busy) {
+      const auto row = house.registry().machine(uuid);
+      if (!row || row->name.cloud != cloud) continue;
+      wait_for_others(house, uuid, to_string(row->name));
+      waited = true;
+    }
+    if (!waited) return;
+  }
+}
+
 void note_cloud(House& house, const std::string& cloud) {
   const auto row = house.registry().cloud(cloud);
   if (!row) return;
@@ -111,14 +127,16 @@ void note_cloud(House& house, const std::string& cloud) {
     if (is_range(lease))
       ranges.push(
           Json::object({{"pool", lease.pool}, {"value", lease.value}, {"index", lease.index}}));
+  const std::string text = Json::object({{"name", row->name},
+                                         {"file", row->file},
+                                         {"created", row->created},
+                                         {"ranges", ranges},
+                                         {"spec", Json::parse(row->spec)}})
+                               .dump(true) +
+                           "\n";
+  if (host::read_file(note_of(house, cloud), largest_note) == text) return;
   host::make_directories(cloud_folder(house, cloud));
-  host::write_file(note_of(house, cloud), Json::object({{"name", row->name},
-                                                        {"file", row->file},
-                                                        {"created", row->created},
-                                                        {"ranges", ranges},
-                                                        {"spec", Json::parse(row->spec)}})
-                                                  .dump(true) +
-                                              "\n");
+  host::write_file(note_of(house, cloud), text);
 }
 
 void drop_cloud_note(House& house, const std::string& cloud) {
@@ -133,7 +151,7 @@ std::vector<std::string> recover_clouds(House& house) {
   std::vector<std::string> names;
   for (const std::string& name : host::names_in(clouds_folder(house))) {
     if (!is_name(name) || house.registry().cloud(name)) continue;
-    const auto text = host::read_file(note_of(house, name), 64 * mebi);
+    const auto text = host::read_file(note_of(house, name), largest_note);
     if (!text) continue;
     const Json note = Json::parse(*text);
     names.push_back(name);

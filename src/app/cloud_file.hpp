@@ -31,6 +31,9 @@ std::string cloud_folder(const House& house, const std::string& cloud);
 /// While it is held nobody else brings that cloud up or down. Says whom it waits for; throws
 /// Interrupted.
 host::Lock lock_cloud(House& house, const std::string& cloud);
+/// settle(), and waits for whoever is already putting one of its machines right: what is undone a
+/// moment later must not be counted on. Throws Conflict when that takes too long.
+void settle_cloud(House& house, const std::string& cloud);
 
 /// Writes the note of a cloud, with its ranges.
 void note_cloud(House& house, const std::string& cloud);

@@ -13,7 +13,6 @@
 #include "app/machine_options.hpp"
 #include "app/machine_state.hpp"
 #include "app/network.hpp"
-#include "app/settle.hpp"
 #include "app/wait.hpp"
 
 namespace nutshell {
@@ -104,30 +103,49 @@ void refuse_allocated(House& house, const std::string& cloud) {
 
 }  // namespace
 
-void forget_cloud(House& house, const CloudSpec& cloud) {
-  std::vector<std::string> networks;
-  Transaction transaction = house.registry().begin();
-  for (const NetworkRow& row : house.registry().networks()) {
-    const auto is_ours = [&](const CloudNetwork& each) {
+namespace {
+
+std::vector<NetworkRow> networks_of(House& house, const CloudSpec& cloud) {
+  std::vector<NetworkRow> rows = house.registry().networks();
+  std::erase_if(rows, [&](const NetworkRow& row) {
+    return std::none_of(cloud.networks.begin(), cloud.networks.end(), [&](const auto& each) {
       return host_network(cloud.name, each.name) == row.name;
-    };
-    if (std::none_of(cloud.networks.begin(), cloud.networks.end(), is_ours)) continue;
+    });
+  });
+  return rows;
+}
+
+void forget_rows(House& house, const CloudSpec& cloud, const std::vector<NetworkRow>& networks) {
+  Transaction transaction = house.registry().begin();
+  for (const NetworkRow& row : networks) {
     if (const auto users = machines_on(house, row.name); !users.empty())
       throw Conflict(
           fmt::format("the network {} of the cloud is used by {}; take that NIC away "
                       "first with `nutshell set {} --drop-nic N`",
                       row.name, users.front(), users.front()));
     forget_network(transaction, row);
-    networks.push_back(row.name);
   }
   transaction.remove_cloud(cloud.name);
   transaction.commit();
-  for (const std::string& network : networks) {
-    drop_note(house, network);
-    drop_network_lock(house, network);
-  }
-  keep_firewall(house);
+}
+
+}  // namespace
+
+// The notes go first: whoever is killed in between leaves a cloud that the next `down --purge`
+// finds, and not one that `recover` would bring back.
+void forget_cloud(House& house, const CloudSpec& cloud) {
+  const std::vector<NetworkRow> networks = networks_of(house, cloud);
   drop_cloud_note(house, cloud.name);
+  for (const NetworkRow& row : networks) drop_note(house, row.name);
+  try {
+    forget_rows(house, cloud, networks);
+  } catch (const Error&) {
+    note_cloud(house, cloud.name);
+    for (const NetworkRow& row : networks) note_network(house, row);
+    throw;
+  }
+  for (const NetworkRow& row : networks) drop_network_lock(house, row.name);
+  keep_firewall(house);
 }
 
 Exit run_down(const Parsed& args, House& house) {
@@ -137,7 +155,7 @@ Exit run_down(const Parsed& args, House& house) {
   std::optional<host::Lock> lock;
   if (!house.dry()) {
     lock = lock_cloud(house, row.name);
-    settle(house);
+    settle_cloud(house, row.name);
     row = find_cloud(house, row.name);
   }
   const CloudSpec cloud = spec_of(row);

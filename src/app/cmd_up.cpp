@@ -10,7 +10,6 @@
 #include "app/cmd.hpp"
 #include "app/machine_json.hpp"
 #include "app/machine_state.hpp"
-#include "app/settle.hpp"
 #include "app/wait.hpp"
 
 namespace nutshell {
@@ -143,7 +142,7 @@ Exit run_up(const Parsed& args, House& house) {
   if (house.dry()) return show_plan(house, file, options);
   // From here the file is a value, without a mistake that it shows by itself.
   const host::Lock lock = lock_cloud(house, file.spec.name);
-  settle(house);
+  settle_cloud(house, file.spec.name);
   CloudWork work = plan_work(house, file, options);
   complete_work(house, work);
   // From here it is known what is to be done, and that the host can do it.

@@ -49,8 +49,10 @@ void recover_one(House& house, const Unfinished& dead, Settled& settled) {
   {
     Transaction transaction = house.registry().begin();
     if (!transaction.adopt(dead.id, dead.owner_pid, dead.owner_start_time, house.self.pid,
-                           house.self.start_time, house.boot_id))
+                           house.self.start_time, house.boot_id)) {
+      settled.busy.push_back(dead.plan.machine);  // somebody else is doing just this
       return;
+    }
     transaction.commit();
   }
   const Plan plan = plan_recover(dead);
