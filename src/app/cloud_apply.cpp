@@ -133,9 +133,8 @@ void follow_notes(House& house, const CloudWork& work, const CloudFile& file) {
       note_network(house, *row);
     }
   }
-  if (work.groups.empty()) return;
   keep_firewall(house);
-  if (!house.root) return;
+  if (work.groups.empty() || !house.root) return;
   for (const GroupRow& group : house.registry().groups())
     for (const GroupWork& each : work.groups)
       if (group.cloud == file.spec.name && group.name == each.name && !each.is_new)
@@ -242,6 +241,7 @@ void note_lines(House& house, const CloudWork& work, const CloudFile& file) {
   for (const CloudNetwork& network : applied.networks)
     if (const auto row = house.registry().network(host_network(work.cloud, network.name)))
       note_network(house, *row);
+  keep_firewall(house);
 }
 
 std::vector<ErrandResult> apply_work(House& house, CloudWork& work, const CloudFile& file,

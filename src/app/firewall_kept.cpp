@@ -36,8 +36,10 @@ GroupRow group_of(const Json& json) {
   return group;
 }
 
+constexpr Bytes largest_file = 64 * mebi;
+
 std::vector<Json> kept(const House& house, const char* what) {
-  const auto text = host::read_file(file_of(house));
+  const auto text = host::read_file(file_of(house), largest_file);
   const auto json = text ? Json::try_parse(*text) : std::nullopt;
   const Json* list = json ? json->find(what) : nullptr;
   return list && list->is_array() ? list->as_array() : std::vector<Json>{};
@@ -58,8 +60,9 @@ void keep_firewall(House& house) {
     host::drop_file(file_of(house));
     return;
   }
-  host::write_file(file_of(house),
-                   Json::object({{"groups", groups}, {"addresses", addresses}}).dump(true) + "\n");
+  const std::string text =
+      Json::object({{"groups", groups}, {"addresses", addresses}}).dump(true) + "\n";
+  if (host::read_file(file_of(house), largest_file) != text) host::write_file(file_of(house), text);
 }
 
 std::vector<std::string> recover_groups(House& house) {
