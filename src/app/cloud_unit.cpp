@@ -31,25 +31,36 @@ std::string head_of(House& house, const std::string& cloud) {
                      house.registry().tag());
 }
 
-/// A word of ExecStart= (systemd.service(5), COMMAND LINES).
-std::string unit_word(const std::string& word) {
-  if (const std::string fault = text_fault(word); !fault.empty())
-    throw ConfigError("autostart", fmt::format("{} cannot stand in a systemd unit: {}; rename it",
-                                               printable(word), fault));
+[[noreturn]] void refuse_word(const std::string& word, const std::string& why) {
+  throw ConfigError("autostart", fmt::format("{} cannot stand in a systemd unit: {}; rename it",
+                                             printable(word), why));
+}
+
+/// A word of ExecStart= (systemd.service(5), COMMAND LINES). Those in `doubled` mean themselves
+/// when they stand there twice.
+std::string unit_word(const std::string& word, std::string_view doubled) {
+  if (const std::string fault = text_fault(word); !fault.empty()) refuse_word(word, fault);
   std::string quoted = "\"";
   for (const char c : word) {
     if (c == '"' || c == '\\') quoted += '\\';
-    if (c == '%' || c == '$') quoted += c;
+    if (doubled.find(c) != std::string_view::npos) quoted += c;
     quoted += c;
   }
   return quoted + "\"";
 }
 
-std::string command_words(const House& house, const std::vector<std::string>& words) {
+/// The first word: systemd expands no variable in it, and takes no quotes.
+std::string program_word() {
   std::error_code error;
   const std::string program = fs::read_symlink("/proc/self/exe", error).string();
-  std::string line = program;
-  const auto add = [&](const std::string& word) { line += " " + unit_word(word); };
+  if (program.find_first_of("\"'\\") != std::string::npos)
+    refuse_word(program, "systemd runs no program with a quote or a backslash in its path");
+  return unit_word(program, "%");
+}
+
+std::string command_words(const House& house, const std::vector<std::string>& words) {
+  std::string line = program_word();
+  const auto add = [&](const std::string& word) { line += " " + unit_word(word, "%$"); };
   if (!house.options.root.empty()) {
     add("--root");
     add(absolute(house.options.root));
@@ -118,13 +129,18 @@ bool is_unit_stale(House& house, const CloudSpec& cloud) {
   return text != unit_text(house, cloud) || !host::file_exists(link_path(house, cloud.name));
 }
 
-void follow_autostart(House& house, const CloudSpec& cloud) {
-  if (!cloud.autostart) return drop_autostart(house, cloud.name);
-  if (!house.root)
+void check_autostart(House& house, const CloudSpec& cloud) {
+  if (!cloud.autostart) return;
+  refuse_foreign(house, cloud.name);
+  if (!house.root && !house.dry())
     throw Failed(
         "autostart writes a unit of the system, which needs root; run this with sudo, or "
         "take autostart out of the file");
-  refuse_foreign(house, cloud.name);
+}
+
+void follow_autostart(House& house, const CloudSpec& cloud) {
+  if (!cloud.autostart) return drop_autostart(house, cloud.name);
+  check_autostart(house, cloud);
   const std::string path = unit_path(house, cloud.name), text = unit_text(house, cloud);
   house.reporter.note(fmt::format("{} is written:\n{}", path, text));
   fs::create_directories(fs::path(link_path(house, cloud.name)).parent_path());

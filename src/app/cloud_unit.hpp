@@ -14,8 +14,11 @@ std::string unit_text(House& house, const CloudSpec& cloud);
 /// True when the unit is not what it should be, or not enabled, or there although it should not.
 bool is_unit_stale(House& house, const CloudSpec& cloud);
 
-/// Writes and enables the unit, or takes it away; what is written is shown first. Throws Conflict
-/// where a file of that name is none of ours.
+/// Throws Conflict where a file of that name is none of ours, Failed without root: what
+/// follow_autostart() could not do. To be asked before anything else is done.
+void check_autostart(House& house, const CloudSpec& cloud);
+/// Writes and enables the unit, or takes it away; what is written is shown first. Throws as
+/// check_autostart().
 void follow_autostart(House& house, const CloudSpec& cloud);
 /// Takes it away; gone already is done.
 void drop_autostart(House& house, const std::string& cloud);

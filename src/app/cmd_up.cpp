@@ -60,6 +60,7 @@ void say_warnings(House& house, const CloudWork& work) {
 Exit show_plan(House& house, const CloudFile& file, const UpOptions& options) {
   CloudWork work = plan_work(house, file, options);
   complete_work(house, work);
+  if (work.autostart_change) check_autostart(house, file.spec);
   Transaction transaction = house.registry().begin();  // rolled back
   reserve_all(house, transaction, work, file.spec);
   const std::vector<ChangeWords> words = words_of_work(house, work, file);
@@ -145,6 +146,7 @@ Exit run_up(const Parsed& args, House& house) {
   settle_cloud(house, file.spec.name);
   CloudWork work = plan_work(house, file, options);
   complete_work(house, work);
+  if (work.autostart_change) check_autostart(house, file.spec);
   // From here it is known what is to be done, and that the host can do it.
   std::vector<ChangeWords> words;
   std::vector<ErrandResult> results;
