@@ -88,8 +88,25 @@ void refuse_new_machines(const CloudWork& work) {
   throw Conflict(text);
 }
 
+/// Those that come up at boot, and what they come after.
+std::set<std::string> boot_machines(const CloudSpec& wanted) {
+  std::set<std::string> names;
+  std::vector<const CloudMachine*> next;
+  for (const CloudMachine& machine : wanted.machines)
+    if (machine.autostart) next.push_back(&machine);
+  while (!next.empty()) {
+    const CloudMachine* machine = next.back();
+    next.pop_back();
+    if (!names.insert(machine->wish.name.name).second) continue;
+    for (const After& after : machine->after)
+      if (const CloudMachine* other = wanted.machine(after.machine)) next.push_back(other);
+  }
+  return names;
+}
+
 void plan_machines(House& house, CloudWork& work, const CloudSpec& wanted,
                    const UpOptions& options) {
+  const std::set<std::string> at_boot = boot_machines(wanted);
   for (const CloudMachine& old : work.before.machines) {
     if (wanted.machine(old.wish.name.name)) continue;
     MachineWork machine;
@@ -121,7 +138,7 @@ void plan_machines(House& house, CloudWork& work, const CloudSpec& wanted,
     } else {
       decide_present(machine, options);
     }
-    const bool is_meant = options.start && (one.autostart || !options.autostart);
+    const bool is_meant = options.start && (!options.autostart || at_boot.contains(machine.name));
     machine.starts = machine.restarts || (is_meant && !machine.alive);
     work.machines.push_back(std::move(machine));
   }
