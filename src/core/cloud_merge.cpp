@@ -163,14 +163,17 @@ class Merger {
     return nic.kind == NicKind::network && nic.network.empty();
   }
 
+  static bool is_at(const NicSpec& present, const NicSpec& wish) {
+    return wish.kind == present.kind && wish.network == present.network &&
+           wish.uplink == present.uplink &&
+           (wish.kind != NicKind::bridge || wish.bridge == present.bridge);
+  }
+
   static NicSpec changed(const NicSpec& before, const NicSpec& wish, const NicSpec& present) {
     NicSpec nic = wish;
     // Left to the default as before, it stays where the default was then.
     if (is_open(wish) && is_open(before)) nic.kind = present.kind, nic.network = present.network;
-    const bool same_place = nic.kind == present.kind && nic.network == present.network &&
-                            nic.uplink == present.uplink &&
-                            (nic.kind != NicKind::bridge || nic.bridge == present.bridge);
-    if (!same_place) return wish;
+    if (!is_at(present, nic)) return wish;
     if (nic.kind == NicKind::network) nic.bridge = present.bridge;
     if (!nic.mac) nic.mac = present.mac;
     // On a bridge an address is there only because it was asked for.
@@ -206,7 +209,11 @@ class Merger {
         if (pair.present) keep(*pair.present);
       } else {
         NicSpec nic = now[*pair.after];
-        if (const auto made = made_already("nic", *pair.after, pairs, used); !pair.before && made) {
+        const auto made =
+            pair.present ? std::nullopt : made_already("nic", *pair.after, pairs, used);
+        const bool is_it = made && (!pair.before || is_at(present_.nics[*made], nic) ||
+                                    (is_open(nic) && present_.nics[*made].kind == nic.kind));
+        if (is_it) {
           keep(*made);
           continue;
         }

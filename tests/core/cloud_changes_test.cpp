@@ -290,3 +290,9 @@ TEST_CASE("usage against a quota") {
               "3G of disk is more than its quota of 1G",
               "1 public address is more than its quota of 0"});
 }
+
+TEST_CASE("an edit made twice, as after one that was cut short, is made once") {
+  const CloudMachine before = wish("nics = [\"network=in\"]"), after = wish("nics = [\"user\"]");
+  const MachineSpec once = merged(made(before), before, after);
+  CHECK(nics(merged(once, before, after)) == nics(once));
+}
