@@ -2,9 +2,6 @@
 # Sourced by build.sh: what runs inside the lab host. The installer's ISO (our stand-in for a FastStart one), the cloud
 # that it installs, and the instance that the cloud starts; all of them have the lab host's kernel and Debian's programs.
 
-# The answers that the ISO's installer is given. The host's network is 10.101.0.0/16, of which this cloud has 10.101.7.x.
-answers='cloud.address=10.101.7.1/16 cloud.gateway=10.101.0.1 cloud.dns=10.101.0.1 cloud.public=10.101.7.2-10.101.7.63 cloud.private=10.101.7.128/25'
-
 # take_programs TREE PROGRAM...: programs of the lab host's root, with the libraries that they load.
 take_programs() {
   local tree=$1 program library
@@ -37,7 +34,10 @@ make_instance_initrd() {
   # Whom the server sees: the address at the other end of the connection.
   # shellcheck disable=SC2016  # the script's own words
   printf '#!/bin/busybox sh\nprintf "Content-Type: text/plain\\r\\n\\r\\n"\necho "$REMOTE_ADDR"\n' >"$tree/www/cgi-bin/peer"
-  chmod 755 "$tree/www/cgi-bin/peer"
+  # And whom another server sees, when the instance itself asks: its peer program's answer, brought here.
+  # shellcheck disable=SC2016
+  printf '#!/bin/busybox sh\nprintf "Content-Type: text/plain\\r\\n\\r\\n"\n/bin/busybox wget -q -O - "http://$QUERY_STRING/cgi-bin/peer"\n' >"$tree/www/cgi-bin/out"
+  chmod 755 "$tree"/www/cgi-bin/{peer,out}
   initrd_init=$here/instance-init initrd_tree=$tree make_initrd "$work/lab" "$work/instance-initrd" virtio_mmio virtio_net cpuid
 }
 
@@ -64,7 +64,8 @@ make_cloud_system() {
   boot_config disk 'root=/dev/vda1' /boot/initrd >"$tree/boot/grub/grub.cfg"
 }
 
-boot_config() { # boot_config FROM WORDS INITRD
+# boot_config FROM WORDS INITRD: its kernel uses one processor, however many the machine has, as the lab host has no more.
+boot_config() {
   cat <<END
 serial --unit=0 --speed=115200
 terminal_input serial console
@@ -74,7 +75,7 @@ set default=0
 set gfxpayload=text
 menuentry "cloud" {
   echo "cloud: GRUB from $1"
-  linux /boot/vmlinuz console=ttyS0 quiet panic=-1 cloud.from=$1 $2
+  linux /boot/vmlinuz console=ttyS0 quiet panic=-1 maxcpus=1 cloud.from=$1 $2
   initrd $3
 }
 END
@@ -93,7 +94,7 @@ make_installer_iso() {
   tar -C "$work/cloud" --owner=0 --group=0 --numeric-owner -cf "$iso/system.tar" .
   grub-mkimage -O i386-pc -o "$iso/core.img" -p '(hd0,msdos1)/boot/grub' biosdisk ext2 "${grub_modules[@]}"
   cp /usr/lib/grub/i386-pc/boot.img "$iso/boot.img"
-  boot_config cdrom "$answers" /boot/initrd >"$iso/boot/grub/grub.cfg"
+  boot_config cdrom '' /boot/initrd >"$iso/boot/grub/grub.cfg"
   grub-mkrescue -d /usr/lib/grub/i386-pc -o "$work/installer.iso" --fonts= --locales= --themes= --compress=no \
     --install-modules="${grub_modules[*]} iso9660 biosdisk" "$iso" -- -volid CLOUD >"$work/mkrescue.log" 2>&1 ||
     { cat "$work/mkrescue.log" >&2; die 'grub-mkrescue failed'; }

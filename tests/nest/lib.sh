@@ -70,11 +70,11 @@ small() {
     --append "console=ttyS0 quiet nutshell.dhcp=off ${words:-}" "$@" >/dev/null
 }
 # ask NAME TEXT REGEX SECONDS: types TEXT on the guest's serial line, and waits for an answer that matches. The connection
-# stays until then: a slow guest takes its time to read.
+# stays until then, as a slow guest takes its time to read; what the guest says is read away, as a full socket stops its line.
 ask() {
   local typist status=0
   rm -f "$scratch/words" && mkfifo "$scratch/words"
-  socat -u - "UNIX-CONNECT:$root/run/$(uuid_of "$1" | cut -c1-8)/serial" <>"$scratch/words" &
+  socat - "UNIX-CONNECT:$root/run/$(uuid_of "$1" | cut -c1-8)/serial" <>"$scratch/words" >/dev/null &
   typist=$!
   printf '%s\n' "$2" >"$scratch/words"
   n wait "$1" serial="$3" --timeout "$4" || status=$?

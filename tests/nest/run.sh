@@ -22,7 +22,7 @@ raw_frame=${NEST_RAW_FRAME:-$build_dir/tests/app/raw_frame}
 images=${NUTSHELL_NEST_DIR:-$source_dir/build/nest}
 boot_limit=150
 payload_size=64M
-vg_size=10G
+vg_size=120G # as large as the largest disk of an example; the file has holes
 
 die() { echo "nest: $*" >&2; exit 1; }
 usage() { sed -n '2,/^set -/{/^set -/d;s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}"; }
@@ -37,14 +37,14 @@ need_build() {
 limit_of() { sed -n 's/^# limit: \([0-9]*\)$/\1/p' "$here/scenarios/$1.sh" | grep . || echo 600; }
 known() { local each; for each in "$here"/scenarios/*.sh; do basename "$each" .sh; done; }
 
-# pack FILE: nutshell (without what only a debugger reads), the scenarios and their lib, as the lab host reads them. In
-# place, since a running lab host has the file open.
+# pack FILE: nutshell (without what only a debugger reads), the scenarios, their lib and the examples, as the lab host reads
+# them. In place, since a running lab host has the file open.
 pack() {
   local tree
   tree="$(mktemp -d)" || return 1
   install -m 0755 "$bin" "$tree/nutshell" && install -m 0755 "$lvm_test" "$tree/lvm_test" &&
     install -m 0755 "$raw_frame" "$tree/raw_frame" &&
-    strip -g "$tree/nutshell" "$tree/lvm_test" && cp -r "$here"/* "$tree/" &&
+    strip -g "$tree/nutshell" "$tree/lvm_test" && cp -r "$here"/* "$source_dir/examples" "$tree/" &&
     tar -C "$tree" --owner=0 --group=0 -cf "$tree.tar" . && truncate -s "%1M" "$tree.tar" &&
     [[ $(stat -c %s "$tree.tar") -le $((${payload_size%M} * 1048576)) ]] && dd if="$tree.tar" of="$1" bs=1M conv=notrunc status=none
   local status=$?

@@ -12,7 +12,7 @@ note "room"
 must "a volume group" make_vg
 on_exit drop_vg
 refuse 4 "$vg has [0-9.]+[MG] free, and 100T is needed; (\`vgextend|remove)" create big --disk "100T,vg=$vg"
-refuse 4 "is needed" create big --disk "8G,vg=$vg" --disk "8G,vg=$vg"
+refuse 4 "is needed" create big --disk "80G,vg=$vg" --disk "80G,vg=$vg"
 refuse 4 "is needed" n volume create big --size 100T --vg "$vg"
 refuse 6 "no volume group.*$vg" create big --disk 1G,vg=nosuch
 refuse 6 "no thin pool" create big --disk "1G,vg=$vg,thin=nosuch"
