@@ -18,6 +18,8 @@ pkill -f 'udhcpc.*eth1'
 ip addr add "$1/24" dev eth1
 nc -ll -p 7000 -e echo tcp-answer &
 nc -ll -p 7001 -e cat &
+sleep 1
+ip addr show dev eth1 | grep -q "$1/24" && nc -w 2 127.0.0.1 7000 </dev/null | grep -q tcp-answer && echo serves
 SH
 cat >"$scratch/extra/bin/seen" <<'SH'
 #!/bin/busybox sh
@@ -88,7 +90,8 @@ check 'none of them overlaps another' apart $ranges
 check 'a look that would see it' bash -c "$(declare -f apart); ! apart 10.0.0.0/24 10.0.0.255-10.0.1.3"
 
 say '-- who reaches whom'
-for each in "${machines[@]}"; do guest "$each" "serve $(street_of "$each"); sleep 1" >/dev/null; done
+serves() { [[ $(guest "$1" "serve $(street_of "$1")") == *serves* ]]; }
+for each in "${machines[@]}"; do check "$each serves" until_true 60 serves "$each"; done
 both() { local a; for a in "$@"; do echo "ping $a"; echo "tcp $a"; done | sort | xargs; }
 # who_reaches_whom CLOUD...: each guest of those asks all machines, by both their networks, and its gateway.
 who_reaches_whom() {
