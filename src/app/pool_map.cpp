@@ -77,7 +77,9 @@ void paint_facts(Wall& wall, const PoolRange& pool, const Facts& facts) {
         first >= pool.low && last <= pool.high && last - first < pool.high - pool.low;
     if (net.prefix <= 1 || route.table == local_table || (!subnets && !inside)) continue;
     wall.paint(first, last, "foreign",
-               fmt::format("route {} via {}", to_string(net), link_name(facts, route.link)));
+               route.link == 0
+                   ? fmt::format("route {} (unreachable)", to_string(net))
+                   : fmt::format("route {} via {}", to_string(net), link_name(facts, route.link)));
   }
   for (const AddressFact& address : facts.addresses) {
     const std::uint64_t value = address.net.address.value;

@@ -37,10 +37,17 @@ std::string what(const Pool& pool, const std::string& value) {
   return pool.name + " " + printable(value);
 }
 
+/// Clouds, pools and networks of ours come in the facts too, and are called so there.
+bool is_ours(std::string_view holder) {
+  return holder.starts_with("the cloud ") || holder.starts_with("the pool ") ||
+         holder.starts_with("the network ");
+}
+
 [[noreturn]] void refuse_foreign(const Pool& pool, const std::string& value,
                                  const std::string& holder) {
   throw Conflict(what(pool, value) + " is held by " + printable(holder) +
-                 ", which is not ours; name another, or none to be given a free one");
+                 (is_ours(holder) ? "" : ", which is not ours") +
+                 "; name another, or none to be given a free one");
 }
 
 [[noreturn]] void refuse_twice(const Pool& pool, const std::string& value) {

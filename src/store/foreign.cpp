@@ -1,6 +1,7 @@
 // The host's facts as holdings of a pool: which of its values somebody else has. A net that a route
 // leads to is a holding where subnets are given; where addresses are, the same net may be the very
-// LAN that they belong to, so only what it cuts in two, or has inside, is in its hands.
+// LAN that they belong to, so only what it cuts in two is in its hands. One that leads away from
+// here, to a gateway or nowhere, is no LAN: all of it is in its hands but the LANs inside of it.
 #include <algorithm>
 #include <unordered_map>
 
@@ -39,13 +40,38 @@ class LinkNames {
     return it == names_.end() ? "link " + std::to_string(index) : std::string(it->second);
   }
   [[nodiscard]] std::string of(const RouteFact& route) const {
-    return "route " + to_string(route.destination) + " via " + of(route.link) +
+    return "route " + to_string(route.destination) +
+           (route.link == 0 ? " (unreachable)" : " via " + of(route.link)) +
            (route.table == 254 ? "" : " (table " + std::to_string(route.table) + ")");
   }
 
  private:
   std::unordered_map<int, std::string_view> names_;
 };
+
+bool is_on_link(const RouteFact& route) { return route.link != 0 && !route.gateway; }
+
+Interval values_of(const Ipv4Net& net) { return {number(net.first()), number(net.last())}; }
+
+/// What routes lead away from here. The longer prefix wins, so a LAN inside of one is not its.
+void add_far(Holdings& found, const Pool& pool, const Facts& facts, const LinkNames& links) {
+  Intervals lans;
+  for (const AddressFact& f : facts.addresses) lans.push_back(values_of(f.net));
+  for (const RouteFact& f : facts.routes)
+    if (is_on_link(f) && !is_default(f) && f.table != local_table)
+      lans.push_back(values_of(f.destination));
+  std::erase_if(lans, [&](const Interval& lan) { return !lan.overlaps(pool.range); });
+  for (const RouteFact& f : facts.routes) {
+    const Interval far = values_of(f.destination);
+    if (is_on_link(f) || is_default(f) || f.table == local_table || !far.overlaps(pool.range))
+      continue;
+    Intervals inside;
+    for (const Interval& lan : lans)
+      if (far.contains(lan)) inside.push_back(lan);
+    for (const Interval& piece : subtract({far}, normal(std::move(inside))))
+      found.push_back({piece, links.of(f)});
+  }
+}
 
 Foreign addresses_in(const Pool& pool, const Facts& facts) {
   const LinkNames links(facts);
@@ -59,8 +85,10 @@ Foreign addresses_in(const Pool& pool, const Facts& facts) {
     for (const RangeFact& range : facts.ranges)
       if (!range.subnets_only) add(found, range);
   }
+  if (of_host) add_far(found, pool, facts, links);
   for (const RouteFact& f : facts.routes)
-    if (of_host && !is_default(f) && f.table != local_table) add(nets, f.destination, links.of(f));
+    if (of_host && is_on_link(f) && !is_default(f) && f.table != local_table)
+      add(nets, f.destination, links.of(f));
   std::erase_if(nets, [&](const Foreign::Holding& net) {
     return !net.values.overlaps(pool.range) || net.values.contains(pool.range);
   });

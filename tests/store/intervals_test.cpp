@@ -242,6 +242,53 @@ TEST_CASE("pieces and subnets keep clear of what the host shows, and name it") {
   CHECK(fault("ipv4:bridge", "10.0.0.17").empty());  // where the machine's LAN is, others may be
 }
 
+TEST_CASE("addresses that a route leads away from here are nobody's to give, but a LAN inside is") {
+  Room room;
+  Registry registry = Registry::open(options(room));
+  Facts facts;
+  facts.links = {{2, "em1", "", "", {}, 0, 0, true}};
+  facts.routes = {{net("0.0.0.0/0"), 254, 2, ip("10.0.0.1")},
+                  {net("128.0.0.0/1"), 254, 0},
+                  {net("10.0.0.0/16"), 254, 2},  // a LAN around all of it
+                  {net("10.0.0.0/26"), 254, 2, ip("10.0.0.1")},
+                  {net("10.0.0.64/26"), 254, 0},
+                  {net("10.0.0.96/28"), 254, 2}};
+  {
+    Transaction t = registry.begin();
+    CHECK(taken(t, any("lan"), facts) == "10.0.0.96");
+    CHECK(taken(t, piece(10, 1), facts) == "10.0.0.97-10.0.0.106");
+    CHECK(taken(t, piece(60, 2), facts) == "10.0.0.128-10.0.0.187");
+    CHECK(t.allocator().who("lan", "10.0.0.40")->foreign == "route 10.0.0.0/26 via em1");
+  }
+  auto fault = [&](const char* value) {
+    Transaction t = registry.begin();
+    return error_of<Conflict>([&] { taken(t, exactly("lan", value), facts); });
+  };
+  CHECK(has(fault("10.0.0.16-10.0.0.31"), "route 10.0.0.0/26 via em1"));
+  CHECK(has(fault("10.0.0.70"), "route 10.0.0.64/26 (unreachable), which is not ours"));
+  CHECK(fault("10.0.0.100-10.0.0.110").empty());
+  CHECK(fault("10.0.0.130-10.0.0.150").empty());
+  facts.routes = {{net("10.0.0.0/16"), 254, 2, ip("10.9.0.1")}};
+  CHECK(has(fault("10.0.0.130-10.0.0.150"), "route 10.0.0.0/16 via em1"));
+  facts.addresses = {{2, net("10.0.0.5/24")}};
+  CHECK(fault("10.0.0.130-10.0.0.150").empty());
+}
+
+TEST_CASE("what another cloud or pool of ours has is not called somebody else's") {
+  Room room;
+  Registry registry = Registry::open(options(room));
+  Facts facts;
+  facts.ranges = {{ip("10.75.0.0"), ip("10.75.0.255"), "the cloud blog", true},
+                  {ip("10.75.1.0"), ip("10.75.2.255"), "libvirt's network default", true}};
+  for (const auto& [subnet, ours] : {std::pair{"10.75.0.0/24", true}, {"10.75.2.0/24", false}}) {
+    Transaction t = registry.begin();
+    const auto sentence = error_of<Conflict>([&] { taken(t, exactly("subnet", subnet), facts); });
+    CAPTURE(sentence);
+    CHECK(
+        has(sentence, ours ? "the cloud blog;" : "libvirt's network default, which is not ours;"));
+  }
+}
+
 TEST_CASE("pools() counts addresses and subnets, not leases") {
   Room room;
   Registry registry = Registry::open(options(room));
