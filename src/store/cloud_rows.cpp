@@ -117,6 +117,7 @@ void Transaction::remove_cloud(const std::string& name) {
   }
   set_public_pool(name, {});
   state_->book->release_all(Uuid{"cloud:" + name});
+  state_->book->drop_marks("the cloud " + name);
   db.run(groups_drop, name);
   db.run(cloud_drop, name);
 }

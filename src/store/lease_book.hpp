@@ -44,6 +44,8 @@ class LeaseBook : public Allocator {
   std::vector<Lease> leases_in(const std::string& pool);
   /// Gives back all that the holder has, whatever its lifetime.
   void release_all(const Uuid& holder);
+  /// Drops the marks of all pools that name that holder: it is gone.
+  void drop_marks(const std::string& holder);
   /// The pool has changed.
   void forget(const std::string& pool) { known_.erase(pool); }
   /// True when a take() failed: what it took until then must not be kept.

@@ -114,6 +114,12 @@ void LeaseBook::release_all(const Uuid& holder) {
   for (const LeaseRow& row : rows(db_.use(sql::leases_of, holder.text))) give_back(row);
 }
 
+void LeaseBook::drop_marks(const std::string& holder) {
+  for (const Pool& pool : pools_.all())
+    for (const LeaseRow& row : rows(db_.use(sql::leases_foreign, pool.id)))
+      if (row.lease.foreign == holder) give_back(row);
+}
+
 void LeaseBook::release_value(const std::string& pool_name, const std::string& value) {
   const Pool& pool = known(pool_name).pool;
   auto row = row_of(pool, value);

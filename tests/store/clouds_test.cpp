@@ -51,6 +51,25 @@ TEST_CASE("a cloud's row is read back, replaced and listed by name") {
   CHECK(registry.clouds() == std::vector<CloudRow>{two});
 }
 
+TEST_CASE("the marks of what a cloud had go with it, those of others stay") {
+  Room room;
+  Registry registry = Registry::open(options(room));
+  Facts facts;
+  facts.ranges = {
+      {parse_ipv4("10.75.0.0").value(), parse_ipv4("10.75.0.255").value(), "the cloud lab", true},
+      {parse_ipv4("10.75.1.0").value(), parse_ipv4("10.75.1.255").value(), "the cloud labs", true}};
+  Transaction t = registry.begin();
+  t.put_cloud({"lab", "/home/a/cloud.toml", "{}", "2026-11-21T00:00:00Z"});
+  Want subnet{"subnet", 0, Lifetime::cloud, std::nullopt};
+  CHECK(t.allocator().take(Uuid{"cloud:blog"}, {subnet}, facts).leases.at(0).value ==
+        "10.75.2.0/24");
+  REQUIRE(t.allocator().who("subnet", "10.75.0.0/24"));
+  t.remove_cloud("lab");
+  CHECK_FALSE(t.allocator().who("subnet", "10.75.0.0/24"));
+  REQUIRE(t.allocator().who("subnet", "10.75.1.0/24"));
+  CHECK(t.allocator().who("subnet", "10.75.1.0/24")->foreign == "the cloud labs");
+}
+
 TEST_CASE("the pool of a cloud's public addresses gives those of its ranges and no other") {
   Room room;
   Registry registry = Registry::open(options(room));
