@@ -26,6 +26,12 @@ bool is_key_line(std::string_view text) {
   return text.starts_with("ssh-") || text.starts_with("ecdsa-") || text.starts_with("sk-");
 }
 
+/// 0: what the pool gives.
+unsigned private_prefix(const CloudSpec& spec) {
+  const PrivateWish& wish = spec.private_subnet;
+  return wish.subnet ? wish.subnet->prefix : wish.prefix;
+}
+
 class AnswersReader {
  public:
   AnswersReader(const ConfigNode& table, CloudReading& reading)
@@ -97,6 +103,7 @@ class AnswersReader {
     const ConfigNode* node =
         reader_.take_integer("addresses_per_group", fewest_per_group, most_per_group);
     if (!node) return;
+    const unsigned prefix = private_prefix(reading_.spec);
     wish_.addresses_per_group = static_cast<unsigned>(node->integer);
     wish_.origins["addresses_per_group"] = reader_.place(*node);
     if (!std::has_single_bit(wish_.addresses_per_group)) {
@@ -106,19 +113,20 @@ class AnswersReader {
                                    std::bit_ceil(wish_.addresses_per_group)));
       return;
     }
-    const PrivateWish& subnet = reading_.spec.private_subnet;
-    const unsigned prefix = subnet.subnet ? subnet.subnet->prefix : subnet.prefix;
     if (prefix != 0 && wish_.addresses_per_group > std::uint64_t{1} << (32 - prefix))
       reader_.complain(*node,
                        fmt::format("addresses_per_group = {} is more than the private subnet has, "
                                    "which is a /{} ({}); use a larger subnet",
-                                   node->integer, prefix, subnet.origin));
+                                   node->integer, prefix, reading_.spec.private_subnet.origin));
   }
 };
 
 }  // namespace
 
 void read_cloud_answers(CloudReading& reading) {
+  if (const unsigned prefix = private_prefix(reading.spec); prefix != 0)
+    reading.spec.answers.addresses_per_group = static_cast<unsigned>(std::min<std::uint64_t>(
+        reading.spec.answers.addresses_per_group, std::uint64_t{1} << (32 - prefix)));
   if (const ConfigNode* table = reading.top.take_table("answers"))
     AnswersReader(*table, reading).read();
 }

@@ -200,6 +200,17 @@ TEST_CASE("answers") {
                                                   "/clouds/lab/keys/ann.pub", "~/.ssh/id.pub"});
 }
 
+TEST_CASE("groups of a small private subnet are no larger than it, unless the file says so") {
+  const auto size = [](const std::string& rest) {
+    return read("name = \"lab\"\n" + rest).answers.addresses_per_group;
+  };
+  CHECK(size("[private]\nprefix = 24\n[answers]\nmode = \"MANAGED\"\n") == 32);
+  CHECK(size("[private]\nprefix = 28\n[answers]\nmode = \"MANAGED\"\n") == 16);
+  CHECK(size("[private]\nsubnet = \"10.9.0.0/28\"\n") == 16);
+  CHECK(size("[private]\nprefix = 29\n") == 8);
+  CHECK(size("[private]\nprefix = 27\n[answers]\naddresses_per_group = 16\n") == 16);
+}
+
 TEST_CASE("a machine comes up at boot as it says, or else as its cloud says") {
   const auto spec = [](const std::string& top, const std::string& own) {
     return read("name = \"lab\"\n" + top + "[[machine]]\nname = \"a\"\n" + own +
