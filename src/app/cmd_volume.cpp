@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "app/change.hpp"
+#include "app/cloud_quota.hpp"
 #include "app/cmd.hpp"
 #include "app/lvm_access.hpp"
 #include "app/machine_state.hpp"
@@ -102,10 +103,14 @@ void grow_machine_disk(House& house, const Volume& volume, Bytes size) {
   const Growth growth{row->spec, after, volume.disk, volume.place, running};
   const Plan plan =
       plan_of("volume resize", row->uuid, OnFailure::undo, steps_to_grow_disk(growth, house.paths));
-  if (house.dry()) return report_dry_run(house, plan.steps, {});
+  if (house.dry()) {
+    refuse_over_quota_of_change(house, row->spec, after);
+    return report_dry_run(house, plan.steps, {});
+  }
   Transaction transaction = house.registry().begin();
   check_alone(house, row->uuid, who);
   check_unchanged(house, *row);
+  refuse_over_quota_of_change(house, row->spec, after);
   transaction.change_spec(row->uuid, after);
   const auto id = transaction.journal(plan, house.self.pid, house.self.start_time, house.boot_id);
   transaction.commit();

@@ -100,8 +100,12 @@ n address release 192.0.2.60
 n address release 192.0.2.20
 refuse 6 'there is no cloud on; did you mean one' nutshell down on
 refuse 6 'no cloud is up from' nutshell down "$file"
-n create hand --cloud two --memory 64M --nic user >/dev/null
-printf '[quota]\nmachines = 1\n' >>"$config"
+n create hand --cloud two --memory 64M --nic user --disk 2M >/dev/null
+printf '[quota]\nmachines = 1\ndisk = "3M"\n' >>"$config"
+disk=$(json volume ls | jq -r '.volumes[0].name')
+refuse 4 'the cloud two: 4M of .* is more than its quota of 3M' nutshell volume resize "$disk" 4M
+refuse 4 'the cloud two: 4M of .* is more than its quota of 3M' nutshell --dry-run volume resize "$disk" +2M
+check 'a disk grows as far as its cloud may' n volume resize "$disk" +1M
 refuse 4 'the cloud two: .*2 machines' nutshell create other --cloud two --memory 64M --nic user
 printf 'name = "two"\n' >"$clouds/two.toml"
 idle_machine m 'nics = ["user"]' >>"$clouds/two.toml"
