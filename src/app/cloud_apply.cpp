@@ -184,7 +184,7 @@ std::vector<std::string> change_machines(House& house, CloudWork& work,
                                          std::vector<ErrandResult>& results) {
   std::vector<std::string> failed;
   for (MachineWork& machine : work.machines) {
-    if (machine.action != Action::change || machine.waits) continue;
+    if (!machine.is_changed()) continue;
     try {
       if (machine.seed_goes)
         std::erase_if(machine.spec.disks, [&](const DiskSpec& disk) {

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "app/change.hpp"
+#include "app/cloud_after.hpp"
 #include "app/cloud_facts.hpp"
 #include "app/cloud_quota.hpp"
 #include "app/cloud_work.hpp"
@@ -59,10 +60,10 @@ class Completer {
 
   void run() {
     observe();
+    problems_ = faults_of_after(work_);
     for (MachineWork& machine : work_.machines) {
-      if (!machine.wanted || machine.waits) continue;
       if (machine.action == MachineWork::Action::create) complete_new(machine);
-      if (machine.action == MachineWork::Action::change) complete_changed(machine);
+      if (machine.is_changed()) complete_changed(machine);
     }
     if (!problems_.empty()) throw ConfigError(problems_);
   }
@@ -170,7 +171,8 @@ class Completer {
   }
 
   void complete_changed(MachineWork& machine) {
-    machine.spec = merged(machine.row->spec, *machine.before, *machine.wanted);
+    machine.spec = merged(machine.row->spec, *machine.before,
+                          machine.meanwhile ? *machine.meanwhile : *machine.wanted);
     require_vnc_password(machine.spec.vnc);
     complete(machine, machine.spec, &machine.row->spec);
   }
@@ -199,7 +201,8 @@ void check_quota_of_work(House& house, const CloudWork& work, const CloudSpec& w
   std::uint64_t publics = wanted.public_range.count + size_of(wanted.public_range.ranges);
   if (work.ranges_wait) publics = std::max(publics, work.held.addresses());
   usage.addresses = static_cast<unsigned>(publics + addresses_beside_range(house, work.cloud));
-  refuse_over_quota(work.cloud, usage, *quota);
+  refuse_over_quota(work.cloud, usage,
+                    limits_that_count(*quota, usage, usage_of(house, work.cloud)));
 }
 
 }  // namespace nutshell

@@ -54,7 +54,7 @@ class Crew {
   std::vector<host::Errand> errands_;
   std::vector<std::string> names_;
   std::vector<ErrandResult> results_;
-  std::set<std::size_t> failed_;
+  std::map<std::size_t, ErrandResult> failed_;
   std::size_t over_ = 0;
 
   [[nodiscard]] std::size_t works() const {
@@ -96,33 +96,34 @@ class Crew {
 
   void note(std::size_t i, const host::ErrandEnd& end) {
     using How = host::ErrandEnd::How;
+    const bool waits = errands_[i].idle;
     ErrandResult result{names_[i], "", end.status};
     if (end.how == How::never_begun) {
-      if (interrupted() || errands_[i].idle) return;
-      failed_.insert(i);
+      if (interrupted()) return;
       result.exit = 1;
       result.error = "not begun";
       for (const std::size_t other : errands_[i].after)
-        if (failed_.contains(other))
-          result.error = fmt::format("not begun, as it comes after {}", names_[other]);
-      results_.push_back(std::move(result));
-      return;
+        if (const auto failed = failed_.find(other); failed != failed_.end()) {
+          // Of a wait it is told what was waited for, once for each who did.
+          result.exit = failed->second.exit;
+          result.error = errands_[other].idle
+                             ? "not begun: " + failed->second.error
+                             : fmt::format("not begun, as it comes after {}", names_[other]);
+          if (waits) result.error = "it comes after " + names_[other];
+        }
+    } else {
+      result.error = pass_on(end.errors);
+      if (end.how == How::killed) {
+        result.exit = 1;
+        result.error = fmt::format(
+            "its command was killed by signal {}; `nutshell gc` puts right what it left",
+            end.status);
+      } else if (!end.done() && result.error.empty()) {
+        result.error = fmt::format("its command ended with {}", end.status);
+      }
     }
-    result.error = pass_on(end.errors);
-    if (end.how == How::killed) {
-      result.exit = 1;
-      result.error = fmt::format(
-          "its command was killed by signal {}; `nutshell gc` puts right "
-          "what it left",
-          end.status);
-    }
-    if (end.done()) {
-      if (!errands_[i].idle) results_.push_back(std::move(result));
-      return;
-    }
-    if (result.error.empty()) result.error = fmt::format("its command ended with {}", end.status);
-    failed_.insert(i);
-    results_.push_back(std::move(result));
+    if (!result.error.empty()) failed_[i] = result;
+    if (!waits) results_.push_back(std::move(result));
   }
 };
 

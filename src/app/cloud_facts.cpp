@@ -14,13 +14,24 @@
 namespace nutshell {
 namespace {
 
+struct HeldRange {
+  AddressRange range;
+  bool declared = true;  ///< its pool is one of nutshell.toml's
+};
+
+bool is_declared(const House& house, const std::string& pool) {
+  return std::any_of(house.config.pools.begin(), house.config.pools.end(),
+                     [&](const PoolRange& each) { return each.name == pool; });
+}
+
 /// Ranges that a cloud holds in pools of addresses.
-std::vector<AddressRange> public_ranges(House& house, const std::string& cloud) {
-  std::vector<AddressRange> all;
+std::vector<HeldRange> public_ranges(House& house, const std::string& cloud) {
+  std::vector<HeldRange> all;
   for (const Lease& lease : house.registry().leases_of(cloud_holder(cloud))) {
     if (lease.lifetime != Lifetime::cloud || lease.value.find('/') != std::string::npos) continue;
     if (const auto ranges = parse_ranges(lease.value))
-      all.insert(all.end(), ranges->begin(), ranges->end());
+      for (const AddressRange& range : *ranges)
+        all.push_back({range, is_declared(house, lease.pool)});
   }
   return all;
 }
@@ -54,14 +65,20 @@ std::vector<RangeFact> other_ranges(House& house, const Facts& facts,
     for (const AddressRange& range : outer->ranges)
       ranges.push_back({range.first, range.last, "something outside of this nested box", true});
 
-  std::vector<AddressRange> own =
-      own_cloud.empty() ? std::vector<AddressRange>{} : public_ranges(house, own_cloud);
+  std::vector<AddressRange> own;
+  if (!own_cloud.empty())
+    for (const HeldRange& held : public_ranges(house, own_cloud)) own.push_back(held.range);
   std::sort(own.begin(), own.end());
   for (const CloudRow& cloud : house.registry().clouds()) {
     if (cloud.name == own_cloud) continue;
-    for (const AddressRange& range : public_ranges(house, cloud.name))
-      ranges.push_back({range.first, range.last, fmt::format("the cloud {}", cloud.name), true});
+    // Of a pool that nutshell.toml has no more, another one may have the addresses by now.
+    for (const HeldRange& held : public_ranges(house, cloud.name))
+      ranges.push_back({held.range.first, held.range.last, fmt::format("the cloud {}", cloud.name),
+                        held.declared});
   }
+  for (const PublicAddress& one : house.registry().addresses())
+    if (!one.pool.starts_with("public:") && !is_declared(house, one.pool))
+      ranges.push_back({one.address, one.address, fmt::format("the cloud {}", one.cloud), false});
   for (const PoolRange& pool : house.config.pools) {
     if (pool.kind != "ipv4") continue;
     const AddressRange whole{{static_cast<std::uint32_t>(pool.low)},
@@ -112,10 +129,9 @@ std::string outer_line(House& house, const Facts& facts, const std::string& own_
 std::string depth_words(const Facts& facts) {
   if (const auto& outer = host::observe_outer())
     return fmt::format(
-        "{}: this box is a machine of nutshell's itself; {} range{} in use outside "
-        "{} never chosen",
-        outer->depth, outer->ranges.size(), outer->ranges.size() == 1 ? "" : "s",
-        outer->ranges.size() == 1 ? "is" : "are");
+        "{}: this box is a machine of nutshell's itself; {} range{} in use outside, "
+        "where no subnet is chosen",
+        outer->depth, outer->ranges.size(), outer->ranges.size() == 1 ? " is" : "s are");
   const auto outside = host::observe_outer_host();
   if (!outside) return "0: this box is no virtual machine";
   return fmt::format(

@@ -8,8 +8,6 @@
 #include "app/cloud_ranges.hpp"
 
 namespace nutshell {
-namespace {
-
 Usage usage_of(House& house, const std::string& cloud, const Uuid& but) {
   Usage usage;
   for (const MachineRow& row : house.registry().machines())
@@ -19,7 +17,15 @@ Usage usage_of(House& house, const std::string& cloud, const Uuid& but) {
   return usage;
 }
 
-}  // namespace
+Quota limits_that_count(const Quota& quota, const Usage& wanted, const Usage& had) {
+  Quota limits = quota;
+  if (wanted.machines <= had.machines) limits.machines.reset();
+  if (wanted.cpus <= had.cpus) limits.cpus.reset();
+  if (wanted.addresses <= had.addresses) limits.addresses.reset();
+  if (wanted.memory <= had.memory) limits.memory.reset();
+  if (wanted.disk <= had.disk) limits.disk.reset();
+  return limits;
+}
 
 std::optional<Quota> quota_of(House& house, const std::string& cloud) {
   if (cloud == "default") return std::nullopt;

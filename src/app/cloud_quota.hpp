@@ -10,6 +10,10 @@ namespace nutshell {
 std::optional<Quota> quota_of(House& house, const std::string& cloud);
 /// Public addresses that are allocated to a cloud outside of its own range.
 unsigned addresses_beside_range(House& house, const std::string& cloud);
+/// What a cloud has now; `but` does not count.
+Usage usage_of(House& house, const std::string& cloud, const Uuid& but = {});
+/// Without the limits of what does not grow: a quota that was lowered ends nothing.
+Quota limits_that_count(const Quota& quota, const Usage& wanted, const Usage& had);
 /// Throws Conflict with each limit that is passed.
 void refuse_over_quota(const std::string& cloud, const Usage& usage, const Quota& quota);
 

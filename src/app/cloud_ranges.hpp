@@ -46,9 +46,11 @@ bool takes_away(const House& house, const CloudRanges& held, const PublicWish& w
 bool takes_away(const CloudRanges& held, const PrivateWish& wish);
 
 /// Gives and takes until the cloud has what its file wants, and makes its pool of public addresses
-/// follow. What has to stay, stays. Says what is passed over. Throws Exhausted, Conflict,
+/// follow. With `whole_net` a new public range is one network where it can. What has to stay,
+/// stays. Says what is passed over. Throws Exhausted, Conflict,
 /// ConfigError.
 void follow_wishes(House& house, Transaction& transaction, const std::string& cloud,
-                   const PublicWish& publics, const PrivateWish& subnet, const Facts& facts);
+                   const PublicWish& publics, const PrivateWish& subnet, const Facts& facts,
+                   bool whole_net);
 
 }  // namespace nutshell

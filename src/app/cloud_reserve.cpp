@@ -24,7 +24,11 @@ constexpr std::uint64_t most_probed = 256;
 void follow_ranges(House& house, Transaction& transaction, const CloudWork& work,
                    const CloudSpec& wanted) {
   const CloudSpec& from = work.ranges_wait ? work.before : wanted;
-  follow_wishes(house, transaction, work.cloud, from.public_range, from.private_subnet, work.facts);
+  const bool whole_net = std::any_of(
+      wanted.networks.begin(), wanted.networks.end(),
+      [](const CloudNetwork& network) { return network.range == CloudNetwork::Range::the_public; });
+  follow_wishes(house, transaction, work.cloud, from.public_range, from.private_subnet, work.facts,
+                whole_net);
 }
 
 /// The public range as one network, where it is one.
@@ -109,7 +113,8 @@ void follow_groups(House& house, Transaction& transaction, const CloudWork& work
       const auto& groups = row.spec.groups;
       const bool changes =
           std::any_of(work.machines.begin(), work.machines.end(), [&](const MachineWork& each) {
-            return each.name == row.name.name && each.action != Action::nothing && !each.waits;
+            return each.name == row.name.name && each.action != Action::nothing &&
+                   (!each.waits || each.meanwhile);
           });
       if (!changes && std::find(groups.begin(), groups.end(), one.name) != groups.end())
         throw Conflict(
@@ -131,7 +136,7 @@ DiskSpec seed_disk(const House& house, const MachineName& name) {
 void reserve_machines(House& house, Transaction& transaction, CloudWork& work) {
   const std::vector<MachineSpec> lost = lost_machines(house);
   for (MachineWork& machine : work.machines) {
-    if (machine.seed_comes && machine.action == Action::change && !machine.waits)
+    if (machine.seed_comes && machine.is_changed() && !machine.waits)
       machine.spec.disks.push_back(seed_disk(house, machine.spec.name));
     if (machine.action != Action::create) continue;
     MachineRow row;
@@ -165,7 +170,7 @@ void reserve_all(House& house, Transaction& transaction, CloudWork& work, const 
   }
   reserve_cloud(house, transaction, work, wanted);
   for (MachineWork& machine : work.machines)
-    if (machine.action == Action::change && !machine.waits)
+    if (machine.is_changed())
       reserve_change(house, transaction, machine.row->spec, machine.spec, work.facts);
 }
 

@@ -73,11 +73,16 @@ std::string command_words(const House& house, const std::vector<std::string>& wo
   return line;
 }
 
-void tell_systemd(House& house) {
+void tell_systemd(House& house, const std::string& start) {
   if (!house.options.root.empty() || !host::file_exists("/run/systemd/system")) return;
   try {
     host::Tool tool;
     tool.argv = {"systemctl", "daemon-reload"};
+    host::output_of(tool);
+    // Only a unit that is active is stopped in order when the host shuts down. It finds that there
+    // is nothing to do, once we are done.
+    if (start.empty()) return;
+    tool.argv = {"systemctl", "start", "--no-block", start};
     host::output_of(tool);
   } catch (const Interrupted&) {
     throw;
@@ -109,7 +114,7 @@ std::string unit_text(House& house, const CloudSpec& cloud) {
                                           "[Service]\n"
                                           "Type=oneshot\n"
                                           "RemainAfterExit=yes\n"
-                                          "ExecStart={}\n"
+                                          "ExecStart=-{}\n"
                                           "ExecStop={}\n"
                                           "TimeoutStartSec=infinity\n"
                                           "TimeoutStopSec=600\n"
@@ -132,7 +137,7 @@ bool is_unit_stale(House& house, const CloudSpec& cloud) {
 void check_autostart(House& house, const CloudSpec& cloud) {
   if (!cloud.autostart) return;
   refuse_foreign(house, cloud.name);
-  if (!house.root && !house.dry())
+  if (!house.root)
     throw Failed(
         "autostart writes a unit of the system, which needs root; run this with sudo, or "
         "take autostart out of the file");
@@ -147,7 +152,7 @@ void follow_autostart(House& house, const CloudSpec& cloud) {
   host::write_file(path, text, for_everyone);
   const std::string link = link_path(house, cloud.name);
   if (!host::file_exists(link)) fs::create_symlink(path, link);
-  tell_systemd(house);
+  tell_systemd(house, unit_name(cloud.name));
 }
 
 void drop_autostart(House& house, const std::string& cloud) {
@@ -158,7 +163,7 @@ void drop_autostart(House& house, const std::string& cloud) {
   fs::remove(link_path(house, cloud), gone);
   host::drop_file(path);
   house.reporter.note(fmt::format("{} is removed", path));
-  tell_systemd(house);
+  tell_systemd(house, "");
 }
 
 }  // namespace nutshell

@@ -40,7 +40,7 @@ class Follower {
   Follower(House& house, Transaction& transaction, const std::string& cloud, const Facts& facts)
       : house_(house), allocator_(transaction.allocator()), cloud_(cloud), facts_(facts) {}
 
-  void follow(const PublicWish& wish, const CloudRanges& held) {
+  void follow(const PublicWish& wish, const CloudRanges& held, bool whole_net) {
     if (is_met(held, wish)) return;
     const std::string pool = wish.asked() ? public_pool_of(house_, wish, held.public_pool) : "";
     std::vector<AddressRange> kept = held.pieces;
@@ -51,7 +51,9 @@ class Follower {
     if (have < wish.count) {
       Want want{pool, CloudRanges::index_of_publics, Lifetime::cloud, std::nullopt};
       want.count = wish.count - have;
-      if (const auto next = next_to(pool, kept, want.count)) want.value = value_of(*next);
+      const auto place =
+          kept.empty() && whole_net ? net_in(pool, want.count) : next_to(pool, kept, want.count);
+      if (place) want.value = value_of(*place);
       take(want, wish.origin);
     }
   }
@@ -100,12 +102,26 @@ class Follower {
     const std::vector<PoolRange> pools = effective_pools(house_.config);
     const PoolRange* known = pool_named(pools, pool);
     if (!known || first + count - 1 > known->high) return std::nullopt;
+    return free_at(*known, first, count);
+  }
+  /// A free network of so many addresses, the first that there is.
+  std::optional<AddressRange> net_in(const std::string& pool, std::uint64_t count) {
+    const std::vector<PoolRange> pools = effective_pools(house_.config);
+    const PoolRange* known = pool_named(pools, pool);
+    if (!known || count > most_looked_at || (count & (count - 1)) != 0) return std::nullopt;
+    for (std::uint64_t first = (known->low + count - 1) / count * count;
+         first + count - 1 <= known->high; first += count)
+      if (const auto range = free_at(*known, first, count)) return range;
+    return std::nullopt;
+  }
+  std::optional<AddressRange> free_at(const PoolRange& known, std::uint64_t first,
+                                      std::uint64_t count) {
     const AddressRange range{{static_cast<std::uint32_t>(first)},
                              {static_cast<std::uint32_t>(first + count - 1)}};
     const auto meets = [&](Ipv4 low, Ipv4 high) {
       return low <= range.last && range.first <= high;
     };
-    for (const auto& [low, high] : known->excluded)
+    for (const auto& [low, high] : known.excluded)
       if (low <= range.last.value && range.first.value <= high) return std::nullopt;
     for (const IpFact& fact : facts_.ips)
       if (meets(fact.ip, fact.ip)) return std::nullopt;
@@ -118,7 +134,7 @@ class Follower {
     for (const RangeFact& fact : facts_.ranges)
       if (!fact.subnets_only && meets(fact.first, fact.last)) return std::nullopt;
     for (std::uint64_t each = first; each < first + count; ++each)
-      if (allocator_.who(pool, to_string(Ipv4{static_cast<std::uint32_t>(each)})))
+      if (allocator_.who(known.name, to_string(Ipv4{static_cast<std::uint32_t>(each)})))
         return std::nullopt;
     return range;
   }
@@ -146,10 +162,11 @@ class Follower {
 }  // namespace
 
 void follow_wishes(House& house, Transaction& transaction, const std::string& cloud,
-                   const PublicWish& publics, const PrivateWish& subnet, const Facts& facts) {
+                   const PublicWish& publics, const PrivateWish& subnet, const Facts& facts,
+                   bool whole_net) {
   const CloudRanges held = ranges_of(house, cloud);
   Follower follower(house, transaction, cloud, facts);
-  follower.follow(publics, held);
+  follower.follow(publics, held, whole_net);
   // What the cloud has of public addresses now is no stranger's to its own subnet.
   Facts now = facts;
   now.ranges.clear();

@@ -32,9 +32,11 @@ std::string words_of_machine(const MachineSpec& spec) {
   return text;
 }
 
-std::string words_of_changes(const MachineWork& machine) {
+/// All of them; of one that waits, `at_once` chooses those that do not.
+std::string words_of_changes(const MachineWork& machine, bool at_once = false) {
   std::string text;
   for (const FieldChange& change : machine.changes) {
+    if (machine.waits && (change.takes == FieldChange::Takes::nothing) != at_once) continue;
     const std::string from = change.from.empty() ? "nothing" : change.from,
                       to = change.to.empty() ? "nothing" : change.to;
     text += fmt::format("{}{} {} to {}", text.empty() ? "" : ", ", change.field, from, to);
@@ -148,9 +150,12 @@ class Teller {
     if (machine.action == Action::create)
       return say("+", "machine", machine.name, "create",
                  joined(words_of_machine(machine.spec), start));
-    if (machine.waits)
+    if (machine.waits) {
+      if (machine.meanwhile)
+        say("~", "machine", machine.name, "change", words_of_changes(machine, true));
       return say("!", "machine", machine.name, "wait",
                  changes + "; it runs, `up --restart` does it");
+    }
     if (machine.restarts)
       return say("~", "machine", machine.name, "restart",
                  joined(changes, "it is stopped and started again"));

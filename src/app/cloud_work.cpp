@@ -36,6 +36,26 @@ const CloudMachine* applied_machine(const CloudWork& work, const std::string& na
   return work.before.machine(name);
 }
 
+/// What takes no restart does not wait for what does.
+void decide_meanwhile(MachineWork& machine) {
+  CloudMachine now = *machine.before;
+  now.wish.groups = machine.wanted->wish.groups;
+  now.wish.tags = machine.wanted->wish.tags;
+  now.after = machine.wanted->after;
+  now.after_timeout = machine.wanted->after_timeout;
+  now.autostart = machine.wanted->autostart;
+  for (const char* field : {"groups", "tags"}) {
+    const auto origin = machine.wanted->wish.origins.find(field);
+    if (origin != machine.wanted->wish.origins.end()) now.wish.origins[field] = origin->second;
+  }
+  const bool differs = now.wish.groups != machine.before->wish.groups ||
+                       now.wish.tags != machine.before->wish.tags ||
+                       now.after != machine.before->after ||
+                       now.after_timeout != machine.before->after_timeout ||
+                       now.autostart != machine.before->autostart;
+  if (differs) machine.meanwhile = std::move(now);
+}
+
 void decide_present(MachineWork& machine, const UpOptions& options) {
   machine.changes = changes_of(*machine.before, *machine.wanted, machine.row->spec);
   machine.seed_comes = machine.wanted->seed && !machine.before->seed;
@@ -49,6 +69,7 @@ void decide_present(MachineWork& machine, const UpOptions& options) {
   if (machine.changes.empty() && !needs_restart) return;
   machine.waits = needs_restart && machine.alive && !options.restart;
   machine.restarts = needs_restart && machine.alive && options.restart;
+  if (machine.waits) decide_meanwhile(machine);
   machine.action = MachineWork::Action::change;
 }
 
@@ -176,8 +197,9 @@ void plan_repairs(House& house, CloudWork& work) {
 }  // namespace
 
 bool CloudWork::is_touched(const MachineWork& machine) {
-  return (machine.action != MachineWork::Action::nothing && !machine.waits) || machine.starts ||
-         machine.restarts;
+  return (machine.action != MachineWork::Action::nothing &&
+          (!machine.waits || machine.meanwhile)) ||
+         machine.starts || machine.restarts;
 }
 
 bool CloudWork::waits() const {
@@ -203,9 +225,6 @@ CloudWork plan_work(House& house, const CloudFile& file, const UpOptions& option
   work.cloud = file.spec.name;
   work.row = house.registry().cloud(work.cloud);
   refuse_other_file(work, file, options);
-  if (std::any_of(file.spec.machines.begin(), file.spec.machines.end(),
-                  [](const CloudMachine& each) { return each.seed; }))
-    (void)read_ssh_keys(file.spec.answers);
   work.file_moves = work.row && work.row->file != file.path;
   if (work.row) work.before = spec_of(*work.row);
   work.held = ranges_of(house, work.cloud);
@@ -242,12 +261,16 @@ CloudSpec applied_after(const CloudWork& work, const CloudSpec& wanted) {
   }
   for (CloudMachine& machine : applied.machines)
     for (const MachineWork& each : work.machines)
-      if (each.waits && each.name == machine.wish.name.name) machine = *each.before;
-  for (CloudNetwork& network : applied.networks)
-    for (const NetworkWork& each : work.networks)
-      if (each.action == NetworkWork::Action::waits &&
-          each.name == host_network(work.cloud, network.name))
-        network = *network_in(work.before, network.name);
+      if (each.waits && each.name == machine.wish.name.name)
+        machine = each.meanwhile ? *each.meanwhile : *each.before;
+  for (const NetworkWork& each : work.networks) {
+    if (each.action != NetworkWork::Action::waits) continue;
+    std::erase_if(applied.networks, [&](const CloudNetwork& network) {
+      return host_network(work.cloud, network.name) == each.name;
+    });
+    for (const CloudNetwork& network : work.before.networks)
+      if (host_network(work.cloud, network.name) == each.name) applied.networks.push_back(network);
+  }
   return applied;
 }
 

@@ -30,10 +30,15 @@ struct MachineWork {
   bool alive = false;
   bool paused = false;
   std::vector<FieldChange> changes;
-  bool waits = false;     ///< its changes need a restart, which nobody asked for
-  bool restarts = false;  ///< it is stopped, changed, and started again
+  std::optional<CloudMachine> meanwhile;  ///< of one that waits: what is applied of it at once
+  bool waits = false;                     ///< its changes need a restart, which nobody asked for
+  bool restarts = false;                  ///< it is stopped, changed, and started again
   bool starts = false;
   bool seed_comes = false, seed_goes = false;
+  /// Its spec changes in this `up`.
+  [[nodiscard]] bool is_changed() const {
+    return action == Action::change && (!waits || meanwhile);
+  }
   MachineSpec spec;  ///< create, change: as it is to be; complete but for leases
 };
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "app/cloud_work.hpp"
+#include "app/network.hpp"
 
 namespace nutshell {
 namespace {
@@ -26,6 +27,37 @@ std::string change_words(const CloudNetwork& before, const CloudNetwork& wanted)
 bool same_place(const CloudNetwork& before, const CloudNetwork& wanted) {
   return before.range == wanted.range && before.prefix == wanted.prefix &&
          before.subnet == wanted.subnet;
+}
+
+bool is_on_cloud_range(const CloudNetwork& network) {
+  return network.range == CloudNetwork::Range::the_public ||
+         network.range == CloudNetwork::Range::the_private;
+}
+
+void refuse_moved_range(const CloudWork& work, const CloudSpec& wanted,
+                        const CloudNetwork& network) {
+  const bool is_public = network.range == CloudNetwork::Range::the_public;
+  const bool met =
+      is_public ? is_met(work.held, wanted.public_range) : is_met(work.held, wanted.private_subnet);
+  if (!is_on_cloud_range(network) || met) return;
+  throw Conflict(fmt::format(
+      "{}: this is the subnet of the network {}, which cannot get another one while it "
+      "is there; `nutshell down {} --purge` and `up` make all of it anew, or put the "
+      "line back",
+      is_public ? (wanted.public_range.asked() ? wanted.public_range.origin : network.origin)
+                : (wanted.private_subnet.asked() ? wanted.private_subnet.origin : network.origin),
+      network.name, work.cloud));
+}
+
+/// By machines that do not leave it in this `up`: those that wait, and those made by hand.
+bool is_still_used(House& house, const CloudWork& work, const std::string& network) {
+  const std::vector<std::string> users = machines_on(house, network);
+  return std::any_of(users.begin(), users.end(), [&](const std::string& user) {
+    return std::none_of(work.machines.begin(), work.machines.end(), [&](const MachineWork& each) {
+      return each.row && to_string(each.row->name) == user && !each.waits &&
+             each.action != MachineWork::Action::nothing;
+    });
+  });
 }
 
 }  // namespace
@@ -57,6 +89,7 @@ void plan_networks(House& house, CloudWork& work, const CloudSpec& wanted,
           fmt::format("{}: the network {} cannot get another subnet while it is there; `nutshell "
                       "down {} --purge` and `up` make all of it anew, or put the line back",
                       network.origin, network.name, work.cloud));
+    refuse_moved_range(work, wanted, network);
     one.change = change_words(*before, network);
     if (one.change.empty()) continue;
     one.action = NetworkWork::Action::change;
@@ -74,11 +107,20 @@ void plan_networks(House& house, CloudWork& work, const CloudSpec& wanted,
     }
     work.networks.push_back(one);
   }
-  for (const CloudNetwork& network : work.before.networks)
-    if (!network_in(wanted, network.name) &&
-        house.registry().network(host_network(work.cloud, network.name)))
-      work.networks.push_back(
-          {NetworkWork::Action::remove, host_network(work.cloud, network.name), nullptr, ""});
+  for (const CloudNetwork& network : work.before.networks) {
+    const std::string name = host_network(work.cloud, network.name);
+    if (network_in(wanted, network.name) || !house.registry().network(name)) continue;
+    const bool waits = is_still_used(house, work, name);
+    work.networks.push_back({waits ? NetworkWork::Action::waits : NetworkWork::Action::remove, name,
+                             nullptr, waits ? "it is not in the file any more" : ""});
+    // Of two networks on the cloud's one range, the new one comes when the old one goes.
+    for (NetworkWork& other : work.networks)
+      if (waits && other.action == NetworkWork::Action::add && is_on_cloud_range(network) &&
+          other.wanted->range == network.range) {
+        other.action = NetworkWork::Action::waits;
+        other.change = fmt::format("it comes when {} goes", name);
+      }
+  }
 }
 
 void plan_groups(House& house, CloudWork& work, const CloudSpec& wanted) {

@@ -6,6 +6,7 @@
 #include "app/cloud_file.hpp"
 #include "app/cloud_quota.hpp"
 #include "app/cloud_ranges.hpp"
+#include "app/cloud_unit.hpp"
 #include "app/cloud_work.hpp"
 #include "app/cmd.hpp"
 #include "app/machine_json.hpp"
@@ -127,7 +128,13 @@ Exit show_one(House& house, const CloudRow& row) {
                       usage.machines, usage.machines == 1 ? "" : "s", usage.cpus,
                       usage.cpus == 1 ? "" : "s", format_size_roughly(usage.memory),
                       format_size_roughly(usage.disk));
-  if (spec.autostart) text += "  comes up when this host boots\n";
+  if (spec.autostart)
+    text += is_unit_stale(house, spec)
+                ? fmt::format(
+                      "  would come up when this host boots, but {} is not as it should be; "
+                      "`nutshell up` writes it\n",
+                      unit_path(house, row.name))
+                : "  comes up when this host boots\n";
   if (!waits.empty()) text += fmt::format("  {}\n", waits);
   if (!table.rows.empty()) text += table.text(house.reporter.colour());
   Json absent = Json::array();
