@@ -39,6 +39,13 @@ for verb in plan up; do
   cloud <<<"$(idle_machine m 'nics = ["network=elsewhere"]')"
   refuse 3 'bad.toml:7: m: there is no managed network elsewhere' nutshell "$verb" "$file"
 
+  say '-- what is waited for in vain'
+  cloud <<<"$(idle_machine a 'nics = ["user"]')"$'\n'"$(idle_machine b 'count = 2' 'nics = ["user"]' 'after = ["a:serial=["]')"$'\n'"$(idle_machine c 'after = ["a:port=22"]')"
+  refuse 3 'bad.toml:15: b: after: serial=\[ is no extended regular expression' nutshell "$verb" "$file"
+  said=$(nutshell "$verb" "$file" 2>&1)
+  check 'a port of a machine without an address' matches "$said" 'bad.toml:21: c: after: bad/a has no address that nutshell knows of, so port=22 can never be met'
+  check 'each once, and without words of another command' equal "$(grep -c 'after:' <<<"$said") $(grep -c -e --wait <<<"$said")" '2 0'
+
   say '-- ranges'
   cloud <<<$'[public]\nrange = "198.51.100.1-198.51.100.9"'
   refuse 3 'bad.toml:[0-9]+: 198.51.100.1-198.51.100.9 is not in' nutshell "$verb" "$file"
