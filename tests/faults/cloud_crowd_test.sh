@@ -37,7 +37,7 @@ edit() {
 # Allowed are the ends that the pools and the others explain.
 is_usual() { # CODE STDERR VERB
   # A plan takes no lock: what it looks at may come while it looks.
-  [[ "$1 $3" == '4 plan' && $2 =~ 'is that of network' ]] && return
+  [[ "$1 $3" == '4 plan' && $2 =~ ('is that of network'|'exists already; choose another name') ]] && return
   case $1 in
     0 | 137) return 0 ;;
     4) [[ $2 =~ (is used up|is leased to|has no|no free|left|exhausted|belongs to|overlaps|exists already, from|was changed while|is held by|is taken|at work) ]] ;;
