@@ -230,6 +230,7 @@ void check_ways(House& house, const Facts& facts, std::vector<Check>& checks) {
              fmt::format("those of {}, which runs, were taken out of nftables", machine),
              "nutshell gc"});
     });
+  look_for(checks, "ranges", [&] { add_ways(range_troubles(house, facts)); });
   look_for(checks, "filters", [&] { add_ways(way_troubles(house)); });
   if (nft) look_for(checks, "old rules", [&] { add_ways(stale_rule_troubles(house)); });
   look_for(checks, "bridges", [&] {

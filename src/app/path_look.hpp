@@ -35,5 +35,7 @@ struct WayTrouble {
 std::vector<WayTrouble> way_troubles(House& house);
 /// Rules of others that name the uplink of an adopted bridge, and match nothing since.
 std::vector<WayTrouble> stale_rule_troubles(House& house);
+/// Subnets of networks and clouds that an address or route of somebody else's came into later.
+std::vector<WayTrouble> range_troubles(House& house, const Facts& facts);
 
 }  // namespace nutshell

@@ -52,7 +52,7 @@ inside() { # inside FILE: from here on this box is a machine with that table
 }
 root=$scratch/inner
 inside "$scratch/DMI"
-check "doctor shows the depth" matches "$(n doctor | grep '^depth')" '1: this box is a machine of nutshell'
+check "doctor shows the depth" matches "$(n doctor | grep '^depth')" '1: this box is a machine of nutshell.*[0-9] ranges are in use outside, where no subnet is chosen'
 check "ls shows it" equal "$(json ls | jq .depth)" 1
 check "ls says it, too" matches "$(nutshell ls 2>&1)" 'at depth 1'
 check "launch inside" bare one
@@ -112,5 +112,20 @@ ip link del docker0
 # A pool of public addresses is no place for a private subnet.
 refuse 4 'public' n network create mine --subnet 192.0.2.0/26
 umount /etc
+
+# What comes later into a range that is ours is told, as nothing would refuse it.
+n network create early --subnet 10.75.40.0/24
+printf 'name = "calm"\n[private]\nsubnet = "10.76.0.0/24"\n' >"$scratch/calm.toml"
+n up "$scratch/calm.toml" >/dev/null
+ranges() { json doctor | jq -r '.checks[] | select(.name == "ranges") | "\(.state) \(.detail)"'; }
+ip route add 10.0.0.0/8 dev lo
+check "a wide route is no trouble" equal "$(ranges)" ''
+ip link add late type bridge
+ip addr add 10.75.40.9/25 dev late
+ip route add unreachable 10.76.0.64/26
+check "doctor names both" matches "$(ranges)" '^note 10\.75\.40\.0/24 of the network early overlaps address 10\.75\.40\.9/25 of late, which came later'
+check "of a cloud, too" matches "$(ranges)" '^note 10\.76\.0\.0/24 of the cloud calm overlaps route 10\.76\.0\.64/26 \(unreachable\), which came later'
+n down calm --purge
+n network rm early
 
 finish
