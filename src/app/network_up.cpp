@@ -103,8 +103,8 @@ void refuse_taken_subnet(House& house, const NetworkRow& row) {
       refuse(subnet, fmt::format("address {} of {}", to_string(fact.net), name_of(fact.link)));
   for (const RouteFact& fact : facts.routes)
     if (fact.destination.prefix >= row.address.prefix && fact.destination.overlaps(row.address))
-      refuse(subnet,
-             fmt::format("route {} via {}", to_string(fact.destination), name_of(fact.link)));
+      refuse(subnet, fmt::format("route {} {}", to_string(fact.destination),
+                                 fact.link == 0 ? "(unreachable)" : "via " + name_of(fact.link)));
   if (row.ipv6.empty()) return;
   constexpr unsigned inside = 64;
   if (const std::string holder =
