@@ -72,6 +72,10 @@ Statement::~Statement() {
 }
 bool Statement::step() {
   int code = sqlite3_step(statement_);
+  for (int count = 0; connection_->may_pass(code, count); ++count) {
+    sqlite3_reset(statement_);
+    code = sqlite3_step(statement_);
+  }
   if (code == SQLITE_ROW) return true;
   if (code == SQLITE_DONE) return false;
   connection_->fail(code);
@@ -166,18 +170,30 @@ Connection Connection::copy() {
   int code = SQLITE_OK;
   for (int count = 0; (code = sqlite3_backup_step(backup, -1)) != SQLITE_DONE; ++count) {
     bool busy = (code & 0xff) == SQLITE_BUSY || code == SQLITE_LOCKED;
-    if (!busy || !waiting_ || !waiting_->once_more(count)) break;
+    if (!may_pass(code, count) && (!busy || !waiting_ || !waiting_->once_more(count))) break;
   }
   sqlite3_backup_finish(backup);
   if (code != SQLITE_DONE) fail(code);
   return made;
 }
 
+// A look may come when the log's index has to be made anew after a writer that was killed: that is
+// for the next writer to do, and until then it cannot be read.
+bool Connection::may_pass(int code, int count) {
+  const bool passes = code == SQLITE_READONLY_RECOVERY || code == SQLITE_READONLY_CANTLOCK ||
+                      code == SQLITE_READONLY_CANTINIT;
+  return passes && waiting_ && waiting_->once_more(count);
+}
+
 sqlite3_stmt* Connection::prepared(const char* sql) {
   auto& kept = statements_[sql];
   if (!kept) {
     sqlite3_stmt* made = nullptr;
-    int code = sqlite3_prepare_v3(db_.get(), sql, -1, SQLITE_PREPARE_PERSISTENT, &made, nullptr);
+    const auto prepare = [&] {
+      return sqlite3_prepare_v3(db_.get(), sql, -1, SQLITE_PREPARE_PERSISTENT, &made, nullptr);
+    };
+    int code = prepare();
+    for (int count = 0; may_pass(code, count); ++count) code = prepare();
     if (code) {
       statements_.erase(sql);
       fail(code);

@@ -101,6 +101,9 @@ class Connection {
   [[nodiscard]] bool read_only() const;
   [[nodiscard]] const std::string& path() const { return path_; }
 
+  /// True, after a pause, when that result code may be another one the next time: a reader that
+  /// must not write found the log's index half made.
+  bool may_pass(int code, int count);
   /// Throws the sentence for an SQLite result code: Conflict when locked, else Failed.
   [[noreturn]] void fail(int code);
 
