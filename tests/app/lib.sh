@@ -16,6 +16,10 @@ ip link set lo up
 scratch=$(mktemp -d /tmp/nutshell-test.XXXXXX)
 chmod 755 "$scratch"
 root=$scratch/n
+# Where udev has made it, everybody may open /dev/net/tun; so it is in every test, whoever made it here.
+if [[ -c /dev/net/tun && $(stat -c %a /dev/net/tun) != 666 ]]; then
+  mknod -m 666 "$scratch/tun" c "0x$(stat -c %t /dev/net/tun)" "0x$(stat -c %T /dev/net/tun)" && mount --bind "$scratch/tun" /dev/net/tun
+fi
 # A volume group of this host, or of a test that runs beside this one, is none of its business: lvm shows none.
 path_with_lvm=$PATH
 mkdir "$scratch/no-lvm"
