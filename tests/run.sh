@@ -116,7 +116,7 @@ one_pass release release 3 'nest|bench' "${select[@]}"
 # The pass under the sanitizers leaves out what does not run our code (the guests alone, the house rules), what measures
 # time, what waits for guests and time-outs more than it runs, what kills us at each moment (hundreds of runs of what other
 # tests run once), and the dry run seen by strace, which would see the sanitizers' own pipes.
-[[ $asan == no ]] || one_pass asan asan 3 'bench|house|nest' -E '^((guest|house)_|(dry_run|boot_once|hardware|host_lvm_fake|demo|kill|adopt_kill|network_kill)_test$)' "${select[@]}"
+[[ $asan == no ]] || one_pass asan asan 3 'bench|house|nest' -E '^((guest|house)_|(dry_run|boot_once|hardware|host_lvm_fake|demo|kill|adopt_kill|network_kill|cloud_kill|examples_cloud|clouds_apart)_test$)' "${select[@]}"
 if [[ $nest == yes ]]; then
   wait "$nest_pass" || touch "$results/nest.failed"
   nest_pass=''

@@ -51,7 +51,8 @@ void observe_devices(const ObserveOptions& options, Facts& facts) {
   facts.kvm = observe_kvm(options.cache, options.notes);
   facts.vhost_net = static_cast<bool>(Fd(::open("/dev/vhost-net", O_RDWR | O_CLOEXEC)));
   struct stat node {};
-  if (::stat("/dev/kvm", &node) == 0) facts.kvm_gid = node.st_gid;
+  // Where no group is meant to open it, it is root's, which no QEMU may be in.
+  if (::stat("/dev/kvm", &node) == 0 && node.st_gid != 0) facts.kvm_gid = node.st_gid;
 }
 
 void observe_firmware(Facts& facts) {
