@@ -40,7 +40,7 @@ net_boot() {
   local name=$1 its=$2
   shift 2
   n launch "$name" --memory 128M --nested off --vnc off --kernel "$images/vmlinuz" --initrd "$scratch/initrd" \
-    --append "console=ttyS0 quiet $its" "$@" --wait 'serial=net-guest: up' --timeout 120 >/dev/null
+    --append "console=ttyS0 quiet $its" "$@" --wait 'serial=net-guest: up' --timeout 300 >/dev/null
 }
 
 # guest ADDRESS COMMAND: what it prints there. What it leaves running must let go of all three streams.

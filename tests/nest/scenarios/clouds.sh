@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The traditional deployment: a frontend and a node controller in one cloud, and a frontend in another, all on this host and
 # all at once. Each has its own volume, MAC and display, as the guests themselves, the volumes' bytes and the wire show.
-# limit: 300
+# limit: 900
 source ./lib.sh
 
 machines=(north/frontend north/node south/frontend)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Rules of iptables on a host that shows it bridged packets: Docker's, and a policy alone. Packets stop, path and doctor name why,
 # the line that they print is run, packets arrive. And a published port and a public address there.
-# limit: 300
+# limit: 900
 source ./lib.sh
 source ./net.sh
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Security groups, clouds and anti-spoofing on a plain bridge, where the kernel tracks connections in the family bridge: from a
 # desk behind the uplink and from port to port, with the kernel showing bridged packets to iptables and without.
-# limit: 300
+# limit: 900
 source ./lib.sh
 source ./net.sh
 

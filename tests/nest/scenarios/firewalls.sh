@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # ufw and firewalld themselves, on a host that shows them bridged packets. Packets stop, path and doctor name why, the line that
 # they print is run, packets arrive; and what these two do to their rules leaves ours alone.
-# limit: 300
+# limit: 900
 source ./lib.sh
 source ./net.sh
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # run.sh --here, on a host that has what it asks for (this one), and on one that lacks it.
-# limit: 240
+# limit: 900
 source ./lib.sh
 
 # It takes /dev/kvm away for a moment: never from a host of somebody's.

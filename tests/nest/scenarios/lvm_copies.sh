@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Snapshots, restoring, clones, growth, import and wiping, each verified by reading the bytes.
-# limit: 500
+# limit: 900
 source ./lib.sh
 
 names() { lvs --noheadings -o lv_name "$vg" 2>/dev/null | sort | xargs; }

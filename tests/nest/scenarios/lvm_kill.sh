@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # nutshell is killed at each of its calls of lvm, before and after the call, while it launches, stops and removes a machine
 # on logical volumes, clones and snapshots: the next command puts right what was left, and nothing stays.
-# limit: 600
+# limit: 900
 source ./lib.sh
 
 names() { lvs --noheadings -o lv_name "$vg" 2>/dev/null | sort | xargs; }

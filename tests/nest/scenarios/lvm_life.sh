@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Machines whose disks are logical volumes, thick and thin, through their whole life: made, marked, wiped, activated while
 # they run and only then, changed, removed. Volumes of others are used and left as they were.
-# limit: 300
+# limit: 900
 source ./lib.sh
 
 lvs_of() { lvs --noheadings --separator ' ' -o "$1" "$vg" 2>/dev/null | sed 's/^ *//; s/ *$//'; }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What a build machine's kernel may lack: VLANs on a bridge that keeps them apart, as untagged ports and as a trunk; vhost with
 # several queues; a macvtap link with both.
-# limit: 420
+# limit: 900
 source ./lib.sh
 
 modprobe -a 8021q macvtap
@@ -46,11 +46,11 @@ refuse 3 'the bridge plain does not keep VLANs apart' n create x --nic bridge=pl
 check "nothing was made" equal "$(json ls | jq '.machines | length')" 0
 
 note 'four machines'
-must "one in VLAN 100, with two queues" small a1 --cpus 2 --nic bridge=br0,vlan=100,queues=2 --wait 'serial=nutshell-guest: up ' --timeout 120
-must "another" small a2 --nic bridge=br0,vlan=100 --wait 'serial=nutshell-guest: up ' --timeout 120
-must "one in VLAN 200" small b --nic bridge=br0,vlan=200 --wait 'serial=nutshell-guest: up ' --timeout 120
+must "one in VLAN 100, with two queues" small a1 --cpus 2 --nic bridge=br0,vlan=100,queues=2 --wait 'serial=nutshell-guest: up ' --timeout 300
+must "another" small a2 --nic bridge=br0,vlan=100 --wait 'serial=nutshell-guest: up ' --timeout 300
+must "one in VLAN 200" small b --nic bridge=br0,vlan=200 --wait 'serial=nutshell-guest: up ' --timeout 300
 must "a trunk" quiet n launch t --memory 128M --nested off --kernel "$images/vmlinuz" --initrd "$scratch/trunk-initrd" \
-  --append 'console=ttyS0 quiet nutshell.dhcp=off' --nic bridge=br0,trunk=100-110+200 --wait 'serial=nutshell-guest: up ' --timeout 120
+  --append 'console=ttyS0 quiet nutshell.dhcp=off' --nic bridge=br0,trunk=100-110+200 --wait 'serial=nutshell-guest: up ' --timeout 300
 check "a port of VLAN 100: untagged, and nothing else" equal "$(vlans_of "$(tap_of a1)")" '100*'
 check "the trunk: tagged, without a VLAN for frames that have no tag" equal "$(vlans_of "$(tap_of t)")" "$tagged"
 check "addresses" give a1 'ip addr add 10.9.0.1/24 dev eth0; ip link set eth0 up'
@@ -108,7 +108,7 @@ n rm a2 --force
 n rm a1 --force
 
 note 'macvtap'
-must "a machine on a macvtap link, with two queues" small m --cpus 2 --nic macvtap=em1,queues=2 --wait 'serial=nutshell-guest: up ' --timeout 120
+must "a machine on a macvtap link, with two queues" small m --cpus 2 --nic macvtap=em1,queues=2 --wait 'serial=nutshell-guest: up ' --timeout 300
 check "by vhost" matches "$(n command m)" '"fds":"[0-9]+:[0-9]+","vhost":true,"vhostfds":"[0-9]+:[0-9]+"'
 check "its address" give m 'ip addr add 10.9.5.2/24 dev eth0; ip link set eth0 up'
 check "the desk reaches it" quiet ip netns exec desk ping -q -c 2 -i 0.3 -W 3 10.9.5.2

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # setup where the kernel has the module that it is about: the option for nested KVM is written and the module loaded anew where no
 # machine runs; where one runs, it is left alone, which is said; and undo puts both back.
-# limit: 150
+# limit: 900
 source ./lib.sh
 
 if [[ $NEST_PLACE != lab ]]; then
@@ -51,7 +51,7 @@ check "nesting is off again" equal "$(nested)" off
 check "and all is as before" unchanged
 
 note 'a machine runs'
-must "a machine" small m --nic user --wait 'serial=nutshell-guest: up ' --timeout 120
+must "a machine" small m --nic user --wait 'serial=nutshell-guest: up ' --timeout 300
 check "it uses the module" test "$(cat /sys/module/kvm_amd/refcnt)" -ge 1
 was=$(loaded)
 said=$(n setup)
@@ -66,7 +66,7 @@ check "the line that was said" matches "$(n setup)" 'load kvm_amd anew'
 check "switches it on" equal "$(nested)" on
 
 note 'undo while a machine runs'
-must "a machine" small m --nic user --wait 'serial=nutshell-guest: up ' --timeout 120
+must "a machine" small m --nic user --wait 'serial=nutshell-guest: up ' --timeout 300
 was=$(loaded)
 said=$(n setup --undo)
 check "that is said" matches "$said" 'machines run, so kvm_amd stays as it is'

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The lab host is what the other scenarios take it for: device-mapper, snapshots and thin pools work, KVM runs guests, and
 # nutshell finds it usable by itself.
-# limit: 120
+# limit: 900
 source ./lib.sh
 
 check "a volume group" make_vg
