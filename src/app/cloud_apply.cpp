@@ -209,6 +209,9 @@ std::vector<std::string> change_machines(House& house, CloudWork& work,
 /// Networks that nobody uses any more, and the row as it stands.
 void finish_cloud(House& house, const CloudWork& work, const CloudFile& file,
                   const std::vector<std::string>& failed) {
+  // The notes first: `recover` is not to bring back what a killed `up` has forgotten.
+  for (const NetworkWork& network : work.networks)
+    if (network.action == NetworkWork::Action::remove) drop_note(house, network.name);
   Transaction transaction = house.registry().begin();
   drop_networks(house, transaction, work);
   put_row(transaction, work, file, Stand::done, [&](const MachineWork& machine) {

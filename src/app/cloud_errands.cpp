@@ -232,7 +232,11 @@ std::vector<ErrandResult> remove_machines(House& house, const std::string& cloud
                                           const std::vector<std::string>& names) {
   Crew crew(house, cloud);
   for (const std::string& name : names) crew.add(name, {"rm", cloud + "/" + name, "--force"}, {});
-  return crew.run("being removed");
+  std::vector<ErrandResult> results = crew.run("being removed");
+  // Gone already, by somebody who undid what was cut short, is gone.
+  for (ErrandResult& result : results)
+    if (result.exit == static_cast<int>(Exit::not_found)) result.error.clear();
+  return results;
 }
 
 std::vector<ErrandResult> repair_bridges(House& house, const std::string& cloud,

@@ -58,6 +58,8 @@ void say_warnings(House& house, const CloudWork& work) {
 }
 
 Exit show_plan(House& house, const CloudFile& file, const UpOptions& options) {
+  // From here all that is read is of one moment, whatever an `up` beside us does.
+  { const Transaction snapshot = house.registry().begin(); }
   CloudWork work = plan_work(house, file, options);
   complete_work(house, work);
   if (work.autostart_change) check_autostart(house, file.spec);
