@@ -99,7 +99,7 @@ struct Facts {
       helper_bridges;  ///< bridges that its ACL allows this user ("all" included)
   std::optional<std::pair<unsigned, unsigned>>
       qemu_user;                     ///< uid and gid of `nutshell-qemu`, when it exists
-  std::optional<unsigned> kvm_gid;   ///< the group that owns /dev/kvm
+  std::optional<unsigned> kvm_gid;   ///< the group that owns /dev/kvm, unless that is root
   std::string ovmf_code, ovmf_vars;  ///< UEFI firmware and its variable template; empty: none
   bool dnsmasq = false;              ///< the program is there
 
