@@ -51,8 +51,14 @@ void observe_devices(const ObserveOptions& options, Facts& facts) {
   facts.kvm = observe_kvm(options.cache, options.notes);
   facts.vhost_net = static_cast<bool>(Fd(::open("/dev/vhost-net", O_RDWR | O_CLOEXEC)));
   struct stat node {};
+  if (::stat("/dev/kvm", &node) != 0) return;
   // Where no group is meant to open it, it is root's, which no QEMU may be in.
-  if (::stat("/dev/kvm", &node) == 0 && node.st_gid != 0) facts.kvm_gid = node.st_gid;
+  if (node.st_gid != 0) facts.kvm_gid = node.st_gid;
+  const bool group_may = node.st_gid != 0 && (node.st_mode & 0060) == 0060;
+  if (::geteuid() == 0 && !group_may && (node.st_mode & 0006) != 0006 && facts.kvm.trouble.empty())
+    facts.kvm.trouble =
+        "root alone may open /dev/kvm, and no machine runs as root; give it to the group kvm with "
+        "`nutshell setup`";
 }
 
 void observe_firmware(Facts& facts) {

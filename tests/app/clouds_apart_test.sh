@@ -104,7 +104,7 @@ who_reaches_whom() {
     for each in "${machines[@]}"; do [[ $each != "$cloud"/* ]] || own+=("${lab[$each]}" "${street[$each]}"); done
     for machine in m1 m2 m3; do
       check "$cloud/$machine reaches its own cloud and its gateway, and no machine of the other" equal \
-        "$(grep -E '^(ping|tcp) [0-9.]+$' "$scratch/seen-$cloud-$machine" | sort | xargs)" "$({ both "${own[@]}"; echo "ping ${gateway[0]}"; } | tr ' ' '\n' | paste -d' ' - - | sort | xargs)"
+        "$(grep -E '^(ping|tcp) [0-9.]+$' "$scratch/seen-$cloud-$machine" | sort -u | xargs)" "$({ both "${own[@]}"; echo "ping ${gateway[0]}"; } | tr ' ' '\n' | paste -d' ' - - | sort | xargs)"
     done
     gateway=("${gateway[@]:1}")
   done

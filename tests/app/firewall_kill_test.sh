@@ -17,14 +17,15 @@ END
 nutshell() { "$nutshell_bin" --root "$root" --config "$root/etc/nutshell.toml" "$@"; }
 commits=${NUTSHELL_KILL_LIBRARY:-$build_dir/tests/faults/nutshell_kill_at.so}
 
-# killed HOW COMMAND...: HOW is a number of commits to the registry (cN), or seconds. (The sanitizers want to be preloaded first.)
+# killed HOW COMMAND...: HOW is a number of commits to the registry (cN), or seconds. It is dead when this returns: without
+# --foreground, timeout kills itself, too, and waits for nobody. (The sanitizers want to be preloaded first.)
 killed() {
   local how=$1
   shift
   if [[ $how == c* ]]; then
     NUTSHELL_KILL_AT=${how#c} LD_PRELOAD=$commits ASAN_OPTIONS=${ASAN_OPTIONS:-}:verify_asan_link_order=0 "$nutshell_bin" --quiet --root "$root" --config "$root/etc/nutshell.toml" "$@" >/dev/null 2>&1
   else
-    timeout -s KILL "$how" "$nutshell_bin" --quiet --root "$root" --config "$root/etc/nutshell.toml" "$@" >/dev/null 2>&1
+    timeout --foreground -s KILL "$how" "$nutshell_bin" --quiet --root "$root" --config "$root/etc/nutshell.toml" "$@" >/dev/null 2>&1
   fi
 } 2>/dev/null
 moments=(c1 c2 c3 0.01 0.02 0.03 0.04 0.05 0.06 0.07 0.08 0.1 0.13)

@@ -176,8 +176,8 @@ check "byte for byte as before" unchanged before
 say "-- killed at any moment"
 bad=0
 for i in 1 2 3 4 5 6 7 8 9 10 11 12; do
-  timeout -s KILL "0.0$((i * 8))" "$nutshell_bin" --quiet --root "$root" setup --bridge br0 --user alice >/dev/null 2>&1
-  ((i % 3)) || timeout -s KILL 0.03 "$nutshell_bin" --quiet --root "$root" setup --undo >/dev/null 2>&1
+  timeout --foreground -s KILL "0.0$((i * 8))" "$nutshell_bin" --quiet --root "$root" setup --bridge br0 --user alice >/dev/null 2>&1
+  ((i % 3)) || timeout --foreground -s KILL 0.03 "$nutshell_bin" --quiet --root "$root" setup --undo >/dev/null 2>&1
   undo && unchanged before || { bad=1; break; }
 done
 check "undo takes back whatever was done" test "$bad" -eq 0

@@ -50,6 +50,19 @@ check "undo" n setup --undo >/dev/null
 check "nesting is off again" equal "$(nested)" off
 check "and all is as before" unchanged
 
+note 'a /dev/kvm of root alone, as without udev'
+chown root:root /dev/kvm && chmod 0600 /dev/kvm
+check "doctor names setup" matches "$(doctor_of kvm) $(json doctor | jq -r '.checks[] | select(.name == "kvm") | .detail')" 'root alone may open /dev/kvm.*`nutshell setup`'
+refuse 1 'KVM was asked for and cannot be used: root alone may open /dev/kvm.*nutshell setup' n launch k --accel kvm --memory 64M --nic user
+said=$(n --dry-run setup)
+check "which shows it" matches "$said" 'give /dev/kvm to the group kvm'
+check "and does it" n setup >/dev/null
+check "a machine uses it" n launch k --accel kvm --nested off --memory 64M --nic user
+n rm k --force
+n setup --undo >/dev/null
+check "until it is undone" equal "$(stat -c '%a %U:%G' /dev/kvm)" '600 root:root'
+chgrp kvm /dev/kvm && chmod 0660 /dev/kvm
+
 note 'a machine runs'
 must "a machine" small m --nic user --wait 'serial=nutshell-guest: up ' --timeout 300
 check "it uses the module" test "$(cat /sys/module/kvm_amd/refcnt)" -ge 1
