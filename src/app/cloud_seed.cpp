@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
+
 #include "app/cloud_answers.hpp"
 #include "app/cloud_file.hpp"
 #include "host/files.hpp"
@@ -42,7 +44,15 @@ bool write_seed(House& house, const CloudSpec& spec, const MachineRow& row) {
 
 void drop_seed(House& house, const MachineName& name) { host::drop_file(seed_path(house, name)); }
 
-void write_seed_to(const std::string& path, const std::string& image, bool force) {
+void write_seed_to(const std::string& given, const std::string& image, bool force) {
+  // Through a link, as any program writes.
+  std::error_code none;
+  const std::filesystem::path real = std::filesystem::canonical(given, none);
+  const std::string path = none ? given : real.string();
+  if (!none && !std::filesystem::is_regular_file(real, none))
+    throw ConfigError("--seed", fmt::format("{} is no file; name one, and copy it from there to "
+                                            "where it is to be",
+                                            printable(given)));
   if (!force && host::file_exists(path)) {
     std::optional<std::string> there;
     try {

@@ -18,8 +18,9 @@ bool write_seed(House& house, const CloudSpec& spec, const MachineRow& row);
 /// Removes it; gone already is done.
 void drop_seed(House& house, const MachineName& name);
 
-/// Writes a seed image to a place of the user's: at once, 0600. Throws Conflict where there is
-/// something that is no seed of ours, unless `force`.
+/// Writes a seed image to a place of the user's, through a symbolic link: at once, 0600. Throws
+/// ConfigError where that is no file, a device say, and Conflict where it is a file that is no seed
+/// of ours, unless `force`.
 void write_seed_to(const std::string& path, const std::string& image, bool force);
 
 }  // namespace nutshell

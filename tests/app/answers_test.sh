@@ -145,6 +145,12 @@ date >"$scratch/diary"
 refuse 4 'no seed of ours' n answers ciab front --seed "$scratch/diary"
 check "it is as it was" test "$(wc -l <"$scratch/diary")" = 1
 check "--force" n answers ciab front --seed "$scratch/diary" --force
+mknod "$scratch/stick" c 1 3
+refuse 3 'stick is no file' n answers ciab front --seed "$scratch/stick" --force
+check "a device stays one" test -c "$scratch/stick"
+ln -s diary "$scratch/link"
+check "through a link" n answers ciab front --seed "$scratch/link"
+check "which stays one" test -L "$scratch/link"
 check "wrote it" cmp "$seed" "$scratch/diary"
 refuse 2 'one machine' n answers ciab --seed "$scratch/other.iso"
 check "a dry run writes nothing" nutshell --dry-run answers ciab front --seed "$scratch/other.iso"

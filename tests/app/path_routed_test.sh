@@ -76,7 +76,7 @@ check "it answers" until_true 5 whole --to 192.0.2.77
 guest na 'ip link set eth0 down' >/dev/null
 ip neigh flush dev "$managed"
 ping -q -c 1 -W 4 "$ip" >/dev/null
-check "the machine itself does not answer" names "^$managed: hears nothing from $ip, the machine's address"
+check "the machine itself does not answer" until_true 10 names "^$managed: hears nothing from $ip, the machine's address"
 guest na "ip link set eth0 up; ip route add default via $gateway" >/dev/null
 up_again() { ping -q -c 1 -W 1 "$ip" >/dev/null && whole; }
 check "it answers again" until_true 10 up_again
