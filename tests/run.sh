@@ -53,6 +53,15 @@ source "$root/cmake/rights.sh"
 mapfile -t lacking < <(lacking_rights)
 for each in "${lacking[@]}"; do echo "tests/run.sh: $each" >&2; done
 
+# The pass under the sanitizers leaves out what does not run our code (the guests alone, the house rules), what measures
+# time, what waits for guests and their packets more than it runs (the same functions of ours run in those with idle machines),
+# what kills us at each moment (hundreds of runs of what other tests run once), and the dry run seen by strace, which would see
+# the sanitizers' own pipes.
+no_code='(guest|house)_.*'
+guests='boot_once|hardware|demo|managed_network|macvtap|network_mend|touch|supervise|antispoof|firewall|rate|path.*|volume|adopt|examples_cloud|clouds_apart'
+killed='kill|adopt_kill|network_kill|cloud_kill|firewall_kill'
+not_under_asan="^($no_code|($guests|$killed|host_lvm_fake|dry_run)_test)\$"
+
 count_of() { awk -F'"' -v key="$2" '$1 == "\t" key "=" && !seen++ { print $2 }' "$1"; }
 names_of_skipped() { awk -F'"' '$1 == "\t<testcase name=" && / status="(notrun|disabled)"/ { print $2 }' "$1"; }
 
@@ -61,6 +70,27 @@ build() {
   echo "== $1: configure and build"
   cmake --preset "$1" -DNUTSHELL_TESTS=ON >"$root/build/configure-$1.log" 2>&1 || { cat "$root/build/configure-$1.log" >&2; die "cmake could not configure the preset $1"; }
   cmake --build "$root/build/$1" -j "$(nproc)" || die "the preset $1 does not build"
+}
+
+# beside NAME COMMAND...: goes on while others work, in a process group of its own, which ends with this; what it prints is in
+# build/NAME.out. ended NAME: waits for it, and prints that.
+declare -A besides=()
+beside() {
+  local name=$1
+  shift
+  echo "== $name: goes on beside the others; what it prints comes when it has ended"
+  set -m
+  (trap - EXIT; "$@") >"$root/build/$name.out" 2>&1 </dev/null &
+  besides[$name]=$!
+  set +m
+}
+ended() {
+  local status=0
+  [[ -n ${besides[$1]:-} ]] || return 0
+  wait "${besides[$1]}" || status=$?
+  unset "besides[$1]"
+  cat "$root/build/$1.out"
+  return "$status"
 }
 
 # names PRESET CTEST_OPTION...: the tests that those options choose.
@@ -95,33 +125,24 @@ one_pass() {
 
 mkdir -p "$root/build"
 results="$(mktemp -d)"
-nest_pass=''
 leave() {
-  [[ -z $nest_pass ]] || kill -- "-$nest_pass" 2>/dev/null || true
+  local each
+  for each in "${besides[@]}"; do kill -- "-$each" 2>/dev/null || true; done
   rm -rf "$results"
 }
 trap leave EXIT
 build release
-# What needs KVM and device-mapper: one scenario after another, each in a lab host of its own, for about as long as all the
-# rest. It has one CPU, and leaves the other to that.
-if [[ $nest == yes ]]; then
-  echo '== nest: goes on beside the others; what it prints comes when it has ended'
-  set -m # a process group of its own, which ends with this
-  (trap - EXIT; one_pass nest release 1 none -L '^nest$' "${select[@]}") >"$root/build/nest.out" 2>&1 </dev/null &
-  nest_pass=$!
-  set +m
-fi
-[[ $asan == no ]] || build asan
+# The tests wait about as long as they work. What they leave of the processors is for what needs KVM and device-mapper (one
+# scenario after another, each in a lab host of its own, for about as long as all the rest), and for the compiler.
+[[ $nest == no ]] || beside nest one_pass nest release 1 none -L '^nest$' "${select[@]}"
+build_asan() { renice -n 15 "$BASHPID" >/dev/null; build asan; }
+[[ $asan == no ]] || beside asan-build build_asan
 one_pass release release 3 'nest|bench' "${select[@]}"
-# The pass under the sanitizers leaves out what does not run our code (the guests alone, the house rules), what measures
-# time, what waits for guests and time-outs more than it runs, what kills us at each moment (hundreds of runs of what other
-# tests run once), and the dry run seen by strace, which would see the sanitizers' own pipes.
-[[ $asan == no ]] || one_pass asan asan 3 'bench|house|nest' -E '^((guest|house)_|(dry_run|boot_once|hardware|host_lvm_fake|demo|kill|adopt_kill|network_kill|cloud_kill|examples_cloud|clouds_apart)_test$)' "${select[@]}"
-if [[ $nest == yes ]]; then
-  wait "$nest_pass" || touch "$results/nest.failed"
-  nest_pass=''
-  cat "$root/build/nest.out"
+if [[ $asan == yes ]]; then
+  ended asan-build
+  one_pass asan asan 3 'bench|house|nest' -E "$not_under_asan" "${select[@]}"
 fi
+ended nest || touch "$results/nest.failed"
 # What measures time has the machine to itself.
 one_pass bench release 1 none -L '^bench$' "${select[@]}"
 
