@@ -54,7 +54,9 @@ struct Taken {
 
 /// Inside one transaction: all or none. Throws Exhausted (pool and range named), Conflict (value
 /// and its owner named), ConfigError (a value that is not of the pool). Values that `facts` shows
-/// with a foreign holder are skipped, or refused when asked for by value.
+/// with a foreign holder are skipped, or refused when asked for by value. So are addresses that
+/// another pool has given away, but what a cloud has itself, where it is meant to be there: its
+/// machines and networks in its own ranges.
 class Allocator {
  public:
   virtual ~Allocator() = default;
@@ -62,6 +64,9 @@ class Allocator {
   /// The next `count` values that `take` would give from a pool, without taking them (to be probed
   /// outside the transaction).
   virtual std::vector<std::string> candidates(const std::string& pool, unsigned count,
+                                              const Facts& facts) = 0;
+  /// Who stands in the way of what `want` asks for by value, in words; nullopt: it can be taken.
+  virtual std::optional<std::string> obstacle(const Uuid& holder, const Want& want,
                                               const Facts& facts) = 0;
   /// Gives back what the holder has of that lifetime; giving back twice is no error.
   virtual void release(const Uuid& holder, Lifetime lifetime) = 0;

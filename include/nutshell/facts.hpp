@@ -50,6 +50,8 @@ struct RangeFact {
   Ipv4 first, last;
   std::string holder;
   bool subnets_only = false;  ///< no subnet may overlap it, but public addresses may lie in it
+  std::string cloud{};  ///< whose it is though no pool has it (also= of a NIC): none but that cloud
+                        ///< may have an address in it, on a bridge or of a pool
 };
 /// A TCP port that is bound, listening or not, by either family.
 struct PortFact {
@@ -110,6 +112,10 @@ struct Facts {
   std::vector<IpFact> ips;  ///< neighbours, and answers to probes
   std::vector<PortFact> ports;
   std::vector<RangeFact> ranges;
+  bool seen = false;  ///< by host/observe. Where it was not, nothing is foreign: what is taken was
+                      ///< had before
+  std::string
+      cloud;  ///< for whom it was looked: what that cloud has is no stranger's to its networks
   std::string
       outer;  ///< what a machine is told that can run others (encode_outer()); empty: nothing
 

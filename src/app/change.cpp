@@ -51,6 +51,9 @@ void reserve_new(House& house, Transaction& transaction, const MachineSpec& befo
     const int index = static_cast<int>(i);
     if (nic.kind == NicKind::network)
       nic.bridge = find_or_add_network(house, transaction, nic.network, facts).bridge;
+    if (std::none_of(before.nics.begin(), before.nics.end(),
+                     [&](const NicSpec& had) { return had.also == nic.also; }))
+      refuse_also_of_others(transaction, after, nic, facts);
     std::vector<Want> wants;
     if (!nic.mac || !is_held("mac", to_string(*nic.mac)))
       wants.push_back({"mac", index, Lifetime::machine,

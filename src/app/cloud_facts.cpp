@@ -6,9 +6,12 @@
 
 #include <algorithm>
 
+#include "app/cloud_ranges.hpp"
+#include "app/network.hpp"
 #include "host/other_tools.hpp"
 #include "host/outer.hpp"
 #include "host/outer_host.hpp"
+#include "nutshell/json.hpp"
 #include "nutshell/spec.hpp"
 
 namespace nutshell {
@@ -36,26 +39,27 @@ std::vector<HeldRange> public_ranges(House& house, const std::string& cloud) {
   return all;
 }
 
-/// The pieces of `whole` that are outside of `holes`, which are in order and apart.
-std::vector<AddressRange> without(const AddressRange& whole,
-                                  const std::vector<AddressRange>& holes) {
-  std::vector<AddressRange> pieces;
-  std::uint64_t next = whole.first.value;
-  for (const AddressRange& hole : holes) {
-    if (hole.last < whole.first || whole.last < hole.first) continue;
-    if (next < hole.first.value)
-      pieces.push_back({{static_cast<std::uint32_t>(next)}, {hole.first.value - 1}});
-    next = std::max(next, std::uint64_t{hole.last.value} + 1);
-  }
-  if (next <= whole.last.value) pieces.push_back({{static_cast<std::uint32_t>(next)}, whole.last});
-  return pieces;
-}
-
 }  // namespace
+
+std::string holder_of_configured() { return fmt::format("the network {}", default_network); }
 
 Uuid cloud_holder(const std::string& cloud) { return Uuid{"cloud:" + cloud}; }
 
 namespace {
+
+/// What machines may use on bridges beside their own addresses. Few have any, so the others' specs
+/// are not parsed.
+void add_also(House& house, std::vector<RangeFact>& ranges) {
+  for (const MachineSummary& machine : house.registry().summaries()) {
+    if (machine.spec_json.find("\"also\"") == std::string::npos) continue;
+    for (const NicSpec& nic : spec_from_json(Json::parse(machine.spec_json)).nics)
+      if (nic.kind == NicKind::bridge)
+        for (const AddressRange& range : nic.also)
+          ranges.push_back({range.first, range.last,
+                            fmt::format("the machine {}", to_string(machine.name)), false,
+                            machine.name.cloud});
+  }
+}
 
 std::vector<RangeFact> other_ranges(House& house, const Facts& facts,
                                     const std::string& own_cloud) {
@@ -64,6 +68,10 @@ std::vector<RangeFact> other_ranges(House& house, const Facts& facts,
   if (const auto& outer = host::observe_outer())
     for (const AddressRange& range : outer->ranges)
       ranges.push_back({range.first, range.last, "something outside of this nested box", true});
+
+  if (const auto& configured = house.config.network)
+    ranges.push_back({configured->first(), configured->last(), holder_of_configured()});
+  add_also(house, ranges);
 
   std::vector<AddressRange> own;
   if (!own_cloud.empty())
@@ -104,7 +112,9 @@ std::string outer_line(House& house, const Facts& facts, const std::vector<Range
   for (const RouteFact& route : facts.routes)
     if (route.table == main_table) add(route.destination);
   for (const NetworkRow& network : house.registry().networks()) add(network.address);
-  for (const RangeFact& range : others) told.ranges.push_back({range.first, range.last});
+  for (const RangeFact& range : others)
+    if (own_cloud.empty() || range.cloud != own_cloud)
+      told.ranges.push_back({range.first, range.last});
   for (const CloudRow& cloud : house.registry().clouds()) {
     if (cloud.name == own_cloud) continue;
     for (const Lease& lease : house.registry().leases_of(cloud_holder(cloud.name)))
@@ -118,6 +128,7 @@ std::string outer_line(House& house, const Facts& facts, const std::vector<Range
 }  // namespace
 
 void add_other_ranges(House& house, Facts& facts, const std::string& own_cloud) {
+  facts.cloud = own_cloud;
   facts.ranges = other_ranges(house, facts, own_cloud);
   facts.outer = outer_line(house, facts, facts.ranges, own_cloud);
 }

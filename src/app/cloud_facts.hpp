@@ -9,8 +9,9 @@ namespace nutshell {
 
 /// Fills `facts.ranges` anew: networks of other tools, also those that are down; what is in use
 /// outside of a nested box; the pools of public addresses, and what clouds hold of them, where no
-/// private subnet may lie. What `own_cloud` has itself is left out; empty: nothing is. Bridges of
-/// other tools are known by the links and addresses in `facts`. `facts.outer` becomes outer_line().
+/// private subnet may lie; the subnet that nutshell.toml keeps for nutshell0, and what machines may
+/// use by also=. What `own_cloud` has itself is left out; empty: nothing is. Bridges of other tools
+/// are known by the links and addresses in `facts`. `facts.outer` becomes outer_line().
 void add_other_ranges(House& house, Facts& facts, const std::string& own_cloud);
 
 /// What a machine of that cloud is told that can run others, by encode_outer(): the host's networks
@@ -18,6 +19,9 @@ void add_other_ranges(House& house, Facts& facts, const std::string& own_cloud);
 std::string outer_line(House& house, const Facts& facts, const std::string& own_cloud);
 /// The depth of this box as `doctor` says it.
 std::string depth_words(const Facts& facts);
+
+/// The holder of nutshell0's subnet, where nutshell.toml has one for it.
+std::string holder_of_configured();
 
 /// The holder of what a cloud has as a whole (its leases of Lifetime::cloud): "cloud:NAME".
 Uuid cloud_holder(const std::string& cloud);

@@ -68,6 +68,20 @@ std::uint64_t size_of(const std::vector<AddressRange>& ranges) {
   for (const AddressRange& range : ranges) sum += size_of(range);
   return sum;
 }
+std::vector<AddressRange> without(const AddressRange& whole,
+                                  const std::vector<AddressRange>& holes) {
+  std::vector<AddressRange> pieces;
+  std::uint64_t next = whole.first.value;
+  for (const AddressRange& hole : holes) {
+    if (hole.last < whole.first || whole.last < hole.first) continue;
+    if (next < hole.first.value)
+      pieces.push_back({{static_cast<std::uint32_t>(next)}, {hole.first.value - 1}});
+    next = std::max(next, std::uint64_t{hole.last.value} + 1);
+  }
+  if (next <= whole.last.value) pieces.push_back({{static_cast<std::uint32_t>(next)}, whole.last});
+  return pieces;
+}
+
 std::string value_of(const AddressRange& range) { return to_string(std::vector{range}); }
 
 std::uint64_t CloudRanges::addresses() const { return size_of(publics); }
@@ -109,7 +123,19 @@ std::string words_of_subnet(const CloudRanges& ranges) {
   return ranges.subnet ? to_string(*ranges.subnet) : "none";
 }
 
-std::string public_pool_of(const House& house, const PublicWish& wish, const std::string& held) {
+namespace {
+/// True when nothing is wished that the cloud does not have: no pool has to give it.
+bool is_part(const CloudRanges& held, const PublicWish& wish) {
+  if (held.publics.empty() || (!wish.pool.empty() && wish.pool != held.public_pool)) return false;
+  if (wish.ranges.empty()) return wish.count <= held.addresses();
+  return std::all_of(wish.ranges.begin(), wish.ranges.end(), [&](const AddressRange& range) {
+    return without(range, held.publics).empty();
+  });
+}
+}  // namespace
+
+std::string public_pool_of(const House& house, const PublicWish& wish, const CloudRanges& held) {
+  if (is_part(held, wish)) return held.public_pool;
   const std::vector<PoolRange> pools = effective_pools(house.config);
   const std::vector<std::string> names = public_pools(house);
   if (names.empty())
@@ -121,8 +147,8 @@ std::string public_pool_of(const House& house, const PublicWish& wish, const std
     throw ConfigError(wish.origin, fmt::format("there is no pool {} of public addresses; there "
                                                "are: {}",
                                                printable(wish.pool), listed(names)));
-  const bool is_there = std::find(names.begin(), names.end(), held) != names.end();
-  if (wish.pool.empty() && wish.ranges.empty() && is_there) return held;
+  const bool is_there = std::find(names.begin(), names.end(), held.public_pool) != names.end();
+  if (wish.pool.empty() && wish.ranges.empty() && is_there) return held.public_pool;
   if (wish.pool.empty() && wish.ranges.empty() && names.size() > 1)
     throw ConfigError(wish.origin, fmt::format("there are several pools ({}); say which with pool",
                                                listed(names)));
@@ -163,8 +189,7 @@ bool is_met(const CloudRanges& held, const PrivateWish& wish) {
 
 bool takes_away(const House& house, const CloudRanges& held, const PublicWish& wish) {
   if (held.publics.empty() || is_met(held, wish)) return false;
-  if (!wish.asked() || public_pool_of(house, wish, held.public_pool) != held.public_pool)
-    return true;
+  if (!wish.asked() || public_pool_of(house, wish, held) != held.public_pool) return true;
   if (wish.ranges.empty()) return wish.count < held.addresses();
   return std::any_of(held.publics.begin(), held.publics.end(), [&](const AddressRange& range) {
     return std::none_of(wish.ranges.begin(), wish.ranges.end(), [&](const AddressRange& wanted) {

@@ -24,6 +24,9 @@ struct CloudRanges {
 /// How many addresses they hold.
 std::uint64_t size_of(const AddressRange& range);
 std::uint64_t size_of(const std::vector<AddressRange>& ranges);
+/// The pieces of `whole` that are outside of `holes`, which are in order and apart.
+std::vector<AddressRange> without(const AddressRange& whole,
+                                  const std::vector<AddressRange>& holes);
 /// As a lease's value: "192.0.2.16-192.0.2.31".
 std::string value_of(const AddressRange& range);
 CloudRanges ranges_of(House& house, const std::string& cloud);
@@ -36,8 +39,9 @@ const PoolRange* pool_named(const std::vector<PoolRange>& pools, const std::stri
 /// The pool that a wish for a private subnet is out of. Throws ConfigError at the wish's line.
 std::string private_pool_of(const House& house, const PrivateWish& wish);
 /// The pool that a wish is out of; where nothing says, the one that the cloud has addresses of
-/// already (`held`). Throws NotFound, ConfigError at the wish's line.
-std::string public_pool_of(const House& house, const PublicWish& wish, const std::string& held);
+/// already (`held`), as where it wishes a part of those. Throws NotFound, ConfigError at the wish's
+/// line.
+std::string public_pool_of(const House& house, const PublicWish& wish, const CloudRanges& held);
 /// True when the cloud has just what is wished; whatever nutshell.toml says of the pool by now.
 bool is_met(const CloudRanges& held, const PublicWish& wish);
 bool is_met(const CloudRanges& held, const PrivateWish& wish);

@@ -86,8 +86,25 @@ void add_one(House& house, Transaction& transaction, const CloudWork& work,
   }
 }
 
-void follow_networks(House& house, Transaction& transaction, const CloudWork& work) {
+enum class Turn { first, second };
+
+/// What the file names is taken before what it leaves open; but not what may lie in a public range,
+/// which has to be the cloud's own first.
+Turn turn_of(const House& house, const NetworkWork& one) {
+  if (one.action != NetworkWork::Action::add || one.wanted->range != CloudNetwork::Range::certain)
+    return Turn::second;
+  const Ipv4Net& net = *one.wanted->subnet;
+  const bool in_pool =
+      std::any_of(house.config.pools.begin(), house.config.pools.end(), [&](const PoolRange& pool) {
+        return pool.kind == "ipv4" && pool.low <= net.last().value &&
+               net.first().value <= pool.high;
+      });
+  return in_pool ? Turn::second : Turn::first;
+}
+
+void follow_networks(House& house, Transaction& transaction, const CloudWork& work, Turn turn) {
   for (const NetworkWork& one : work.networks) {
+    if (turn_of(house, one) != turn) continue;
     const auto row = house.registry().network(one.name);
     if (one.action == NetworkWork::Action::add) {
       add_one(house, transaction, work, one);
@@ -156,8 +173,9 @@ void reserve_machines(House& house, Transaction& transaction, CloudWork& work) {
 void reserve_cloud(House& house, Transaction& transaction, CloudWork& work,
                    const CloudSpec& wanted) {
   check_quota_of_work(house, work, wanted);
+  follow_networks(house, transaction, work, Turn::first);
   follow_ranges(house, transaction, work, wanted);
-  follow_networks(house, transaction, work);
+  follow_networks(house, transaction, work, Turn::second);
   follow_groups(house, transaction, work);
   reserve_machines(house, transaction, work);
 }

@@ -42,7 +42,7 @@ class Follower {
 
   void follow(const PublicWish& wish, const CloudRanges& held, bool whole_net) {
     if (is_met(held, wish)) return;
-    const std::string pool = wish.asked() ? public_pool_of(house_, wish, held.public_pool) : "";
+    const std::string pool = wish.asked() ? public_pool_of(house_, wish, held) : "";
     std::vector<AddressRange> kept = held.pieces;
     if (pool != held.public_pool) give_all(held.public_pool, kept);
     if (!wish.ranges.empty()) return follow_ranges(pool, wish, kept);
@@ -84,15 +84,14 @@ class Follower {
   }
   void follow_ranges(const std::string& pool, const PublicWish& wish,
                      const std::vector<AddressRange>& kept) {
-    const auto in = [](const std::vector<AddressRange>& all, const AddressRange& one) {
-      return std::find(all.begin(), all.end(), one) != all.end();
-    };
+    std::vector<AddressRange> wished = wish.ranges;
+    std::sort(wished.begin(), wished.end());
     for (const AddressRange& range : kept)
-      if (!in(wish.ranges, range)) allocator_.release_value(pool, value_of(range));
-    for (const AddressRange& range : wish.ranges) {
-      if (in(kept, range)) continue;
-      take({pool, CloudRanges::index_of_publics, Lifetime::cloud, value_of(range)}, wish.origin);
-    }
+      for (const AddressRange& gone : without(range, wished))
+        allocator_.release_value(pool, value_of(gone));
+    for (const AddressRange& range : wished)
+      for (const AddressRange& comes : without(range, kept))
+        take({pool, CloudRanges::index_of_publics, Lifetime::cloud, value_of(comes)}, wish.origin);
   }
   /// So many addresses right behind what the cloud has, where they are free.
   std::optional<AddressRange> next_to(const std::string& pool,
@@ -133,28 +132,22 @@ class Follower {
         return std::nullopt;
     for (const RangeFact& fact : facts_.ranges)
       if (!fact.subnets_only && meets(fact.first, fact.last)) return std::nullopt;
-    for (std::uint64_t each = first; each < first + count; ++each)
-      if (allocator_.who(known.name, to_string(Ipv4{static_cast<std::uint32_t>(each)})))
-        return std::nullopt;
+    const Want want{known.name, CloudRanges::index_of_publics, Lifetime::cloud, value_of(range)};
+    if (allocator_.obstacle(cloud_holder(cloud_), want, facts_)) return std::nullopt;
     return range;
   }
   /// From the end: what a machine got first was the lowest.
   void shrink(const std::string& pool, std::vector<AddressRange>& kept, std::uint64_t by) {
     while (by > 0 && !kept.empty()) {
-      AddressRange last = kept.back();
-      kept.pop_back();
-      allocator_.release_value(pool, value_of(last));
-      if (size_of(last) <= by) {
-        by -= size_of(last);
-        continue;
-      }
-      last.last.value -= static_cast<std::uint32_t>(by);
-      // Ours a moment ago: nothing there has become foreign.
-      allocator_.take(cloud_holder(cloud_),
-                      {{pool, CloudRanges::index_of_publics, Lifetime::cloud, value_of(last)}},
-                      Facts{});
-      kept.push_back(last);
-      by = 0;
+      AddressRange& last = kept.back();
+      const std::uint64_t gone = std::min(by, size_of(last));
+      const AddressRange end{{last.last.value - static_cast<std::uint32_t>(gone - 1)}, last.last};
+      allocator_.release_value(pool, value_of(end));
+      by -= gone;
+      if (end.first == last.first)
+        kept.pop_back();
+      else
+        last.last.value = end.first.value - 1;
     }
   }
 };

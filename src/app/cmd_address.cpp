@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "app/cloud_facts.hpp"
 #include "app/cloud_quota.hpp"
 #include "app/cloud_ranges.hpp"
 #include "app/cmd.hpp"
@@ -159,6 +160,7 @@ Exit run_address_allocate(const Parsed& args, House& house) {
   const std::string pool = pool_for(house, args, cloud, wanted);
   Facts facts = observe_parts(
       house, host::part::links | host::part::addresses | host::part::routes | host::part::macs);
+  add_other_ranges(house, facts, cloud);
   if (!house.dry()) probe_public_addresses(facts, next_in(house, pool, wanted, facts));
   Transaction transaction = house.registry().begin();
   for (const PublicAddress& row : house.registry().addresses())

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "app/cloud_facts.hpp"
 #include "host/network.hpp"
 
 namespace nutshell {
@@ -50,14 +51,25 @@ void refuse_overlap(House& house, const std::string& name, const Ipv4Net& subnet
           other.name));
 }
 
-Ipv4Net take_configured(House& house, const std::string& network, const Ipv4Net& configured,
-                        const Facts& facts) {
+// What the host's owner has chosen may lie in a route, but not where somebody has it.
+Ipv4Net take_configured(House& house, Transaction& transaction, const std::string& network,
+                        const Ipv4Net& configured, const Facts& facts) {
+  const auto refuse = [&](const std::string& why) {
+    throw Conflict(fmt::format("the network {} is to be {} ({}), which {}; choose another there",
+                               network, to_string(configured), house.config.file, why));
+  };
   for (const AddressFact& fact : facts.addresses)
-    if (fact.net.overlaps(configured))
-      throw Conflict(
-          fmt::format("the network {} is to be {} ({}), which this host has already as {}; "
-                      "choose another there",
-                      network, to_string(configured), house.config.file, to_string(fact.net)));
+    if (fact.net.overlaps(configured)) refuse("this host has already as " + to_string(fact.net));
+  Facts others;
+  others.seen = facts.seen;
+  others.ranges = facts.ranges;
+  std::erase_if(others.ranges,
+                [](const RangeFact& range) { return range.holder == holder_of_configured(); });
+  const Want want{"subnet", 0, Lifetime::network, to_string(configured)};
+  Allocator& allocator = transaction.allocator();
+  if (const auto other = allocator.obstacle(network_holder(network), want, others))
+    refuse("is held by " + printable(*other));
+  allocator.take(network_holder(network), {want}, others);
   return configured;
 }
 
@@ -65,7 +77,7 @@ Ipv4Net take_subnet(House& house, Transaction& transaction, const NetworkRow& wa
                     const Facts& facts, unsigned prefix) {
   if (const auto configured = configured_subnet(house, wanted.name)) {
     refuse_overlap(house, wanted.name, *configured);
-    return take_configured(house, wanted.name, *configured, facts);
+    return take_configured(house, transaction, wanted.name, *configured, facts);
   }
   Want want{"subnet", 0, Lifetime::network, std::nullopt};
   want.prefix = prefix;
@@ -73,7 +85,9 @@ Ipv4Net take_subnet(House& house, Transaction& transaction, const NetworkRow& wa
     refuse_overlap(house, wanted.name, wanted.address);
     want.value = to_string(wanted.address);
   }
-  const Taken taken = transaction.allocator().take(network_holder(wanted.name), {want}, facts);
+  Facts all = facts;
+  if (!want.value) all.cloud.clear();  // unasked, no range is right but one that nobody has
+  const Taken taken = transaction.allocator().take(network_holder(wanted.name), {want}, all);
   for (const Skipped& one : taken.skipped)
     house.reporter.note(fmt::format("subnet {} is passed over: {} has it", one.value, one.holder));
   return parse_ipv4_net(taken.leases.front().value).value();
@@ -114,9 +128,8 @@ NetworkRow add_network(House& house, Transaction& transaction, NetworkRow wanted
   NetworkRow row = std::move(wanted);
   row.bridge = free_bridge_name(house, row.name, facts);
   refuse_ipv6_overlap(house, row);
-  const Ipv4Net subnet = whose == SubnetOf::cloud
-                             ? row.address
-                             : take_subnet(house, transaction, row, facts, prefix);
+  const Ipv4Net subnet =
+      whose == SubnetOf::cloud ? row.address : take_subnet(house, transaction, row, facts, prefix);
   row.address = {Ipv4{subnet.first().value + 1}, subnet.prefix};
   const Want mac{"mac", 0, Lifetime::network, std::nullopt};
   row.bridge_mac =
@@ -162,13 +175,12 @@ void remove_unused_networks(House& house, Transaction& transaction) {
   }
 }
 
-void restore_row(House& house, Transaction& transaction, const NetworkRow& row) {
+void restore_row(Transaction& transaction, const NetworkRow& row) {
   std::vector<Want> wants{{"mac", 0, Lifetime::network, to_string(row.bridge_mac)}};
   const std::string subnet = to_string(Ipv4Net{row.address.first(), row.address.prefix});
   const auto lease = transaction.allocator().who("subnet", subnet);
   const bool is_clouds = lease && lease->value == subnet && lease->lifetime == Lifetime::cloud;
-  if (!configured_subnet(house, row.name) && !is_clouds)
-    wants.push_back({"subnet", 0, Lifetime::network, subnet});
+  if (!is_clouds) wants.push_back({"subnet", 0, Lifetime::network, subnet});
   // Nothing is foreign here: what the host shows is this very network.
   transaction.allocator().take(network_holder(row.name), wants, Facts{});
   transaction.add_network(row);

@@ -48,7 +48,7 @@ void drop_note(House& house, const std::string& network);
 /// disks, and the network has a note.
 bool needed_by_lost_machines(House& house, const std::string& network);
 /// Adds a network that was there before, with all that it held.
-void restore_row(House& house, Transaction& transaction, const NetworkRow& row);
+void restore_row(Transaction& transaction, const NetworkRow& row);
 /// Puts a network back into the registry from the note beside it (for `recover`). Throws NotFound
 /// without one.
 void restore_network(House& house, Transaction& transaction, const std::string& name);

@@ -118,7 +118,7 @@ void restore_network(House& house, Transaction& transaction, const std::string& 
         "the network {} has no note at {}, so its range is not known; move the machine's folder "
         "away and launch it anew",
         name, notes_file(house, name)));
-  restore_row(house, transaction, *row);
+  restore_row(transaction, *row);
 }
 
 std::optional<NetworkRow> noted_network(const House& house, const std::string& name) {

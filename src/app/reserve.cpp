@@ -202,6 +202,26 @@ void refuse_others_volumes(Transaction& transaction, const MachineSpec& spec) {
   }
 }
 
+// Its own neighbours on the wire may be what it uses them for, so the wire is not asked.
+void refuse_also_of_others(Transaction& transaction, const MachineSpec& spec, const NicSpec& nic,
+                           const Facts& facts) {
+  if (nic.kind != NicKind::bridge || nic.also.empty()) return;
+  Facts others;
+  others.seen = facts.seen;
+  others.cloud = spec.name.cloud;
+  for (const RangeFact& range : facts.ranges)
+    if (!range.cloud.empty()) others.ranges.push_back(range);
+  for (const AddressRange& range : nic.also) {
+    const std::string value = to_string(std::vector{range});
+    const Want want{"ipv4:bridge", 0, Lifetime::cloud, value};
+    if (const auto other = transaction.allocator().obstacle(spec.uuid, want, others))
+      throw Conflict(
+          fmt::format("{}: also={} has addresses that are held by {}; name such as "
+                      "nobody has, or its own cloud",
+                      to_string(spec.name), value, printable(*other)));
+  }
+}
+
 void reserve_machine(House& house, Transaction& transaction, MachineSpec& spec,
                      const Facts& facts) {
   reserve_machine(house, transaction, spec, facts, lost_machines(house));
@@ -213,6 +233,7 @@ void reserve_machine(House& house, Transaction& transaction, MachineSpec& spec, 
   for (NicSpec& nic : spec.nics)
     if (nic.kind == NicKind::network)
       nic.bridge = find_or_add_network(house, transaction, nic.network, facts).bridge;
+  for (const NicSpec& nic : spec.nics) refuse_also_of_others(transaction, spec, nic, facts);
   std::vector<Want> wants = wants_for_life(spec, facts);
   pass_over_lost(lost, transaction.allocator(), wants, facts);
   const Taken taken = transaction.allocator().take(spec.uuid, wants, facts);

@@ -17,6 +17,10 @@ void probe_wanted_addresses(House& house, const MachineSpec& spec, Facts& facts)
 
 /// Throws Conflict when a disk or a layer below one is a volume of another machine.
 void refuse_others_volumes(Transaction& transaction, const MachineSpec& spec);
+/// Throws Conflict when a NIC on a bridge may use addresses (also=) that another cloud, a network
+/// or a reservation has.
+void refuse_also_of_others(Transaction& transaction, const MachineSpec& spec, const NicSpec& nic,
+                           const Facts& facts);
 /// MACs, addresses, CID, uid and volume names, written into the spec. Says what was skipped and
 /// why.
 void reserve_machine(House& house, Transaction& transaction, MachineSpec& spec, const Facts& facts);

@@ -113,6 +113,7 @@ void observe_helper(Facts& facts) {
 Facts observe(const ObserveOptions& options) {
   const auto wants = [&](unsigned parts) { return (options.parts & parts) != 0; };
   Facts facts;
+  facts.seen = true;
   facts.uid = ::geteuid();
   facts.gid = ::getegid();
   facts.root = facts.uid == 0;

@@ -3,7 +3,6 @@
 // away to a sibling that would take any; then the next free ones are, past what the host shows in
 // other hands. Whatever is passed over is marked, so that it is passed over once only.
 #include <algorithm>
-#include <ctime>
 #include <stdexcept>
 #include <utility>
 
@@ -14,15 +13,6 @@
 namespace nutshell::store {
 
 namespace {
-// How long a mark stands that was made by trying (a bind that failed): the facts cannot confirm it.
-constexpr std::time_t tried_for_seconds = 60;
-
-bool is_fresh(const LeaseRow& row) {
-  std::tm parts{};
-  if (!strptime(row.lease.since.c_str(), "%Y-%m-%dT%H:%M:%SZ", &parts)) return false;
-  return std::time(nullptr) - timegm(&parts) < tried_for_seconds;
-}
-
 std::string what(const Pool& pool, const std::string& value) {
   switch (pool.kind) {
     case PoolKind::mac: return "MAC " + value;
@@ -37,10 +27,11 @@ std::string what(const Pool& pool, const std::string& value) {
   return pool.name + " " + printable(value);
 }
 
-/// Clouds, pools and networks of ours come in the facts too, and are called so there.
+/// Clouds, pools, networks and machines of ours come in the facts too, and are called so there.
 bool is_ours(std::string_view holder) {
   return holder.starts_with("the cloud ") || holder.starts_with("the pool ") ||
-         holder.starts_with("the network ");
+         holder.starts_with("the network ") || holder.starts_with("the machine ") ||
+         holder.starts_with("a reservation ");
 }
 
 [[noreturn]] void refuse_foreign(const Pool& pool, const std::string& value,
@@ -91,27 +82,8 @@ void exhausted(const Pool& pool, const Want& want) {
 LeaseBook::Known& LeaseBook::known(const std::string& name) {
   auto found = known_.find(name);
   if (found == known_.end())
-    found = known_.emplace(name, Known{pools_.named(name), {}, {}, false}).first;
+    found = known_.emplace(name, Known{pools_.named(name), {}, {}, false, {}}).first;
   return found->second;
-}
-
-void LeaseBook::look(Known& known, const Facts& facts) {
-  if (known.looked) return;
-  known.looked = true;
-  known.foreign = foreign_in(known.pool, facts);
-  known.marked.clear();
-  drop_stale(known);
-}
-
-void LeaseBook::drop_stale(Known& known) {
-  for (const LeaseRow& row : rows(db_.use(sql::leases_foreign, known.pool.id))) {
-    bool shown = known.foreign.overlapping(row.values) != nullptr;
-    if (shown || (row.tried && is_fresh(row))) {
-      known.marked.push_back(row);
-    } else {
-      give_back(row);
-    }
-  }
 }
 
 Taken LeaseBook::take(const Uuid& holder, const std::vector<Want>& wants, const Facts& facts) {
@@ -120,7 +92,7 @@ Taken LeaseBook::take(const Uuid& holder, const std::vector<Want>& wants, const 
   Taken taken;
   taken.leases.resize(wants.size());
   for (auto& [name, known] : known_) known.looked = false;
-  for (const Want& want : wants) look(known(want.pool), facts);
+  for (const Want& want : wants) look(known(want.pool), facts, holder, want.lifetime);
   for (bool by_value : {true, false}) {
     for (std::size_t i = 0; i < wants.size(); ++i) {
       const Want& want = wants[i];
@@ -147,12 +119,12 @@ Lease LeaseBook::take_value(Known& known, const Uuid& holder, const Want& want) 
     if (row->lease.holder == holder && !holder.text.empty()) refuse_twice(pool, lease.value);
     // What the host shows now names the holder better than a mark; and a mark from an earlier try
     // that it does not show is no proof: whoever uses the value finds out.
-    const auto* shown = known.foreign.overlapping(values);
+    const auto shown = other_in(known, values);
     if (shown && !row->lease.foreign.empty()) refuse_foreign(pool, lease.value, shown->holder);
     if (!row->tried) refuse(pool, lease.value, *row);
     give_back(*row);
   }
-  if (const auto* other = known.foreign.overlapping(values)) {
+  if (const auto other = other_in(known, values)) {
     refuse_foreign(pool, lease.value, other->holder);
   }
   if (const auto* net = known.foreign.cutting(values)) {
@@ -182,7 +154,7 @@ Lease LeaseBook::take_next(Known& known, const Uuid& holder, const Want& want,
   if (known.pool.lowest_first()) {
     for (const LeaseRow& row : std::exchange(known.marked, {})) {
       if (row.values.low > values.low) continue;
-      const auto* now = known.foreign.overlapping(row.values);
+      const auto now = other_in(known, row.values);
       skipped.push_back(
           {known.pool.name, known.pool.render(row.values), now ? now->holder : row.lease.foreign});
     }
@@ -207,7 +179,7 @@ Interval LeaseBook::find_free(Known& known, const Want& want, std::vector<Skippe
   auto extent = space.first();
   while (extent) {
     Interval values{extent->values.low, extent->values.low};
-    const auto* other = known.foreign.overlapping(values);
+    const auto other = other_in(known, values);
     if (!other) {
       space.cut(*extent, values);
       return values;
@@ -246,7 +218,7 @@ std::vector<std::string> LeaseBook::candidates(const std::string& pool, unsigned
   db_.execute("SAVEPOINT candidates");
   try {
     asked.looked = false;
-    look(asked, facts);
+    look(asked, facts, Uuid{}, Lifetime::machine);
     std::vector<Skipped> skipped;
     for (unsigned i = 0; i < count; ++i) {
       Lease lease = take_next(asked, Uuid{}, Want{pool, 0, Lifetime::machine, {}}, skipped);

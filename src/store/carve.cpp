@@ -26,7 +26,7 @@ Interval LeaseBook::find_block(Known& known, const Want& want, std::vector<Skipp
   FreeSpace space(db_, pool);
   while (auto extent = space.with_block(exponent)) {
     const Interval values = block_in(extent->values, exponent).value();
-    const auto* other = known.foreign.overlapping(values);
+    const auto other = other_in(known, values);
     if (!other) {
       space.cut(*extent, values);
       return values;
@@ -44,7 +44,7 @@ Interval LeaseBook::find_piece(Known& known, const Want& want, std::vector<Skipp
   bool marked = false;
   auto place_in = [&](const Interval& room) -> std::optional<Interval> {
     for (Interval values{room.low, room.low + more}; values.high <= room.high;) {
-      if (const auto* other = known.foreign.overlapping(values)) {
+      if (const auto other = other_in(known, values)) {
         pass_over(pool, room, *other, values, skipped);
         marked = true;
         return std::nullopt;

@@ -23,8 +23,9 @@ void add(Holdings& found, std::int64_t value, std::string holder) {
 void add(Holdings& found, const Ipv4Net& net, std::string holder) {
   found.push_back({{number(net.first()), number(net.last())}, std::move(holder)});
 }
-void add(Holdings& found, const RangeFact& range) {
-  found.push_back({{number(range.first), number(range.last)}, range.holder});
+void add(Holdings& found, const RangeFact& range, const std::string& cloud) {
+  if (range.cloud.empty() || range.cloud != cloud)
+    found.push_back({{number(range.first), number(range.last)}, range.holder});
 }
 
 /// A default route claims nothing, nor do the two halves by which a VPN outbids it.
@@ -73,7 +74,7 @@ void add_far(Holdings& found, const Pool& pool, const Facts& facts, const LinkNa
   }
 }
 
-Foreign addresses_in(const Pool& pool, const Facts& facts) {
+Foreign addresses_in(const Pool& pool, const Facts& facts, const std::string& cloud) {
   const LinkNames links(facts);
   Holdings found, nets;
   for (const IpFact& f : facts.ips) add(found, number(f.ip), f.holder);
@@ -81,10 +82,10 @@ Foreign addresses_in(const Pool& pool, const Facts& facts) {
     add(found, number(f.net.address), "this host (" + links.of(f.link) + ")");
   // The addresses of a network of ours, and those on a bridge, lie where their net is.
   const bool of_host = pool.source == "config";
-  if (of_host || pool.source == "cloud") {
-    for (const RangeFact& range : facts.ranges)
-      if (!range.subnets_only) add(found, range);
-  }
+  const bool in_ranges = of_host || pool.source == "cloud";
+  for (const RangeFact& range : facts.ranges)
+    if (in_ranges ? !range.subnets_only : pool.of_bridges() && !range.cloud.empty())
+      add(found, range, cloud);
   if (of_host) add_far(found, pool, facts, links);
   for (const RouteFact& f : facts.routes)
     if (of_host && is_on_link(f) && !is_default(f) && f.table != local_table)
@@ -95,14 +96,14 @@ Foreign addresses_in(const Pool& pool, const Facts& facts) {
   return Foreign(std::move(found), std::move(nets));
 }
 
-Foreign subnets_in(const Facts& facts) {
+Foreign subnets_in(const Facts& facts, const std::string& cloud) {
   const LinkNames links(facts);
   Holdings found;
   for (const AddressFact& f : facts.addresses)
     add(found, f.net, "address " + to_string(f.net) + " of " + links.of(f.link));
   for (const RouteFact& f : facts.routes)
     if (!is_default(f)) add(found, f.destination, links.of(f));
-  for (const RangeFact& range : facts.ranges) add(found, range);
+  for (const RangeFact& range : facts.ranges) add(found, range, cloud);
   return Foreign(std::move(found));
 }
 }  // namespace
@@ -113,12 +114,10 @@ Foreign::Foreign(std::vector<Holding> holdings, std::vector<Holding> nets)
   std::stable_sort(nets_.begin(), nets_.end(), lower);
   std::stable_sort(holdings.begin(), holdings.end(), lower);
   for (Holding& next : holdings) {
-    if (!holdings_.empty() && next.values.low <= holdings_.back().values.high) {
-      Interval& last = holdings_.back().values;
-      last.high = std::max(last.high, next.values.high);
-    } else {
-      holdings_.push_back(std::move(next));
-    }
+    // What two of them have is the first one's, and the rest its own holder's.
+    if (!holdings_.empty() && next.values.low <= holdings_.back().values.high)
+      next.values.low = holdings_.back().values.high + 1;
+    if (next.values.low <= next.values.high) holdings_.push_back(std::move(next));
   }
 }
 
@@ -135,7 +134,7 @@ const Foreign::Holding* Foreign::cutting(const Interval& values) const {
   return found != nets_.end() ? &*found : nullptr;
 }
 
-Foreign foreign_in(const Pool& pool, const Facts& facts) {
+Foreign foreign_in(const Pool& pool, const Facts& facts, const std::string& cloud) {
   Holdings found;
   switch (pool.kind) {
     case PoolKind::mac:
@@ -146,8 +145,8 @@ Foreign foreign_in(const Pool& pool, const Facts& facts) {
       for (const PortFact& f : facts.ports)
         if (f.port >= vnc_port) add(found, f.port - vnc_port, f.holder);
       break;
-    case PoolKind::ipv4: return addresses_in(pool, facts);
-    case PoolKind::subnet: return subnets_in(facts);
+    case PoolKind::ipv4: return addresses_in(pool, facts, cloud);
+    case PoolKind::subnet: return subnets_in(facts, cloud);
     case PoolKind::tap:
       for (const LinkFact& f : facts.links)
         if (auto n = tap_number(pool, f.name)) add(found, *n, "link " + f.name);

@@ -32,6 +32,8 @@ class LeaseBook : public Allocator {
   Taken take(const Uuid& holder, const std::vector<Want>& wants, const Facts& facts) override;
   std::vector<std::string> candidates(const std::string& pool, unsigned count,
                                       const Facts& facts) override;
+  std::optional<std::string> obstacle(const Uuid& holder, const Want& want,
+                                      const Facts& facts) override;
   void release(const Uuid& holder, Lifetime lifetime) override;
   void release_value(const std::string& pool, const std::string& value) override;
   void reserve(const std::string& pool, const std::string& value, const std::string& note) override;
@@ -47,20 +49,38 @@ class LeaseBook : public Allocator {
   /// Drops the marks of all pools that name that holder: it is gone.
   void drop_marks(const std::string& holder);
   /// The pool has changed.
-  void forget(const std::string& pool) { known_.erase(pool); }
+  void forget(const std::string& pool) {
+    known_.erase(pool);
+    of_addresses_.clear();
+  }
   /// True when a take() failed: what it took until then must not be kept.
   [[nodiscard]] bool spoilt() const { return spoilt_; }
 
  private:
+  /// For whom a pool is looked at.
+  struct Taker {
+    bool sees = false;    ///< other pools, too
+    std::string cloud;    ///< empty: no cloud's
+    bool ranges = false;  ///< takes whole ranges, in which a cloud's machines may be
+  };
   /// A pool as this transaction knows it, with what the facts show in it once that was asked for.
   struct Known {
     Pool pool;
     Foreign foreign;
     std::vector<LeaseRow> marked;  ///< foreign marks that still hold
     bool looked = false;
+    Taker taker;
   };
   Known& known(const std::string& name);
-  void look(Known& known, const Facts& facts);
+  void look(Known& known, const Facts& facts, const Uuid& holder, Lifetime lifetime);
+  [[nodiscard]] Taker taker_of(const Pool& pool, const Facts& facts, const Uuid& holder,
+                               Lifetime lifetime);
+  /// Who else has of these values, by the facts or in another pool; nullopt: nobody. O(log n) in
+  /// the leases of other pools but those of the taker's own cloud.
+  std::optional<Foreign::Holding> other_in(const Known& known, const Interval& values);
+  std::optional<Foreign::Holding> elsewhere(const Known& known, const Interval& values);
+  /// The highest row in `pool` of these values that is in the way of the taker of `known`.
+  std::optional<LeaseRow> row_in_way(const Known& known, const Pool& pool, const Interval& values);
   Lease take_value(Known& known, const Uuid& holder, const Want& want);
   Lease take_next(Known& known, const Uuid& holder, const Want& want,
                   std::vector<Skipped>& skipped);
@@ -90,6 +110,7 @@ class LeaseBook : public Allocator {
   PoolBook pools_;
   std::string now_;
   std::map<std::string, Known> known_;
+  std::vector<Pool> of_addresses_;  ///< PoolBook::of_addresses(), once they were asked for
   bool spoilt_ = false;
 };
 

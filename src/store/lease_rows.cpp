@@ -121,7 +121,10 @@ void LeaseBook::drop_marks(const std::string& holder) {
 }
 
 void LeaseBook::release_value(const std::string& pool_name, const std::string& value) {
-  const Pool& pool = known(pool_name).pool;
+  // What was given stays given when nutshell.toml makes the pool smaller, and goes back all the
+  // same.
+  Pool pool = known(pool_name).pool;
+  if (pool.kind == PoolKind::ipv4) pool.range = {0, 0xffffffff};
   auto row = row_of(pool, value);
   if (!row) return;
   if (pool.kind != PoolKind::ipv4) return give_back(*row);
@@ -129,7 +132,7 @@ void LeaseBook::release_value(const std::string& pool_name, const std::string& v
   db_.run(sql::lease_drop, row->pool, row->values.low);
   for (const Interval& rest : subtract({row->values}, {gone}))
     add(pool, rest, row->lease, row->reserved, row->tried);
-  FreeSpace(db_, pool).give(gone);
+  FreeSpace(db_, known(pool_name).pool).give(gone);
 }
 
 void LeaseBook::reserve(const std::string& pool_name, const std::string& value,

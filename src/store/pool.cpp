@@ -116,7 +116,7 @@ std::optional<PoolKind> pool_kind(std::string_view word) {
   return std::nullopt;
 }
 
-bool Pool::by_value_only() const { return kind == PoolKind::names || name == "ipv4:bridge"; }
+bool Pool::by_value_only() const { return kind == PoolKind::names || of_bridges(); }
 
 Intervals Pool::allowed() const {
   if (by_value_only()) return {};

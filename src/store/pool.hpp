@@ -39,6 +39,12 @@ struct Pool {
   /// True when a value outside the range may be asked for: a MAC, display, CID, uid or subnet is
   /// one wherever it lies, and must be unique too.
   [[nodiscard]] bool open_ended() const;
+  /// Its values are addresses, or subnets of them.
+  [[nodiscard]] bool of_addresses() const {
+    return kind == PoolKind::ipv4 || kind == PoolKind::subnet;
+  }
+  /// Of NICs on bridges, asked for by ip=.
+  [[nodiscard]] bool of_bridges() const { return name == "ipv4:bridge"; }
   /// A value as text; of addresses an interval as "A-B", which parse() takes, and elsewhere one
   /// that is no single value as "A to B".
   [[nodiscard]] std::string render(const Interval& value) const;
@@ -74,7 +80,7 @@ class Foreign {
  private:
   std::vector<Holding> holdings_, nets_;  ///< nets: sorted by their low end
 };
-/// The values of the pool that the facts show in other hands.
-Foreign foreign_in(const Pool& pool, const Facts& facts);
+/// The values of the pool that the facts show in hands other than those of `cloud`.
+Foreign foreign_in(const Pool& pool, const Facts& facts, const std::string& cloud = "");
 
 }  // namespace nutshell::store

@@ -17,6 +17,9 @@ namespace nutshell::store {
 namespace {
 constexpr const char* pool_list =
     "SELECT id, name, kind, low, high, prefix, excluded, source FROM pool ORDER BY name";
+constexpr const char* pool_of_addresses =
+    "SELECT id, name, kind, low, high, prefix, excluded, source FROM pool "
+    "WHERE source = 'config' AND kind IN ('ipv4', 'subnet') OR name = 'ipv4:bridge'";
 constexpr const char* pool_add =
     "INSERT INTO pool (name, kind, low, high, prefix, excluded, source) "
     "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
@@ -107,6 +110,13 @@ std::optional<Pool> PoolBook::find(const std::string& name) {
 std::vector<Pool> PoolBook::all() {
   std::vector<Pool> pools;
   Statement row = db_.use(pool_list);
+  while (row.step()) pools.push_back(read(row));
+  return pools;
+}
+
+std::vector<Pool> PoolBook::of_addresses() {
+  std::vector<Pool> pools;
+  Statement row = db_.use(pool_of_addresses);
   while (row.step()) pools.push_back(read(row));
   return pools;
 }

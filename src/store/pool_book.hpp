@@ -15,6 +15,9 @@ class PoolBook {
 
   [[nodiscard]] std::optional<Pool> find(const std::string& name);
   [[nodiscard]] std::vector<Pool> all();
+  /// Those that give addresses or subnets of this host's: of nutshell.toml, also of what it said
+  /// once, and of NICs on bridges. What networks and clouds give lies inside of these.
+  [[nodiscard]] std::vector<Pool> of_addresses();
   /// The pool of that name. Throws NotFound that lists what there is.
   [[nodiscard]] Pool named(const std::string& name);
   [[nodiscard]] Pool numbered(std::int64_t id);

@@ -70,12 +70,17 @@ inline constexpr const char* lease_drop = "DELETE FROM lease WHERE pool = ?1 AND
 inline constexpr const char* lease_set_foreign =
     "UPDATE lease SET \"foreign\" = ?3, tried = ?4, since = ?5 WHERE pool = ?1 AND low = ?2";
 
+inline constexpr const char* cloud_of_machine = "SELECT cloud FROM machine WHERE uuid = ?1";
+inline constexpr const char* address_between =
+    "SELECT address, cloud FROM public_address WHERE address BETWEEN ?1 AND ?2 ORDER BY address";
+
 /// All of the above.
 inline constexpr std::array allocator_statements{
-    pool_named,     pool_numbered, extent_first,      extent_after,      extent_last,
-    extent_at,      extent_fits,   extent_fits_after, extent_block_from, extent_block,
-    extents_in,     extent_add,    extent_drop,       extent_set_low,    extent_set_high,
-    lease_at,       lease_text,    leases_foreign,    leases_of,         leases_in,
-    leases_between, lease_last,    lease_add,         lease_drop,        lease_set_foreign};
+    pool_named,       pool_numbered,  extent_first,      extent_after,      extent_last,
+    extent_at,        extent_fits,    extent_fits_after, extent_block_from, extent_block,
+    extents_in,       extent_add,     extent_drop,       extent_set_low,    extent_set_high,
+    lease_at,         lease_text,     leases_foreign,    leases_of,         leases_in,
+    leases_between,   lease_last,     lease_add,         lease_drop,        lease_set_foreign,
+    cloud_of_machine, address_between};
 
 }  // namespace nutshell::store::sql
