@@ -2,6 +2,8 @@
 // Disks are never changed in a way that could lose what is on them.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "core/cloud_lists.hpp"
 #include "core/cloud_words.hpp"
 #include "nutshell/cloud.hpp"
@@ -19,6 +21,34 @@ std::string joined(const Range& range, Words words) {
   return text;
 }
 
+template <class Item>
+std::vector<Item> sorted(std::vector<Item> items) {
+  std::sort(items.begin(), items.end());
+  return items;
+}
+
+/// The board that a word stands for: "pc", "q35", or one of a certain version.
+std::string board_of(const MachineSpec& wish) {
+  return !wish.machine.empty() ? wish.machine : wish.firmware == Firmware::uefi ? "q35" : "pc";
+}
+
+/// The board of a machine that there is is one of a certain version, chosen by the word.
+bool is_board(const MachineSpec& wish, const MachineSpec& present) {
+  const std::string board = board_of(wish);
+  if (board == "pc" || board == "q35") return present.is_q35() == (board == "q35");
+  return board == present.machine;
+}
+
+/// The disk is just what the words ask for, as far as it cannot change in place.
+bool is_made_as(const DiskSpec& present, const DiskSpec& wish) {
+  return (wish.vg.empty() || wish.vg == present.vg) && (!wish.file || !present.on_lvm()) &&
+         (wish.thin.empty() || wish.thin == present.thin) && wish.format == present.format;
+}
+
+bool is_guarded(const NicSpec& wish) {
+  return wish.is_guarded() || (wish.kind == NicKind::network && wish.antispoof.value_or(true));
+}
+
 std::string vnc_words(const VncSpec& vnc) {
   return vnc.mode == VncMode::fixed ? std::to_string(vnc.display) : to_string(vnc.mode);
 }
@@ -34,7 +64,8 @@ class Comparer {
     note_open("memory", format_size(b.memory), format_size(a.memory),
               present_ && present_->memory == a.memory);
     note_open("cpu", b.cpu, a.cpu, present_ && present_->cpu == a.cpu);
-    note("machine", b.machine, a.machine, Takes::new_machine);
+    const bool same_board = present_ ? is_board(a, *present_) : board_of(b) == board_of(a);
+    if (!same_board) note("machine", b.machine, a.machine, Takes::new_machine);
     note("nested", to_string(b.nested), to_string(a.nested));
     note("accel", to_string(b.accel), to_string(a.accel));
     note("firmware", to_string(b.firmware), to_string(a.firmware), Takes::new_machine);
@@ -51,8 +82,10 @@ class Comparer {
     const auto as_is = [](const std::string& text) { return text; };
     const auto port = [](const PublishedPort& each) { return to_string(each); };
     const auto tag = [](const auto& each) { return each.first + "=" + each.second; };
-    note("groups", joined(b.groups, as_is), joined(a.groups, as_is), Takes::nothing);
-    note("publish", joined(b.publish, port), joined(a.publish, port));
+    if (sorted(b.groups) != sorted(a.groups))
+      note("groups", joined(b.groups, as_is), joined(a.groups, as_is), Takes::nothing);
+    if (sorted(b.publish) != sorted(a.publish))
+      note("publish", joined(b.publish, port), joined(a.publish, port));
     note("tags", joined(b.tags, tag), joined(a.tags, tag), Takes::nothing);
     note("vnc", vnc_words(b.vnc), vnc_words(a.vnc));
     note("vnc-listen", b.vnc.listen, a.vnc.listen);
@@ -131,6 +164,11 @@ class Comparer {
   void changed(const std::string& field, const DiskSpec& old, const DiskSpec& now,
                const Pair& pair) {
     DiskSpec same = old;
+    same.format_named = now.format_named;
+    if (present_ && pair.present && is_made_as(present_->disks[*pair.present], now))
+      same.vg = now.vg, same.thin = now.thin, same.file = now.file;
+    if (same == now) return;
+    const DiskSpec like = same;
     same.size = now.size;
     if (same == now && old.size) {
       const bool grown =
@@ -146,15 +184,30 @@ class Comparer {
     same = now;
     same.bus = old.bus, same.cache = old.cache, same.aio = old.aio;
     same.discard = old.discard, same.read_only = old.read_only;
-    add(field, disk_words(old), disk_words(now), same == old ? Takes::restart : Takes::new_machine);
+    add(field, disk_words(old), disk_words(now),
+        same == like ? Takes::restart : Takes::new_machine);
   }
 
   void nics() {
     const std::vector<NicSpec> old = nics_of(before_), now = nics_of(after_);
-    for (const Pair& pair : paired(old, now))
-      if (!pair.equal)
+    std::vector<Pair> pairs = paired(old, now);
+    if (present_) locate(pairs, old, present_->nics);
+    for (const Pair& pair : pairs)
+      if (!pair.equal && !is_same_nic(pair, old, now))
         add(field_of("nics", pair), pair.before ? nic_words(old[*pair.before]) : "",
             pair.after ? nic_words(now[*pair.after]) : "");
+  }
+
+  /// What is the default is no change where the machine has it.
+  [[nodiscard]] bool is_same_nic(const Pair& pair, const std::vector<NicSpec>& old,
+                                 const std::vector<NicSpec>& now) const {
+    if (!pair.before || !pair.after) return false;
+    NicSpec same = old[*pair.before];
+    const NicSpec& wish = now[*pair.after];
+    const bool guarded = is_guarded(same);
+    same.antispoof = wish.antispoof;
+    return same == wish && guarded == is_guarded(wish) &&
+           (!present_ || (pair.present && present_->nics[*pair.present].is_guarded() == guarded));
   }
 
   [[nodiscard]] const MachineName& name() const { return after_.wish.name; }

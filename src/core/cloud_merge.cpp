@@ -125,15 +125,20 @@ class Merger {
 
   void disks() {
     const auto &old = before_.wish.disks, &now = after_.wish.disks;
-    if (old == now) return;
     std::vector<Pair> pairs = paired(old, now);
     locate(pairs, old, present_.disks);
+    // That a format was named is no change of its own, so it may have come in an edit before.
+    for (const Pair& pair : pairs)
+      if (pair.present && pair.after)
+        result_.disks[*pair.present].format_named |= now[*pair.after].format_named;
+    if (old == now) return;
+    const std::vector<DiskSpec> there = result_.disks;
     clear_origins("disk");
     result_.disks.clear();
     std::vector<bool> used(present_.disks.size(), false);
     const auto keep = [&](std::size_t index) {
       copy_origin(present_.origins, field("disk", index), field("disk", result_.disks.size()));
-      result_.disks.push_back(present_.disks[index]);
+      result_.disks.push_back(there[index]);
       used[index] = true;
     };
     for (const Pair& pair : pairs) {

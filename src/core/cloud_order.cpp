@@ -11,7 +11,7 @@ namespace nutshell {
 namespace {
 
 constexpr std::size_t most_waits = 100000;
-constexpr std::size_t cycles_told = 3;
+constexpr std::size_t cycles_told = 3, most_named = 8;
 
 class Order {
  public:
@@ -117,12 +117,17 @@ class Order {
 
   template <class Way>
   void tell(const Way& way, std::size_t first, const std::string& place) {
+    const auto begin = std::find_if(way.begin(), way.end(),
+                                    [&](const auto& visit) { return visit.entry == first; });
+    const auto length = static_cast<std::size_t>(way.end() - begin);
     std::string words;
-    bool inside = false;
-    for (const auto& visit : way) {
-      inside = inside || visit.entry == first;
-      if (inside) words += entries_[visit.entry].machine.entry + " after ";
-    }
+    for (std::size_t i = 0; i < std::min(length, most_named); ++i)
+      words += entries_[begin[static_cast<std::ptrdiff_t>(i)].entry].machine.entry + " after ";
+    // All but one, as "1 more" would be no shorter.
+    if (length > most_named + 1)
+      words += fmt::format("{} more after ", length - most_named);
+    else if (length > most_named)
+      words += entries_[way.back().entry].machine.entry + " after ";
     reading_.problems.push_back(
         {place, fmt::format("after: {}{} is a circle, in which none could be the first; leave one "
                             "of them out",

@@ -148,3 +148,63 @@ TEST_CASE("a machine follows its file through any edits, and keeps what the hand
   CHECK(followed > 200);
   CHECK(refused > 200);
 }
+
+namespace {
+
+/// The machine "a" of a file with these keys.
+CloudMachine wish(const std::string& keys) {
+  return parse_cloud(
+             "name = \"lab\"\n[[network]]\nname = \"in\"\n[[machine]]\nname = \"a\"\n" + keys,
+             "c.toml", "/lab", {})
+      .machines.at(0);
+}
+
+/// What an edit from one to the other changes for a machine as `present`.
+std::string changed(const std::string& before, const std::string& after,
+                    const MachineSpec& present) {
+  std::string fields;
+  for (const FieldChange& change : changes_of(wish(before), wish(after), present))
+    fields += (fields.empty() ? "" : " ") + change.field;
+  return fields;
+}
+
+}  // namespace
+
+TEST_CASE("what the machine has already is no change when the file says it") {
+  MachineSpec present = wish("disks = [\"path=p.img\", \"1G\"]\nnics = [\"network=in\"]").wish;
+  present.machine = "pc-i440fx-7.2";
+  present.nics[0].ip = Ipv4{0x0a090002};
+  present.disks[1].vg = "vg01", present.disks[1].path = "/dev/vg01/x";
+  const auto same = [&](const std::string& one, const std::string& other) {
+    CHECK(changed(one, other, present).empty());
+    CHECK(changed(other, one, present).empty());
+  };
+  same("", "machine = \"pc\"");
+  same("", "machine = \"pc-i440fx-7.2\"");
+  same("machine = \"pc\"", "machine = \"pc-i440fx-7.2\"");
+  CHECK(changed("", "machine = \"q35\"", present) == "machine");
+  CHECK(changed("", "machine = \"pc-i440fx-7.1\"", present) == "machine");
+  same("publish = [\"80:80\", \"81:81\"]", "publish = [\"81:81\", \"80:80\"]");
+  same("groups = [\"a\", \"b\"]", "groups = [\"b\", \"a\"]");
+  same("disks = [\"path=p.img\"]", "disks = [\"path=p.img,format=raw\"]");
+  CHECK(changed("disks = [\"path=p.img\"]", "disks = [\"path=p.img,format=qcow2\"]", present) ==
+        "disks[0]");
+  const std::string disk = "disks = [\"path=p.img\", \"1G";
+  same(disk + "\"]", disk + ",vg=vg01,format=raw\"]");
+  CHECK(changed(disk + "\"]", disk + ",vg=vg02\"]", present) == "disks[1]");
+  CHECK(changed(disk + "\"]", disk + ",file\"]", present) == "disks[1]");
+  same("nics = [\"network=in\"]", "nics = [\"network=in,antispoof=on\"]");
+  CHECK(changed("nics = [\"network=in\"]", "nics = [\"network=in,antispoof=off\"]", present) ==
+        "nics[0]");
+  present.nics[0].antispoof = false;  // by hand
+  CHECK(changed("nics = [\"network=in\"]", "nics = [\"network=in,antispoof=on\"]", present) ==
+        "nics[0]");
+}
+
+TEST_CASE("a format that was named since is named for the next look at the disk") {
+  const CloudMachine before = wish("disks = [\"path=p.img,format=raw\"]");
+  MachineSpec present = wish("disks = [\"path=p.img\"]").wish;
+  CHECK(merged(present, before, wish("disks = [\"path=p.img,format=raw\"]\ncpus = 2"))
+            .disks[0]
+            .format_named);
+}
