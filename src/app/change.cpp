@@ -131,7 +131,6 @@ void check_unchanged(House& house, const MachineRow& before) {
 void reserve_change(House& house, Transaction& transaction, const MachineSpec& before,
                     MachineSpec& after, const Facts& facts) {
   refuse_others_volumes(transaction, after);
-  refuse_over_quota_of_change(house, before, after);
   reserve_new(house, transaction, before, after, facts);
 }
 
@@ -140,6 +139,7 @@ void change_machine(House& house, const MachineRow& before, Change change, const
   Transaction transaction = house.registry().begin();
   check_alone(house, before.uuid, to_string(before.name));
   check_unchanged(house, before);
+  if (!change.counted) refuse_over_quota_of_change(house, before.spec, change.after);
   reserve_change(house, transaction, before.spec, change.after, facts);
   const Plan plan =
       plan_of("set", before.uuid, OnFailure::undo, steps_of_change(house, before.spec, change));

@@ -11,6 +11,7 @@ struct Change {
   MachineSpec after;
   std::vector<DiskSpec> removed;
   bool boot_once_again = false;
+  bool counted = false;  ///< it is one of several, which were held against the quota together
 };
 /// Reserves what is new, journals, executes. In a dry run it prints the plan. `facts` as for a
 /// create.
@@ -18,7 +19,8 @@ void change_machine(House& house, const MachineRow& before, Change change, const
 /// Paths for new volumes of a machine that has, or had, some already: each with a number of its
 /// own.
 void name_new_volumes(const House& house, const MachineSpec& before, MachineSpec& after);
-/// What a change takes of the pools, written into `after`. Throws as change_machine() does.
+/// What a change takes of the pools, written into `after`; quotas are not looked at. Throws as
+/// change_machine() does.
 void reserve_change(House& house, Transaction& transaction, const MachineSpec& before,
                     MachineSpec& after, const Facts& facts);
 /// Throws Conflict when the machine is not what it was when the change was decided.

@@ -137,7 +137,7 @@ void follow_notes(House& house, const CloudWork& work, const CloudFile& file) {
   if (work.groups.empty() || !house.root) return;
   for (const GroupRow& group : house.registry().groups())
     for (const GroupWork& each : work.groups)
-      if (group.cloud == file.spec.name && group.name == each.name && !each.is_new)
+      if (group.cloud == file.spec.name && group.name == each.name && each.had)
         guard_group(house, group);
 }
 
@@ -158,6 +158,7 @@ void make_machines(House& house, std::vector<Journaled>& made, std::vector<Erran
     } catch (const std::exception& error) {
       results.push_back(failure(*one.machine, error));
       one.machine->starts = false;
+      one.machine->failed = true;
     }
   }
   if (interrupted())
@@ -192,7 +193,7 @@ std::vector<std::string> change_machines(House& house, CloudWork& work,
         });
       const auto now = house.registry().machine(machine.row->uuid);
       if (!now) continue;
-      Change change{machine.spec, {}, false};
+      Change change{machine.spec, {}, false, true};
       change_machine(house, *now, std::move(change), work.facts);
       follow_groups(house, machine);
     } catch (const Interrupted&) {
@@ -201,6 +202,7 @@ std::vector<std::string> change_machines(House& house, CloudWork& work,
       results.push_back(failure(machine, error));
       failed.push_back(machine.name);
       machine.starts = false;
+      machine.failed = true;
     }
   }
   return failed;
@@ -270,6 +272,9 @@ std::vector<ErrandResult> apply_work(House& house, CloudWork& work, const CloudF
   const auto starting = names_where(work, [](const auto& each) { return each.starts; });
   if (!starting.empty()) {
     auto started = start_machines(house, applied_after(work, file.spec), starting);
+    for (const ErrandResult& each : started)
+      for (MachineWork& machine : work.machines)
+        if (machine.name == each.name && !each.error.empty()) machine.is_down = true;
     results.insert(results.end(), started.begin(), started.end());
   }
   return results;

@@ -141,6 +141,23 @@ class Completer {
     }
   }
 
+  [[nodiscard]] bool leads_out(const NicSpec& nic) const {
+    if (nic.kind != NicKind::network) return false;
+    auto row = house_.registry().network(nic.network);
+    for (const NetworkRow& each : coming_)
+      if (each.name == nic.network) row = each;
+    return !row || row->mode != NetworkMode::isolated;
+  }
+
+  void check_publish(const MachineSpec& spec, Problems& problems) {
+    if (!spec.publish.empty() && std::none_of(spec.nics.begin(), spec.nics.end(),
+                                              [&](const NicSpec& nic) { return leads_out(nic); }))
+      problems.push_back({"--publish",
+                          "ports are published on a NIC on a managed network that "
+                          "leads out, and it has none; add \"network=NAME\" to its "
+                          "nics, or leave publish out"});
+  }
+
   void complete(MachineWork& machine, MachineSpec& spec, const MachineSpec* before) {
     Problems problems;
     std::vector<std::string> warnings;
@@ -150,6 +167,7 @@ class Completer {
       complete_volumes(house_, spec, before, problems, warnings);
       if (before) name_new_volumes(house_, *before, spec);
       complete_spec(house_, facts_for(spec), spec, problems, warnings, coming_);
+      check_publish(spec, problems);
     } catch (const Conflict&) {
       throw;
     } catch (const Interrupted&) {
@@ -178,6 +196,23 @@ class Completer {
   }
 };
 
+std::uint64_t publics_of(const CloudSpec& wanted) {
+  return wanted.public_range.count + size_of(wanted.public_range.ranges);
+}
+
+/// A quota that was lowered ends nothing that is there, but a file that asks for more than it
+/// allows itself is refused as one of a new cloud is.
+void refuse_more_than_own_quota(const House& house, const CloudSpec& wanted) {
+  Usage usage;
+  for (const CloudMachine& machine : wanted.machines) {
+    MachineSpec wish = machine.wish;
+    if (house.config.memory && !wish.origins.contains("memory")) wish.memory = *house.config.memory;
+    add_usage(usage, wish);
+  }
+  usage.addresses = static_cast<unsigned>(publics_of(wanted));
+  refuse_over_quota(wanted.name, usage, *wanted.quota);
+}
+
 }  // namespace
 
 void complete_work(House& house, CloudWork& work) { Completer(house, work).run(); }
@@ -185,6 +220,7 @@ void complete_work(House& house, CloudWork& work) { Completer(house, work).run()
 void check_quota_of_work(House& house, const CloudWork& work, const CloudSpec& wanted) {
   const auto quota = wanted.quota ? wanted.quota : house.config.quota;
   if (!quota) return;
+  if (wanted.quota && work.quota_change) refuse_more_than_own_quota(house, wanted);
   Usage usage;
   for (const MachineWork& machine : work.machines) {
     if (!machine.wanted) continue;
@@ -198,7 +234,7 @@ void check_quota_of_work(House& house, const CloudWork& work, const CloudSpec& w
     if (std::none_of(work.machines.begin(), work.machines.end(), known))
       add_usage(usage, row.spec);  // made by hand
   }
-  std::uint64_t publics = wanted.public_range.count + size_of(wanted.public_range.ranges);
+  std::uint64_t publics = publics_of(wanted);
   if (work.ranges_wait) publics = std::max(publics, work.held.addresses());
   usage.addresses = static_cast<unsigned>(publics + addresses_beside_range(house, work.cloud));
   refuse_over_quota(work.cloud, usage,

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "app/interrupt.hpp"
+#include "app/machine_state.hpp"
 #include "host/crew.hpp"
 
 namespace nutshell {
@@ -32,9 +33,19 @@ class Crew {
       if (!value.empty()) all.insert(all.end(), {option, value});
     all.push_back(house_.options.verbose ? "--verbose" : "--json");
     all.insert(all.end(), words.begin(), words.end());
-    errands_.push_back({std::move(all), std::move(after), waits});
+    errands_.push_back({std::move(all), std::move(after), waits, {}});
     names_.push_back(name);
     return errands_.size() - 1;
+  }
+
+  /// A machine that runs in the end is started, whoever has done it.
+  std::size_t add_start(const MachineName& name, const std::vector<std::size_t>& after) {
+    const std::size_t number = add(name.name, {"start", to_string(name)}, after);
+    errands_[number].is_done = [this, name] {
+      const auto row = house_.registry().machine(name);
+      return row && is_alive(house_, row->uuid);
+    };
+    return number;
   }
 
   std::vector<ErrandResult> run(const std::string& doing) {
@@ -178,7 +189,7 @@ std::vector<ErrandResult> start_machines(House& house, const CloudSpec& cloud,
         before.push_back(wait->second);
       }
       const std::string& name = machine->wish.name.name;
-      starts[name] = crew.add(name, {"start", full(cloud, name)}, before);
+      starts[name] = crew.add_start(machine->wish.name, before);
     }
     left = std::move(later);
     if (!any) break;  // a cycle, which the parser refuses

@@ -6,9 +6,11 @@
 #include <algorithm>
 
 #include "app/cloud_ranges.hpp"
+#include "app/cloud_unit.hpp"
 #include "app/lvm_access.hpp"
 #include "app/reserve.hpp"
 #include "app/start.hpp"
+#include "core/cloud_rules.hpp"
 #include "nutshell/plan.hpp"
 
 namespace nutshell {
@@ -41,6 +43,29 @@ std::string words_of_changes(const MachineWork& machine, bool at_once = false) {
                       to = change.to.empty() ? "nothing" : change.to;
     text += fmt::format("{}{} {} to {}", text.empty() ? "" : ", ", change.field, from, to);
   }
+  return text;
+}
+
+/// Those that come and those that go; of a new group all of them.
+std::string words_of_rules(const GroupWork& group) {
+  constexpr std::size_t most_told = 8;
+  std::vector<std::string> words;
+  const auto add = [&](const char* sign, const std::vector<GroupRule>& rules,
+                       const std::vector<GroupRule>& others) {
+    for (const GroupRule& rule : rules)
+      if (std::find(others.begin(), others.end(), rule) == others.end())
+        words.push_back(sign + rule_words(rule));
+  };
+  const std::vector<GroupRule> none, &had = group.had ? group.had->rules : none;
+  add(group.had ? "+ " : "", group.wanted->rules, had);
+  add("- ", had, group.wanted->rules);
+  if (!group.had && words.empty()) return "no rules";
+  if (group.had && group.had->description != group.wanted->description)
+    words.emplace_back("its description");
+  std::string text;
+  for (std::size_t i = 0; i < std::min(words.size(), most_told); ++i)
+    text += (i ? ", " : "") + words[i];
+  if (words.size() > most_told) text += fmt::format(", and {} more", words.size() - most_told);
   return text;
 }
 
@@ -125,22 +150,22 @@ class Teller {
         return say("~", "network", network.name, "change", network.change);
       case NetworkWork::Action::remove: return say("-", "network", network.name, "remove", place);
       case NetworkWork::Action::waits:
-        return say("!", "network", network.name, "wait",
-                   network.change + "; machines run there, `up --restart` does it");
+        return say("!", "network", network.name, "wait", network.change + "; " + network.reason);
     }
   }
 
   void tell(const GroupWork& group) {
     if (group.action == GroupWork::Action::remove)
       return say("-", "group", group.name, "remove", "");
-    say(group.is_new ? "+" : "~", "group", group.name, group.is_new ? "create" : "change",
-        fmt::format("{} rule{}", group.wanted->rules.size(),
-                    group.wanted->rules.size() == 1 ? "" : "s"));
+    say(group.had ? "~" : "+", "group", group.name, group.had ? "change" : "create",
+        words_of_rules(group));
   }
 
   void tell(const MachineWork& machine) {
+    if (machine.failed) return;
     const std::string changes = words_of_changes(machine);
-    const std::string start = machine.starts ? "it is started" : "";
+    const bool starts = machine.starts && !machine.is_down;
+    const std::string start = starts ? "it is started" : "";
     if (machine.action == Action::remove) {
       const std::string volumes = volumes_of(machine.row->spec);
       return say("-", "machine", machine.name, "remove",
@@ -158,10 +183,10 @@ class Teller {
     }
     if (machine.restarts)
       return say("~", "machine", machine.name, "restart",
-                 joined(changes, "it is stopped and started again"));
+                 joined(changes, starts ? "it is stopped and started again" : "it is stopped"));
     if (machine.action == Action::change)
       return say("~", "machine", machine.name, "change", joined(changes, start));
-    if (machine.starts) say("~", "machine", machine.name, "start", start);
+    if (starts) say("~", "machine", machine.name, "start", start);
   }
 };
 

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "app/bridge_checks.hpp"
 #include "app/cloud_answers.hpp"
@@ -18,6 +19,9 @@ namespace {
 
 void refuse_other_file(const CloudWork& work, const CloudFile& file, const UpOptions& options) {
   if (!work.row || work.row->file == file.path || options.rename) return;
+  // By another path it may be the same one: what was moved, and has a link where it was.
+  std::error_code error;
+  if (std::filesystem::equivalent(work.row->file, file.path, error)) return;
   throw Conflict(
       fmt::format("the cloud {0} exists already, from {1}; give this one another name, take that "
                   "one down with `nutshell down {0} --purge`, or say with --moved that its file is "
@@ -48,11 +52,11 @@ void decide_meanwhile(MachineWork& machine) {
     const auto origin = machine.wanted->wish.origins.find(field);
     if (origin != machine.wanted->wish.origins.end()) now.wish.origins[field] = origin->second;
   }
-  const bool differs = now.wish.groups != machine.before->wish.groups ||
-                       now.wish.tags != machine.before->wish.tags ||
-                       now.after != machine.before->after ||
-                       now.after_timeout != machine.before->after_timeout ||
-                       now.autostart != machine.before->autostart;
+  const bool differs =
+      std::any_of(machine.changes.begin(), machine.changes.end(), [](const FieldChange& change) {
+        return change.field == "groups" || change.field == "tags" || change.field == "after" ||
+               change.field == "after_timeout" || change.field == "autostart";
+      });
   if (differs) machine.meanwhile = std::move(now);
 }
 

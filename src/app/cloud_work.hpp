@@ -34,6 +34,8 @@ struct MachineWork {
   bool waits = false;                     ///< its changes need a restart, which nobody asked for
   bool restarts = false;                  ///< it is stopped, changed, and started again
   bool starts = false;
+  bool failed = false;   ///< it could not be made or changed, and is as it was
+  bool is_down = false;  ///< it was to be started, and did not come up
   bool seed_comes = false, seed_goes = false;
   /// Its spec changes in this `up`.
   [[nodiscard]] bool is_changed() const {
@@ -47,13 +49,14 @@ struct NetworkWork {
   std::string name;  ///< on the host
   const CloudNetwork* wanted = nullptr;
   std::string change;  ///< in words
+  std::string reason;  ///< waits: for what, and what to do
 };
 
 struct GroupWork {
   enum class Action { put, remove } action = Action::put;
   std::string name;
   const CloudGroup* wanted = nullptr;
-  bool is_new = false;
+  std::optional<GroupRow> had;  ///< as it was; nullopt: new
 };
 
 /// The whole; its pointers are into `before` and the file's spec.

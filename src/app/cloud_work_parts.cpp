@@ -9,6 +9,14 @@
 namespace nutshell {
 namespace {
 
+constexpr const char* restart_does_it = "machines run there, `up --restart` does it";
+
+std::optional<std::size_t> nic_on(const MachineRow& row, const std::string& network) {
+  for (std::size_t i = 0; i < row.spec.nics.size(); ++i)
+    if (row.spec.nics[i].kind == NicKind::network && row.spec.nics[i].network == network) return i;
+  return std::nullopt;
+}
+
 std::string change_words(const CloudNetwork& before, const CloudNetwork& wanted) {
   std::string words;
   const auto differs = [&](const std::string& what, const std::string& from,
@@ -24,9 +32,23 @@ std::string change_words(const CloudNetwork& before, const CloudNetwork& wanted)
   return words;
 }
 
-bool same_place(const CloudNetwork& before, const CloudNetwork& wanted) {
-  return before.range == wanted.range && before.prefix == wanted.prefix &&
-         before.subnet == wanted.subnet;
+/// Also where the file names what it has already. A subnet that is left out is one of the pool's
+/// size.
+bool same_place(const House& house, const NetworkRow& row, const CloudNetwork& before,
+                const CloudNetwork& wanted) {
+  using Range = CloudNetwork::Range;
+  if (before.range == wanted.range && before.prefix == wanted.prefix &&
+      before.subnet == wanted.subnet)
+    return true;
+  const auto is_own = [](Range range) { return range == Range::pool || range == Range::certain; };
+  if (!is_own(before.range) || !is_own(wanted.range)) return false;
+  if (wanted.range == Range::certain)
+    return *wanted.subnet == Ipv4Net{row.address.first(), row.address.prefix};
+  if (wanted.prefix) return wanted.prefix == row.address.prefix;
+  const auto pools = effective_pools(house.config);
+  return std::any_of(pools.begin(), pools.end(), [&](const PoolRange& pool) {
+    return pool.name == "subnet" && pool.prefix == row.address.prefix;
+  });
 }
 
 bool is_on_cloud_range(const CloudNetwork& network) {
@@ -49,15 +71,50 @@ void refuse_moved_range(const CloudWork& work, const CloudSpec& wanted,
       network.name, work.cloud));
 }
 
-/// By machines that do not leave it in this `up`: those that wait, and those made by hand.
-bool is_still_used(House& house, const CloudWork& work, const std::string& network) {
-  const std::vector<std::string> users = machines_on(house, network);
-  return std::any_of(users.begin(), users.end(), [&](const std::string& user) {
-    return std::none_of(work.machines.begin(), work.machines.end(), [&](const MachineWork& each) {
-      return each.row && to_string(each.row->name) == user && !each.waits &&
-             each.action != MachineWork::Action::nothing;
-    });
-  });
+/// Who does not leave it in this `up`: those of the cloud that wait, and those that the file knows
+/// nothing of.
+struct Stayers {
+  bool waiting = false;
+  std::vector<MachineRow> others;
+};
+
+Stayers stayers_on(House& house, const CloudWork& work, const std::string& network) {
+  Stayers stayers;
+  for (const MachineRow& row : house.registry().machines()) {
+    if (!nic_on(row, network)) continue;
+    const auto own = std::find_if(
+        work.machines.begin(), work.machines.end(),
+        [&](const MachineWork& each) { return each.row && each.row->uuid == row.uuid; });
+    if (own == work.machines.end() || own->action == MachineWork::Action::nothing)
+      stayers.others.push_back(row);
+    else if (own->waits)
+      stayers.waiting = true;
+  }
+  return stayers;
+}
+
+/// What a network that is to go waits for.
+std::string wait_words(const Stayers& stayers, const std::string& network) {
+  if (stayers.others.empty()) return restart_does_it;
+  const MachineRow& row = stayers.others.front();
+  const std::string more =
+      stayers.others.size() == 1 ? "" : fmt::format(", and {} more", stayers.others.size() - 1);
+  return fmt::format(
+      "{} has a NIC there{}; stop it, and take that away with `nutshell set {} --drop-nic {}`",
+      to_string(row.name), more, to_string(row.name), *nic_on(row, network));
+}
+
+/// The networks of two clouds may have one name: b-c of a, and c of a-b.
+void refuse_other_clouds(House& house, const std::string& name, const std::string& origin) {
+  for (const CloudRow& row : house.registry().clouds()) {
+    const CloudSpec spec = spec_of(row);
+    for (const CloudNetwork& network : spec.networks)
+      if (host_network(row.name, network.name) == name)
+        throw Conflict(fmt::format(
+            "{}: on the host its name is {}, and so is that of the network {} of the cloud {}; "
+            "give this one another name",
+            origin, name, network.name, row.name));
+  }
 }
 
 }  // namespace
@@ -71,20 +128,22 @@ const CloudNetwork* network_in(const CloudSpec& spec, const std::string& name) {
 void plan_networks(House& house, CloudWork& work, const CloudSpec& wanted,
                    const UpOptions& options) {
   for (const CloudNetwork& network : wanted.networks) {
-    NetworkWork one{NetworkWork::Action::add, host_network(work.cloud, network.name), &network, ""};
+    NetworkWork one{NetworkWork::Action::add, host_network(work.cloud, network.name), &network, "",
+                    ""};
     const CloudNetwork* before = network_in(work.before, network.name);
     const auto row = house.registry().network(one.name);
     if (!row) {
       work.networks.push_back(one);
       continue;
     }
+    if (!before) refuse_other_clouds(house, one.name, network.origin);
     if (!before)
       throw Conflict(
           fmt::format("{}: there is a network {} already, which no file of a cloud has "
                       "made; remove it with `nutshell network rm {}`, or give this one "
                       "another name",
                       network.origin, one.name, one.name));
-    if (!same_place(*before, network))
+    if (!same_place(house, *row, *before, network))
       throw Conflict(
           fmt::format("{}: the network {} cannot get another subnet while it is there; `nutshell "
                       "down {} --purge` and `up` make all of it anew, or put the line back",
@@ -105,20 +164,24 @@ void plan_networks(House& house, CloudWork& work, const CloudSpec& wanted,
       else
         one.action = NetworkWork::Action::waits;
     }
+    if (one.action == NetworkWork::Action::waits) one.reason = restart_does_it;
     work.networks.push_back(one);
   }
   for (const CloudNetwork& network : work.before.networks) {
     const std::string name = host_network(work.cloud, network.name);
     if (network_in(wanted, network.name) || !house.registry().network(name)) continue;
-    const bool waits = is_still_used(house, work, name);
+    const Stayers stayers = stayers_on(house, work, name);
+    const bool waits = stayers.waiting || !stayers.others.empty();
+    const std::string reason = waits ? wait_words(stayers, name) : "";
     work.networks.push_back({waits ? NetworkWork::Action::waits : NetworkWork::Action::remove, name,
-                             nullptr, waits ? "it is not in the file any more" : ""});
+                             nullptr, waits ? "it is not in the file any more" : "", reason});
     // Of two networks on the cloud's one range, the new one comes when the old one goes.
     for (NetworkWork& other : work.networks)
       if (waits && other.action == NetworkWork::Action::add && is_on_cloud_range(network) &&
           other.wanted->range == network.range) {
         other.action = NetworkWork::Action::waits;
         other.change = fmt::format("it comes when {} goes", name);
+        other.reason = reason;
       }
   }
 }
@@ -138,14 +201,20 @@ void plan_groups(House& house, CloudWork& work, const CloudSpec& wanted) {
   for (const CloudGroup& group : wanted.groups) {
     const auto row = row_of(group.name);
     const CloudGroup* before = named(work.before, group.name);
-    const bool same = row != rows.end() && before && before->rules == group.rules &&
+    if (row != rows.end() && !before)
+      throw Conflict(fmt::format(
+          "{}: there is a group {} in the cloud {} already, which no file of a cloud has made; "
+          "remove it with `nutshell group rm {} --cloud {}`, or give this one another name",
+          group.origin, group.name, work.cloud, group.name, work.cloud));
+    const bool same = row != rows.end() && before->rules == group.rules &&
                       before->description == group.description;
     if (!same)
-      work.groups.push_back({GroupWork::Action::put, group.name, &group, row == rows.end()});
+      work.groups.push_back({GroupWork::Action::put, group.name, &group,
+                             row == rows.end() ? std::nullopt : std::optional(*row)});
   }
   for (const CloudGroup& group : work.before.groups)
     if (!named(wanted, group.name) && row_of(group.name) != rows.end())
-      work.groups.push_back({GroupWork::Action::remove, group.name, nullptr, false});
+      work.groups.push_back({GroupWork::Action::remove, group.name, nullptr, std::nullopt});
 }
 
 }  // namespace nutshell

@@ -25,6 +25,8 @@ UpOptions options_from(const Parsed& args) {
       static_cast<unsigned>(parse_timeout(args, std::chrono::seconds(options.patience)).count());
   if (options.restart && !options.start)
     throw UsageError("--restart and --no-start contradict each other; give one");
+  if (options.autostart && !options.start)
+    throw UsageError("--autostart and --no-start contradict each other; give one");
   return options;
 }
 
@@ -89,7 +91,7 @@ Exit show_plan(House& house, const CloudFile& file, const UpOptions& options) {
 }
 
 struct State {
-  std::size_t all = 0, running = 0;
+  std::size_t all = 0, running = 0, paused = 0;
   Json machines = Json::array();
 };
 
@@ -101,12 +103,13 @@ State state_of(House& house, const CloudSpec& spec) {
     if (!row) continue;
     const Seen seen = look_at(house, row->uuid, row->run, row->last_end);
     if (seen.state == MachineState::running) ++state.running;
+    if (seen.state == MachineState::paused) ++state.paused;
     state.machines.push(machine_details(house, *row, seen));
   }
   return state;
 }
 
-/// What is now, said once; the lines of what was done stand before it.
+/// What is now, said once, also where not all came up; the lines of what was done stand before it.
 void report(House& house, const CloudWork& work, const CloudFile& file,
             const std::vector<ChangeWords>& words) {
   const State state = state_of(house, file.spec);
@@ -118,8 +121,12 @@ void report(House& house, const CloudWork& work, const CloudFile& file,
                         state.all, state.all == 1 ? "" : "s",
                         state.running == 1 && state.all > 1 ? "s" : "");
   if (state.all == 1)
-    sentence =
-        fmt::format("{}: its machine {}", work.cloud, state.running ? "runs" : "does not run");
+    sentence = fmt::format("{}: its machine {}", work.cloud,
+                           state.running  ? "runs"
+                           : state.paused ? "is paused"
+                                          : "does not run");
+  else if (state.paused)
+    sentence += fmt::format(", {} {} paused", state.paused, state.paused == 1 ? "is" : "are");
   const bool nothing = !work.has_work();
   if (nothing) sentence += work.waits() ? "; the rest waits" : "; nothing was to be done";
   std::string text = text_of(words) + sentence + "\n";
@@ -163,7 +170,7 @@ Exit run_up(const Parsed& args, House& house) {
   say_warnings(house, work);
   const bool failed = std::any_of(results.begin(), results.end(),
                                   [](const ErrandResult& each) { return !each.error.empty(); });
-  if (!failed) report(house, work, file, words);
+  report(house, work, file, words);
   const bool edited = has_changed(file);
   const std::string edit =
       fmt::format("{} was changed while `up` ran; what it says now is not done, run `up` again",

@@ -167,8 +167,11 @@ class Crew {
         continue;
       }
       const std::size_t errand = worker.errand;
-      const ErrandEnd end = worker.reap();
+      ErrandEnd end = worker.reap();
       workers_.erase(workers_.begin() + static_cast<std::ptrdiff_t>(i));
+      const auto& is_done = errands_[errand].is_done;
+      if (end.how == ErrandEnd::How::ended && !end.done() && is_done && is_done())
+        end = {ErrandEnd::How::ended, 0, "", ""};
       states_[errand] = end.done() ? State::done : State::failed;
       if (!errands_[errand].idle) --working_;
       ended_(errand, end);

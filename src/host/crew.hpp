@@ -12,6 +12,9 @@ struct Errand {
   std::vector<std::string> words;  ///< of the command line, without the program
   std::vector<std::size_t> after;  ///< errands that must have ended with 0 before
   bool idle = false;               ///< it only waits, and does not count among those at work
+  /// Asked where it fails: true when another command has done meanwhile what it was to do, so that
+  /// it has ended well.
+  std::function<bool()> is_done{};
 };
 
 struct ErrandEnd {

@@ -39,6 +39,11 @@ for verb in plan up; do
   cloud <<<"$(idle_machine m 'nics = ["network=elsewhere"]')"
   refuse 3 'bad.toml:7: m: there is no managed network elsewhere' nutshell "$verb" "$file"
 
+  cloud <<<"$(idle_machine m 'nics = ["user"]' 'publish = ["80:80"]')"
+  refuse 3 'bad.toml:8: m: ports are published on a NIC on a managed network that leads out' nutshell "$verb" "$file"
+  cloud <<<$'[[network]]\nname = "in"\nmode = "isolated"\n'"$(idle_machine m 'nics = ["user", "network=in"]' 'publish = ["80:80"]')"
+  refuse 3 'bad.toml:11: m: ports are published on a NIC on a managed network that leads out' nutshell "$verb" "$file"
+
   say '-- what is waited for in vain'
   cloud <<<"$(idle_machine a 'nics = ["user"]')"$'\n'"$(idle_machine b 'count = 2' 'nics = ["user"]' 'after = ["a:serial=["]')"$'\n'"$(idle_machine c 'after = ["a:port=22"]')"
   refuse 3 'bad.toml:15: b: after: serial=\[ is no extended regular expression' nutshell "$verb" "$file"
@@ -121,6 +126,10 @@ sed -i '/quota/,$d' "$config"
 n up "$clouds/two.toml" --no-start
 refuse 4 'has machines that were made by hand: hand' nutshell down two --purge
 n rm two/hand
+printf '[quota]\nmachines = 0\n' >>"$clouds/two.toml"
+for verb in plan up; do
+  refuse 4 'the cloud two: 1 machine is more than its quota of 0 \(.*two.toml:[0-9]+\)' nutshell "$verb" "$clouds/two.toml"
+done
 check 'without it the cloud goes' down two --purge
 check 'and the other' down one --purge
 refuse 2 'contradict' nutshell up "$clouds/one.toml" --restart --no-start

@@ -162,6 +162,83 @@ check 'which goes' down other --purge
 cp "$scratch/kept" "$file"
 check 'and the first is as it was' matches "$(n up "$file" --no-start)" 'nothing was to be done'
 
+say '-- what is there already'
+other=$clouds/q.toml
+q_file() { { printf 'name = "q"\n'; cat; } >"$other"; }
+lan() { printf '[[network]]\nname = "in"\n%s\n' "${1:-}"; idle_machine m "nics = [\"network=in${2:-}\"]" "${3:-publish = [\"8080:80\", \"8081:81\"]}"; }
+lan | q_file
+check 'a network without a subnet' n up "$other"
+those=$(pids)
+subnet=$(json network ls | jq -r '.networks[] | select(.name == "q-in") | .subnet')
+lan "subnet = \"$subnet\"" ',antispoof=on' $'machine = "pc"\npublish = ["8081:81", "8080:80"]' | q_file
+check 'what the machines and networks have already is no change' equal "$(n plan "$other" | tail -1)" 'nothing is to be done'
+check 'nor does up make one' matches "$(n up "$other")" 'nothing was to be done'
+lan 'prefix = 24' | q_file
+check 'nor is the size of its subnet one' matches "$(n up "$other")" 'nothing was to be done'
+lan 'prefix = 25' | q_file
+refuse 4 'q.toml:2: the network in cannot get another subnet' nutshell up "$other"
+lan '' ',antispoof=off' | q_file
+check 'what it has not is one' matches "$(n plan "$other")" '^! machine m: nics\[0\]'
+check 'and nobody was touched' equal "$(pids)" "$those"
+
+say '-- a network that others are on'
+n create guest --cloud lodger --memory 64M --nic network=q-in >/dev/null
+idle_machine m 'nics = ["user"]' | q_file
+check 'it stays, and who is on it is named' matches "$(n up "$other" --restart --timeout 1)" \
+  '^! network q-in: it is not in the file any more; lodger/guest has a NIC there; .*`nutshell set lodger/guest --drop-nic 0`'
+n set lodger/guest --drop-nic 0
+check 'then it goes' n up "$other"
+check 'it is gone' equal "$(json network ls | jq '[.networks[] | select(.name == "q-in")] | length')" 0
+n rm lodger/guest
+
+say '-- groups'
+web() { idle_machine m 'nics = ["user"]'; printf '[[group]]\nname = "web"\nrules = [%s]\n' "$1"; }
+n group create web --cloud q >/dev/null
+web '"tcp 22", "icmp"' | q_file
+refuse 4 'q.toml:8: there is a group web in the cloud q already, which no file of a cloud has made' nutshell up "$other"
+n group rm web --cloud q
+check 'a new group is told with its rules' matches "$(n up "$other")" '^\+ group web: icmp, tcp 22$'
+web '"tcp 80", "icmp"' | q_file
+check 'a changed one with those that come and go' matches "$(n plan "$other")" '^~ group web: \+ tcp 80, - tcp 22$'
+check 'a file that is moved behind a link is the same file' mv "$other" "$clouds/there.toml"
+ln -s there.toml "$other"
+check 'so it is taken' n up "$other"
+rm "$other"
+
+say '-- quotas'
+down q --purge
+sized() { idle_machine c 'nics = ["user"]' | sed "s/64M/$1/"; idle_machine b 'nics = ["user"]' | sed "s/64M/$2/"; printf '[quota]\nmemory = "%s"\n' "${3:-128M}"; }
+sized 64M 64M | q_file
+check 'a cloud that fills its quota' n up "$other"
+sized 100M 28M | q_file
+check 'plan lets move what stays within it' equal "$(n plan "$other" --restart | grep -c '^~ machine')" 2
+check 'and up moves it' n up "$other" --restart --timeout 1
+check 'it is moved' equal "$(json ls | jq -c '[.machines[] | select(.cloud == "q") | .memory / 1048576]')" '[28,100]'
+sized 100M 28M 127M | q_file
+refuse 4 'the cloud q: 128M of memory is more than its quota of 127M' nutshell up "$other"
+sized 100M 28M | q_file
+
+say '-- not all comes up'
+{ sized 100M 28M | sed '/^\[quota/,$d; s/name = "b"/name = "d"/'; printf 'args = ["-no-such-option"]\n'; } | q_file
+said=$(n up "$other" --timeout 1 2>/dev/null)
+check 'what was done is told all the same' matches "$said" '^- machine b: it is stopped, and it is removed$'
+check 'and of who did not come up, what holds' equal "$(grep -c '^+ machine d: 1 CPU.*started' <<<"$said") $(grep -c '^+ machine d: 1 CPU' <<<"$said")" '0 1'
+check 'and what runs' matches "$said" '^q: 1 of its 2 machines runs$'
+n pause q/c
+check 'who is paused is told' matches "$(n up "$other" 2>/dev/null)" '^q: 0 of its 2 machines run, 1 is paused$'
+refuse 2 'contradict' nutshell up "$other" --autostart --no-start
+down q --purge
+
+say '-- a start beside it'
+{ quick_machine slow 'nics = ["user"]'; idle_machine b 'nics = ["user"]' 'after = ["slow:serial=guest|ready|login|#"]'; idle_machine late 'nics = ["user"]' 'after = ["b"]'; } | q_file
+n up "$other" >/dev/null 2>"$scratch/said" & pid=$!
+until_true 20 eval '[[ $(state_of q/slow 2>/dev/null) == running ]]'
+check 'and another one is started by hand' n start q/b
+wait "$pid"
+check 'which is what up wants' equal "$? $(cat "$scratch/said")" '0 '
+check 'and who comes after it runs' equal "$(states q)" 'b=running late=running slow=running'
+down q --purge
+
 say '-- a file that changes meanwhile'
 count=4; write "$(quick_machine slow 'nics = ["user"]')" "$(idle_machine late 'nics = ["user"]' 'after = ["slow:serial=guest|ready|login|#"]')"
 n up "$file" >/dev/null 2>"$scratch/said" & pid=$!
