@@ -119,6 +119,11 @@ class Transaction {
   Transaction(Transaction&&) noexcept;
   ~Transaction();
   [[nodiscard]] Allocator& allocator();
+  /// What the holder had before the registry was lost (`recover`), each by value, whatever
+  /// nutshell.toml says of the pools by now. Throws as Allocator::take().
+  void take_again(const Uuid& holder, const std::vector<Want>& wants);
+  /// The same for a reservation by hand.
+  void reserve_again(const Lease& lease);
 
   /// Throws Conflict naming the machine when cloud/name is taken, or (never seen) its uuid's first
   /// 8 digits are.
@@ -200,6 +205,8 @@ class Registry {
   [[nodiscard]] std::vector<Lease> leases_of(const Uuid& uuid);
   /// Of one pool, by value; none when there is no such pool.
   [[nodiscard]] std::vector<Lease> leases_in(const std::string& pool);
+  /// Those made by hand, `lease reserve`.
+  [[nodiscard]] std::vector<Lease> reservations();
   /// 4 hex digits that this registry's tap names carry.
   [[nodiscard]] std::string tag();
   struct PoolState {

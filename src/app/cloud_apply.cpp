@@ -16,8 +16,10 @@
 #include "app/interrupt.hpp"
 #include "app/machine_state.hpp"
 #include "app/network.hpp"
+#include "app/reserved_kept.hpp"
 #include "app/settle.hpp"
 #include "app/start.hpp"
+#include "host/files.hpp"
 #include "nutshell/plan.hpp"
 
 namespace nutshell {
@@ -134,6 +136,7 @@ void follow_notes(House& house, const CloudWork& work, const CloudFile& file) {
     }
   }
   keep_firewall(house);
+  if (work.ranges_change) follow_reservations(house);
   if (work.groups.empty() || !house.root) return;
   for (const GroupRow& group : house.registry().groups())
     for (const GroupWork& each : work.groups)
@@ -187,7 +190,7 @@ std::vector<std::string> change_machines(House& house, CloudWork& work,
   for (MachineWork& machine : work.machines) {
     if (!machine.is_changed()) continue;
     try {
-      if (machine.seed_goes)
+      if (machine.seed_goes && !machine.waits)
         std::erase_if(machine.spec.disks, [&](const DiskSpec& disk) {
           return disk.path == seed_path(house, machine.spec.name);
         });
@@ -222,12 +225,24 @@ void finish_cloud(House& house, const CloudWork& work, const CloudFile& file,
   transaction.commit();
 }
 
+/// Seeds are what the answers say by now, also those of machines that run: they find the new one at
+/// their next start. What no machine has any more goes.
 void write_seeds(House& house, const CloudWork& work, const CloudFile& file) {
   for (const MachineWork& machine : work.machines) {
-    if (!machine.wanted || !machine.wanted->seed || !(machine.starts || machine.seed_comes))
-      continue;
-    if (const auto row = house.registry().machine(machine.wanted->wish.name))
-      write_seed(house, file.spec, *row);
+    if (!machine.wanted) continue;
+    const MachineName& name = machine.wanted->wish.name;
+    const std::string path = seed_path(house, name);
+    if (!machine.wanted->seed && !host::file_exists(path)) continue;
+    const auto row = house.registry().machine(name);
+    if (!row) continue;
+    const bool has_it = std::any_of(row->spec.disks.begin(), row->spec.disks.end(),
+                                    [&](const DiskSpec& disk) { return disk.path == path; });
+    if (!has_it)
+      drop_seed(house, name);
+    else if (machine.wanted->seed && write_seed(house, file.spec, *row) && machine.alive)
+      house.reporter.note(fmt::format(
+          "the seed of {} is written anew; its guest, which runs, finds it at its next start",
+          to_string(name)));
   }
 }
 
@@ -247,6 +262,7 @@ void note_lines(House& house, const CloudWork& work, const CloudFile& file) {
     if (const auto row = house.registry().network(host_network(work.cloud, network.name)))
       note_network(house, *row);
   keep_firewall(house);
+  write_seeds(house, work, file);
 }
 
 std::vector<ErrandResult> apply_work(House& house, CloudWork& work, const CloudFile& file,

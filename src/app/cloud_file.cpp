@@ -147,29 +147,45 @@ void drop_cloud_note(House& house, const std::string& cloud) {
                       fmt::format("{}: cannot be removed", printable(cloud_folder(house, cloud))));
 }
 
-std::vector<std::string> recover_clouds(House& house) {
+bool is_noted(const House& house, const std::string& cloud) {
+  return host::file_exists(note_of(house, cloud));
+}
+
+namespace {
+
+void put_back(House& house, const std::string& name, const Json& note) {
+  Transaction transaction = house.registry().begin();
+  transaction.put_cloud({name, note.text("file"), note.at("spec").dump(), note.text("created")});
+  std::vector<Want> wants;
+  std::vector<AddressRange> publics;
+  for (const Json& range : note.at("ranges").as_array()) {
+    wants.push_back({range.text("pool"), static_cast<int>(range.integer("index")), Lifetime::cloud,
+                     range.text("value")});
+    const auto read = wants.back().index == 0 ? std::nullopt : parse_ranges(*wants.back().value);
+    if (read) publics.insert(publics.end(), read->begin(), read->end());
+  }
+  transaction.take_again(cloud_holder(name), wants);
+  transaction.set_public_pool(name, publics);
+  transaction.commit();
+}
+
+}  // namespace
+
+std::vector<std::string> recover_clouds(House& house, std::vector<std::string>& failed) {
   std::vector<std::string> names;
   for (const std::string& name : host::names_in(clouds_folder(house))) {
     if (!is_name(name) || house.registry().cloud(name)) continue;
-    const auto text = host::read_file(note_of(house, name), largest_note);
-    if (!text) continue;
-    const Json note = Json::parse(*text);
-    names.push_back(name);
-    if (house.dry()) continue;
-    Transaction transaction = house.registry().begin();
-    transaction.put_cloud({name, note.text("file"), note.at("spec").dump(), note.text("created")});
-    std::vector<AddressRange> publics;
-    for (const Json& range : note.at("ranges").as_array()) {
-      Want want{range.text("pool"), static_cast<int>(range.integer("index")), Lifetime::cloud,
-                range.text("value")};
-      // Nothing is foreign here: what the host shows is this very cloud.
-      transaction.allocator().take(cloud_holder(name), {want}, Facts{});
-      if (want.index == 0) continue;
-      if (const auto read = parse_ranges(*want.value))
-        publics.insert(publics.end(), read->begin(), read->end());
+    try {
+      const auto text = host::read_file(note_of(house, name), largest_note);
+      if (!text) continue;
+      const Json note = Json::parse(*text);
+      if (!house.dry()) put_back(house, name, note);
+      names.push_back(name);
+    } catch (const Interrupted&) {
+      throw;
+    } catch (const Error& error) {
+      failed.push_back(fmt::format("the cloud {}: {}", name, error.what()));
     }
-    transaction.set_public_pool(name, publics);
-    transaction.commit();
   }
   return names;
 }

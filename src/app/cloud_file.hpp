@@ -39,7 +39,10 @@ void settle_cloud(House& house, const std::string& cloud);
 void note_cloud(House& house, const std::string& cloud);
 /// Removes its folder.
 void drop_cloud_note(House& house, const std::string& cloud);
-/// Puts the clouds of the notes that the registry does not know into it; gives their names.
-std::vector<std::string> recover_clouds(House& house);
+/// True when there is a note of that cloud: of one that the registry does not know, it was lost.
+bool is_noted(const House& house, const std::string& cloud);
+/// Puts the clouds of the notes that the registry does not know into it, with all that they held;
+/// gives their names. Each by itself: what cannot be is named in `failed`.
+std::vector<std::string> recover_clouds(House& house, std::vector<std::string>& failed);
 
 }  // namespace nutshell

@@ -13,6 +13,7 @@
 #include "app/cloud_unit.hpp"
 #include "app/machine_state.hpp"
 #include "app/network.hpp"
+#include "app/reserved_kept.hpp"
 
 namespace nutshell {
 namespace {
@@ -151,6 +152,12 @@ void plan_machines(House& house, CloudWork& work, const CloudSpec& wanted,
     machine.row = house.registry().machine(one.wish.name);
     look_at_row(house, machine);
     const auto origin = one.wish.origins.find("name");
+    if (machine.row && !machine.before && !work.row && is_noted(house, work.cloud))
+      throw Conflict(fmt::format(
+          "{}: the registry has lost the cloud {}, and knows its machine {}; run `nutshell "
+          "recover` to have the cloud again",
+          origin == one.wish.origins.end() ? printable(wanted.file) : origin->second, work.cloud,
+          machine.name));
     if (machine.row && !machine.before)
       throw Conflict(fmt::format(
           "{}: there is a machine {} already, which no file of a cloud has made; remove it with "
@@ -238,6 +245,8 @@ CloudWork plan_work(House& house, const CloudFile& file, const UpOptions& option
   work.held = ranges_of(house, work.cloud);
   plan_machines(house, work, file.spec, options);
   plan_networks(house, work, file.spec, options);
+  for (const NetworkWork& network : work.networks)
+    if (network.action == NetworkWork::Action::remove) refuse_reserved(house, network.name);
   plan_groups(house, work, file.spec);
   plan_ranges(house, work, file.spec, options);
   plan_repairs(house, work);

@@ -13,6 +13,7 @@
 #include "app/machine_options.hpp"
 #include "app/machine_state.hpp"
 #include "app/network.hpp"
+#include "app/reserved_kept.hpp"
 #include "app/wait.hpp"
 
 namespace nutshell {
@@ -127,6 +128,7 @@ void forget_rows(House& house, const CloudSpec& cloud, const std::vector<Network
   }
   transaction.remove_cloud(cloud.name);
   keep_firewall(house);  // without the groups that go, as the notes are
+  follow_reservations(house);
   transaction.commit();
 }
 
@@ -164,6 +166,8 @@ Exit run_down(const Parsed& args, House& house) {
   if (purge) {
     refuse_by_hand(cloud, members);
     refuse_allocated(house, cloud.name);
+    for (const NetworkRow& network : networks_of(house, cloud))
+      refuse_reserved(house, network.name);
   }
   if (house.dry()) return show_down(house, cloud, members, purge);
   if (purge && cloud.autostart) drop_autostart(house, cloud.name);

@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "app/cmd.hpp"
+#include "app/reserved_kept.hpp"
 #include "app/settle.hpp"
 #include "host/listen.hpp"
 
@@ -78,7 +79,10 @@ Exit run_lease_reserve(const Parsed& args, House& house) {
   const std::string& value = args.word(1, "VALUE");
   Transaction transaction = house.registry().begin();
   transaction.allocator().reserve(pool, value, args.value("note").value_or("by hand"));
-  if (!house.dry()) transaction.commit();
+  if (!house.dry()) {
+    keep_reservations(house);
+    transaction.commit();
+  }
   house.reporter.done(fmt::format("{} of pool {} is {}reserved; nobody is given it",
                                   printable(value), pool, house.dry() ? "free and would be " : ""));
   return Exit::done;
@@ -107,7 +111,10 @@ Exit run_lease_release(const Parsed& args, House& house) {
         lease->lifetime == Lifetime::cloud ? fmt::format("down {} --purge", lease->cloud)
                                            : fmt::format("address release {}", value)));
   transaction.allocator().release_value(pool, value);
-  if (!house.dry()) transaction.commit();
+  if (!house.dry()) {
+    keep_reservations(house);
+    transaction.commit();
+  }
   house.reporter.done(
       fmt::format("{} of pool {} {}free again", value, pool, house.dry() ? "would be " : "is "));
   return Exit::done;

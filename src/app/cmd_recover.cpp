@@ -14,6 +14,7 @@
 #include "app/network.hpp"
 #include "app/perform.hpp"
 #include "app/qmp_access.hpp"
+#include "app/reserved_kept.hpp"
 #include "app/settle.hpp"
 #include "app/start.hpp"
 #include "host/files.hpp"
@@ -148,8 +149,7 @@ void add_again(House& house, const Found& found) {
   transaction.add_machine(row);
   for (const NicSpec& nic : found.spec.nics)
     if (nic.kind == NicKind::network) restore_network(house, transaction, nic.network);
-  // Nothing is foreign here: what the host shows are these very machines.
-  transaction.allocator().take(found.spec.uuid, wants_again(found), Facts{});
+  transaction.take_again(found.spec.uuid, wants_again(found));
   if (found.run) transaction.begin_run(found.spec.uuid, *found.run);
   transaction.commit();
 }
@@ -193,9 +193,10 @@ void recover_networks(House& house, std::string& text, std::vector<std::string>&
 
 /// Groups before the machines that are in them, addresses after those that they lead to.
 void recover_parts(House& house, std::string& text, std::vector<std::string>& failed,
-                   const std::string& what, std::vector<std::string> (*put_back)(House&)) {
+                   const std::string& what,
+                   std::vector<std::string> (*put_back)(House&, std::vector<std::string>&)) {
   try {
-    for (const std::string& name : put_back(house))
+    for (const std::string& name : put_back(house, failed))
       text += fmt::format("{}{} {}\n", house.dry() ? "would find again: " : "found again: ", what,
                           name);
   } catch (const Interrupted&) {
@@ -206,7 +207,7 @@ void recover_parts(House& house, std::string& text, std::vector<std::string>& fa
 }
 
 /// Rules of machines that run, as the registry knows them now.
-std::vector<std::string> put_rules_in(House& house) {
+std::vector<std::string> put_rules_in(House& house, std::vector<std::string>&) {
   if (!house.dry()) recover_guests(house);
   return {};
 }
@@ -246,6 +247,7 @@ Exit run_recover(const Parsed&, House& house) {
     failed.push_back(fmt::format("the rules of the networks: {}", error.what()));
   }
   recover_parts(house, text, failed, "public address", recover_addresses);
+  recover_parts(house, text, failed, "reservation", recover_reservations);
   recover_parts(house, text, failed, "firewall rules", put_rules_in);
   if (text.empty()) text = "the registry knows every machine that has its spec beside its disks\n";
   house.reporter.answer(Json::object({{"recovered", list}}), text);

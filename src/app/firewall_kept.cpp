@@ -1,7 +1,10 @@
 // One file for all of them, written whole after each change: they are few, and change seldom.
 #include "app/firewall_kept.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <functional>
 
 #include "app/guard.hpp"
 #include "host/files.hpp"
@@ -65,22 +68,41 @@ void keep_firewall(House& house) {
   if (host::read_file(file_of(house), largest_file) != text) host::write_file(file_of(house), text);
 }
 
-std::vector<std::string> recover_groups(House& house) {
+namespace {
+
+/// Each by itself: what cannot be put back is named in `failed`.
+void put_back(House& house, const std::string& what, std::vector<std::string>& names,
+              std::vector<std::string>& failed,
+              const std::function<void(Transaction& transaction)>& put) {
+  try {
+    if (!house.dry()) {
+      Transaction transaction = house.registry().begin();
+      put(transaction);
+      transaction.commit();
+    }
+    names.push_back(what);
+  } catch (const Interrupted&) {
+    throw;
+  } catch (const Error& error) {
+    failed.push_back(fmt::format("{}: {}", what, error.what()));
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> recover_groups(House& house, std::vector<std::string>& failed) {
   std::vector<std::string> names;
   const Groups known = groups_of(house.registry().groups());
   for (const Json& json : kept(house, "groups")) {
     const GroupRow group = group_of(json);
     if (known.contains({group.cloud, group.name})) continue;
-    names.push_back(to_string(MachineName{group.cloud, group.name}));
-    if (house.dry()) continue;
-    Transaction transaction = house.registry().begin();
-    transaction.put_group(group);
-    transaction.commit();
+    put_back(house, to_string(MachineName{group.cloud, group.name}), names, failed,
+             [&](Transaction& transaction) { transaction.put_group(group); });
   }
   return names;
 }
 
-std::vector<std::string> recover_addresses(House& house) {
+std::vector<std::string> recover_addresses(House& house, std::vector<std::string>& failed) {
   std::vector<std::string> names;
   const auto known = house.registry().addresses();
   for (const Json& json : kept(house, "addresses")) {
@@ -88,18 +110,15 @@ std::vector<std::string> recover_addresses(House& house) {
     if (!address || std::any_of(known.begin(), known.end(),
                                 [&](const PublicAddress& one) { return one.address == *address; }))
       continue;
-    names.push_back(to_string(*address));
-    if (house.dry()) continue;
     PublicAddress row{*address, json.text("pool"), json.text("cloud"), std::nullopt,
                       json.text("since")};
     const Uuid machine{json.text("machine")};
     if (house.registry().machine(machine)) row.machine = machine;
-    Transaction transaction = house.registry().begin();
-    const Want want{row.pool, 0, Lifetime::machine, to_string(*address)};
-    // Nothing is foreign here: what the host shows is this very address.
-    transaction.allocator().take(Uuid{"cloud:" + row.cloud}, {want}, Facts{});
-    transaction.put_address(row);
-    transaction.commit();
+    put_back(house, to_string(*address), names, failed, [&](Transaction& transaction) {
+      const Want want{row.pool, 0, Lifetime::machine, to_string(*address)};
+      transaction.take_again(Uuid{"cloud:" + row.cloud}, {want});
+      transaction.put_address(row);
+    });
   }
   return names;
 }

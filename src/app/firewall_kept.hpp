@@ -10,11 +10,11 @@ namespace nutshell {
 /// Writes down the groups and public addresses that the registry has; where there are none, there
 /// is no file.
 void keep_firewall(House& house);
-/// Puts back the groups that the registry has lost; gives their names. Nothing is changed in a dry
-/// run.
-std::vector<std::string> recover_groups(House& house);
+/// Puts back the groups that the registry has lost; gives their names. What cannot be put back is
+/// named in `failed`. Nothing is changed in a dry run.
+std::vector<std::string> recover_groups(House& house, std::vector<std::string>& failed);
 /// The same for public addresses, which lead again to the machines that are there.
-std::vector<std::string> recover_addresses(House& house);
+std::vector<std::string> recover_addresses(House& house, std::vector<std::string>& failed);
 /// What the firewall is to have of each machine that runs, found out anew, and put in.
 void recover_guests(House& house);
 

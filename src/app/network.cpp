@@ -167,7 +167,7 @@ void remove_unused_networks(House& house, Transaction& transaction) {
   for (const NetworkRow& network : house.registry().networks()) {
     if (network.by_hand) continue;
     const bool used = std::any_of(leases.begin(), leases.end(), [&](const Lease& lease) {
-      return lease.pool == pool_of(network.name) && !lease.holder.text.empty();
+      return lease.pool == pool_of(network.name) && lease.foreign.empty();
     });
     if (used) continue;
     forget_network(transaction, network);
@@ -181,8 +181,7 @@ void restore_row(Transaction& transaction, const NetworkRow& row) {
   const auto lease = transaction.allocator().who("subnet", subnet);
   const bool is_clouds = lease && lease->value == subnet && lease->lifetime == Lifetime::cloud;
   if (!is_clouds) wants.push_back({"subnet", 0, Lifetime::network, subnet});
-  // Nothing is foreign here: what the host shows is this very network.
-  transaction.allocator().take(network_holder(row.name), wants, Facts{});
+  transaction.take_again(network_holder(row.name), wants);
   transaction.add_network(row);
 }
 

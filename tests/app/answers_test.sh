@@ -191,6 +191,29 @@ sed -i 's/^gateway.*/gateway = "10.101.7.253"/' "$file"
 check "up" n up "$file" --no-start
 check "one inside is" matches "$(n answers ciab front)" '^gateway: +10\.101\.7\.253$'
 
+say "-- a seed while its machine runs"
+check "up" n up "$file"
+cp "$scratch/lab/key.pub" "$scratch/lab/other.pub"
+sed -i 's/me@desk/me@lap/' "$scratch/lab/other.pub"
+sed -i 's/"key.pub"/"other.pub"/' "$file"
+check "another key: up says that the answers are others" matches "$(nutshell up "$file" 2>&1)" 'what .answers. says is changed'
+check "it has the key" grep -qa 'me@lap' "$seed"
+sed -i 's/me@lap/me@boat/' "$scratch/lab/other.pub"
+check "another text in the same file, too" matches "$(nutshell up "$file" 2>&1)" 'the seed of ciab/front is written anew'
+check "it has that" grep -qa 'me@boat' "$seed"
+pid=$(pid_of ciab/front)
+sed -i 's/"other.pub"/"key.pub"/' "$file"
+check "back" n up "$file"
+check "the machine ran all the time" equal "$(pid_of ciab/front)" "$pid"
+sed -i 's/^seed = true/seed = false/' "$file"
+check "without a seed" n up "$file" --restart --timeout 1
+check "the file is gone" test ! -e "$seed"
+check "and the disk" equal "$(json show ciab/front | jq '[.disks[] | select(.path | endswith("seed.iso"))] | length')" 0
+sed -i 's/^seed = false/seed = true/' "$file"
+check "with one again" n up "$file" --restart --timeout 1
+check "it is there" test -s "$seed"
+check "down" n down ciab --force --timeout 1
+
 sed -i 's/^count = 16/count = 24/' "$file"
 check "up with more public addresses" n up "$file" --no-start
 check "they are two leases" equal "$(json lease ls --pool public | jq '.leases | length')" 2

@@ -1,0 +1,23 @@
+// Reservations by hand beside the registry, so that `recover` finds them again.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "app/house.hpp"
+
+namespace nutshell {
+
+/// Writes down the reservations that the registry has; where there are none, there is no file.
+/// Within the transaction that changes them: so of two commands the later one has the last word.
+void keep_reservations(House& house);
+/// The same after something else that may have taken some away. Costs nothing where there were
+/// none.
+void follow_reservations(House& house);
+/// Puts back those that the registry has lost; gives them in words. What cannot be put back is
+/// named in `failed`. Nothing is changed in a dry run.
+std::vector<std::string> recover_reservations(House& house, std::vector<std::string>& failed);
+
+/// Throws Conflict where addresses of a network that is to go are reserved by hand.
+void refuse_reserved(House& house, const std::string& network);
+
+}  // namespace nutshell
