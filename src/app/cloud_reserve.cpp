@@ -48,6 +48,17 @@ Ipv4Net net_of(const CloudNetwork& network, const CloudRanges& ranges) {
                   ranges.publics.empty() ? "none" : to_string(ranges.publics)));
 }
 
+/// What leads to a machine from outside cannot be an address of a machine as well.
+void refuse_allocated(House& house, const CloudNetwork& network, const Ipv4Net& net) {
+  if (net.prefix == 0) return;
+  for (const PublicAddress& one : house.registry().addresses())
+    if (net.contains(one.address))
+      throw Conflict(fmt::format(
+          "{0}: {1} is to be a network, and {2} of it is allocated; give that back first with "
+          "`nutshell address release {2}`",
+          network.origin, to_string(net), to_string(one.address)));
+}
+
 void add_one(House& house, Transaction& transaction, const CloudWork& work,
              const NetworkWork& one) {
   const CloudNetwork& network = *one.wanted;
@@ -75,6 +86,7 @@ void add_one(House& house, Transaction& transaction, const CloudWork& work,
       subnet = SubnetOf::cloud;
       break;
   }
+  refuse_allocated(house, network, row.address);
   try {
     Facts facts = work.facts;
     add_other_ranges(house, facts, work.cloud);

@@ -158,9 +158,11 @@ Exit run_address_allocate(const Parsed& args, House& house) {
   require_root(house);
   settle(house);
   const std::string pool = pool_for(house, args, cloud, wanted);
+  refuse_network(house, pool, cloud, wanted);
   Facts facts = observe_parts(
       house, host::part::links | host::part::addresses | host::part::routes | host::part::macs);
   add_other_ranges(house, facts, cloud);
+  add_network_ranges(house, facts);
   if (!house.dry()) probe_public_addresses(facts, next_in(house, pool, wanted, facts));
   Transaction transaction = house.registry().begin();
   for (const PublicAddress& row : house.registry().addresses())

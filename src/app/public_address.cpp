@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <map>
 
+#include "app/cloud_ranges.hpp"
 #include "app/firewall_note.hpp"
 #include "app/flows.hpp"
 #include "app/guard.hpp"
@@ -133,6 +134,30 @@ void probe_public_addresses(Facts& facts, const std::vector<Ipv4>& addresses) {
     for (IpFact& answer : host::probe_addresses(link, asked))
       facts.ips.push_back(std::move(answer));
   }
+}
+
+void refuse_network(House& house, const std::string& pool, const std::string& cloud,
+                    const std::optional<Ipv4>& wanted) {
+  std::vector<AddressRange> asked;
+  if (wanted)
+    asked = {{*wanted, *wanted}};
+  else if (pool == "public:" + cloud)
+    asked = ranges_of(house, cloud).publics;
+  for (const NetworkRow& row : house.registry().networks()) {
+    const Ipv4Net net{row.address.first(), row.address.prefix};
+    const bool has_all =
+        !asked.empty() && net.contains(asked.front().first) && net.contains(asked.back().last);
+    if (has_all)
+      throw Conflict(
+          fmt::format("{} is the network {}'s ({}), whose machines are given its addresses; launch "
+                      "a machine there with --nic network={}, or choose an address elsewhere",
+                      to_string(asked), row.name, to_string(net), row.name));
+  }
+}
+
+void add_network_ranges(House& house, Facts& facts) {
+  for (const NetworkRow& row : house.registry().networks())
+    facts.ranges.push_back({row.address.first(), row.address.last(), "the network " + row.name});
 }
 
 }  // namespace nutshell

@@ -1,6 +1,8 @@
 // Public addresses of machines, on the host: where a link has the address's subnet, the address
 // stands on that link while the machine runs, so that the host answers for it.
 #pragma once
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "app/house.hpp"
@@ -26,5 +28,11 @@ std::vector<std::string> address_faults(House& house);
 /// Asks the links that have their subnets whether somebody has one of these addresses (RFC 5227),
 /// and adds the answers to the facts.
 void probe_public_addresses(Facts& facts, const std::vector<Ipv4>& addresses);
+/// A managed network's addresses are its machines' own, and its bridge's. Throws Conflict where one
+/// has what is asked for of the pool, or, without a certain address, all that the cloud may choose.
+void refuse_network(House& house, const std::string& pool, const std::string& cloud,
+                    const std::optional<Ipv4>& wanted);
+/// Those addresses, as facts.
+void add_network_ranges(House& house, Facts& facts);
 
 }  // namespace nutshell
