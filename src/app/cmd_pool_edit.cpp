@@ -11,6 +11,7 @@
 
 #include "app/cmd.hpp"
 #include "host/files.hpp"
+#include "host/lock.hpp"
 
 namespace nutshell {
 namespace {
@@ -96,6 +97,24 @@ bool is_agreed(const Parsed& args, const std::string& file) {
   return std::string_view(answer) == "y\n" || std::string_view(answer) == "yes\n";
 }
 
+/// While it is held, no other `pool add` or `pool rm` changes the file.
+host::Lock lock_config(const House& house) {
+  constexpr auto patience = std::chrono::seconds(60);
+  host::make_directories(house.paths.state);
+  return host::Lock::exclusive(house.paths.state + "/pools.lock", patience,
+                               printable(house.paths.config_file));
+}
+
+/// Where nobody is asked: the lock from before the file is read until it is written. A person may
+/// take their time, so there it is held for writing alone, and who came in between is noticed.
+std::optional<host::Lock> lock_and_read(const Parsed& args, House& house) {
+  if (house.dry() || !args.has("yes")) return std::nullopt;
+  host::Lock lock = lock_config(house);
+  house.config = {};
+  house.read_config();
+  return lock;
+}
+
 Exit apply(const Parsed& args, House& house, const Change& change, const std::string& what) {
   const std::string& file = house.config.file;
   const bool quiet = house.options.quiet && (args.has("yes") || house.dry());
@@ -109,10 +128,11 @@ Exit apply(const Parsed& args, House& house, const Change& change, const std::st
     house.reporter.note("nothing is changed");
     return Exit::done;
   }
+  std::optional<host::Lock> lock;
+  if (!args.has("yes")) lock = lock_config(house);
   if (host::read_file(file).value_or("") != change.before)
     throw Conflict(fmt::format("{} was changed meanwhile; run the command again", printable(file)));
-  constexpr unsigned readable = 0644;
-  host::write_file(file, change.after, readable);
+  host::rewrite_file(file, change.after);
   house.reporter.done(what);
   return Exit::done;
 }
@@ -160,6 +180,7 @@ Config read_again(const std::string& text, const std::string& file, const std::s
 
 Exit run_pool_add(const Parsed& args, House& house) {
   const std::string& name = args.word(0, "NAME");
+  const auto lock = lock_and_read(args, house);
   std::string& file = house.config.file;
   if (file.empty()) file = house.paths.config_file;
   if (const PoolRange* pool = find_pool(house.config, name))
@@ -185,6 +206,7 @@ Exit run_pool_add(const Parsed& args, House& house) {
 
 Exit run_pool_rm(const Parsed& args, House& house) {
   const std::string& name = args.word(0, "NAME");
+  const auto lock = lock_and_read(args, house);
   const std::string& file = house.config.file;
   const PoolRange* pool = find_pool(house.config, name);
   if (!pool)

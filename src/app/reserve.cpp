@@ -109,6 +109,18 @@ bool forget_vanished(Allocator& allocator, std::vector<Skipped>& skipped, const 
   return forgotten;
 }
 
+Taken take_display(Transaction& transaction, const MachineSpec& spec, const Want& want,
+                   const Facts& facts) {
+  try {
+    return transaction.allocator().take(spec.uuid, {want}, facts);
+  } catch (const Exhausted& error) {
+    throw Exhausted(
+        fmt::format("{}: {}; a machine that needs no screen goes without: --vnc off, in a cloud's "
+                    "file vnc = \"off\"",
+                    to_string(spec.name), error.what()));
+  }
+}
+
 // Lowest first; each candidate is proven by binding it, and what cannot be bound is marked with its
 // holder.
 void reserve_display(House& house, Transaction& transaction, const MachineSpec& spec, Facts& facts,
@@ -121,7 +133,7 @@ void reserve_display(House& house, Transaction& transaction, const MachineSpec& 
   for (int i = 0; i < tries; ++i) {
     const Want want{"vnc", 0, Lifetime::run,
                     fixed ? std::optional(fmt::format(":{}", spec.vnc.display)) : std::nullopt};
-    Taken taken = transaction.allocator().take(spec.uuid, {want}, facts);
+    Taken taken = take_display(transaction, spec, want, facts);
     const std::string value = taken.leases.front().value;
     if (forget_vanished(transaction.allocator(), taken.skipped, facts)) {
       transaction.allocator().release_value("vnc", value);

@@ -28,6 +28,9 @@ constexpr std::array rules{
     KindRule{"subnet", 0x01000000, 0xdfffffff, "10.75.0.0/16"},
 };
 
+/// Pools that nutshell has whatever the config says, and that hold what no config can name.
+constexpr std::array<std::string_view, 3> own_names{"tap", "volume", "port"};
+
 const KindRule* rule_of(std::string_view kind) {
   const auto found = std::find_if(rules.begin(), rules.end(),
                                   [&](const KindRule& rule) { return rule.kind == kind; });
@@ -168,6 +171,9 @@ std::optional<PoolRange> read_pool(const ConfigNode& table, const std::string& f
     pool.name = name->text;
     if (const std::string fault = name_fault(pool.name); !fault.empty())
       reader.complain(*name, "pool name " + quoted(pool.name) + " is wrong: " + fault);
+    if (std::find(own_names.begin(), own_names.end(), pool.name) != own_names.end())
+      reader.complain(*name, "pool name " + quoted(pool.name) +
+                                 " is that of a pool of nutshell's own; give this one another");
     rule = read_kind(reader, table, *name);
   }
   const ConfigNode* range = reader.take_text("range");

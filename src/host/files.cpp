@@ -13,6 +13,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 
 #include "host/fd.hpp"
@@ -190,19 +191,38 @@ bool file_exists(const std::string& path) {
   return ::lstat(path.c_str(), &facts) == 0;
 }
 
-void write_file(const std::string& path, std::string_view text, unsigned mode) {
+namespace {
+
+void replace(const std::string& path, std::string_view text, mode_t mode,
+             const struct stat* owner) {
   const std::string temporary = unique_name_beside(path);
-  const Fd file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-                       static_cast<mode_t>(mode)));
+  const Fd file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
   if (!file) throw SystemError(errno, fmt::format("file {}: cannot make it", path));
   NewFile made(temporary);
-  ::fchmod(file.get(), static_cast<mode_t>(mode));  // whatever the umask is
+  if (owner && (owner->st_uid != ::geteuid() || owner->st_gid != ::getegid()) &&
+      ::fchown(file.get(), owner->st_uid, owner->st_gid) != 0)
+    throw SystemError(errno, fmt::format("file {}: cannot keep its owner", path));
+  ::fchmod(file.get(), mode);  // whatever the umask is, and after the owner, who takes bits away
   write_all(file, text, path);
   if (::fsync(file.get()) != 0)
     throw SystemError(errno, fmt::format("file {}: cannot write it to the disk", path));
   if (::rename(temporary.c_str(), path.c_str()) != 0)
     throw SystemError(errno, fmt::format("file {}: cannot put it in its place", path));
   made.keep();
+}
+
+}  // namespace
+
+void write_file(const std::string& path, std::string_view text, unsigned mode) {
+  replace(path, text, static_cast<mode_t>(mode), nullptr);
+}
+
+void rewrite_file(const std::string& path, std::string_view text) {
+  constexpr mode_t readable = 0644, all_bits = 07777;
+  const std::unique_ptr<char, decltype(&::free)> real(::realpath(path.c_str(), nullptr), ::free);
+  struct stat facts {};
+  if (!real || ::stat(real.get(), &facts) != 0) return replace(path, text, readable, nullptr);
+  replace(real.get(), text, facts.st_mode & all_bits, &facts);
 }
 
 std::optional<std::string> read_file(const std::string& path, Bytes limit) {

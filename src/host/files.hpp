@@ -41,6 +41,9 @@ void copy_file(const std::string& from, const std::string& to);
 /// Replaces the content of `path` at once (temporary file, fsync, rename); a reader sees the old or
 /// the new. The folder must exist.
 void write_file(const std::string& path, std::string_view text, unsigned mode = 0600);
+/// The same for a file that is somebody else's: behind a symbolic link what that leads to is
+/// replaced, with the mode and the owner that it has; a new one is 0644.
+void rewrite_file(const std::string& path, std::string_view text);
 /// The names in a folder, sorted; none where there is no such folder or it cannot be read.
 std::vector<std::string> names_in(const std::string& folder);
 /// The content of a file up to `limit` bytes; nullopt when there is none. Throws SystemError, or

@@ -16,6 +16,9 @@ config 'memory = ' ; bad 3 'nutshell.toml:1' "${with[@]}" ls
 config '' '[[pool]]' 'name = "vnc"' 'range = "9-3"'; bad 3 'nutshell.toml:4.*ends before it begins' "${with[@]}" ls
 config '[[pool]]' 'name = "mac"' 'range = "01:00:00:00:00:00-01:00:00:00:00:ff"'; bad 3 'multicast' "${with[@]}" ls
 config '[[pool]]' 'name = "vnc"' 'range = "0-9"' 'colour = "red"'; bad 3 'unknown key.*colour' "${with[@]}" ls
+for own in tap volume port; do
+  config '' '[[pool]]' "name = \"$own\"" 'kind = "ipv4"' 'range = "198.51.100.1-198.51.100.9"'; bad 3 "nutshell.toml:3.*\"$own\" is that of a pool of nutshell's own" "${with[@]}" ls
+done
 config 'network = "10.0.0.0"'; bad 3 'is no network' "${with[@]}" ls
 config $'memory = "1G" # \x01'; bad 3 'nutshell.toml:1' "${with[@]}" ls
 head -c 100000 /dev/urandom >"$scratch/nutshell.toml"; bad 3 'nutshell.toml' "${with[@]}" ls
@@ -85,7 +88,7 @@ before=$(traces)
 config '[[pool]]' 'name = "vnc"' 'range = "3-3"'
 check "the one display is taken" quiet n "${with[@]}" launch one "${machine[@]}" --nic user
 before=$(traces)
-bad 4 'pool vnc \(:3 to :3\) has nothing left; give one back with .nutshell stop' "${with[@]}" launch two "${machine[@]}" --nic bridge=br7
+bad 4 'pool vnc \(:3 to :3\) has nothing left; give one back with .nutshell stop.*--vnc off' "${with[@]}" launch two "${machine[@]}" --nic bridge=br7
 check "stop gives it back" n "${with[@]}" kill one
 check "then it is had" quiet n "${with[@]}" launch two "${machine[@]}" --nic user
 check "rm" n rm --force two

@@ -96,6 +96,19 @@ check 'the pool is there' says '^public +198\.51\.100\.1 to 198\.51\.100\.14' n 
 printf 'memory = "1G"' >"$config"
 check 'a last line without an end' quiet "${with[@]}" pool add public --kind ipv4 --range 198.51.100.0/28 --yes
 check 'is whole' equal "$(head -1 "$config")" 'memory = "1G"'
+mkdir "$scratch/etc"
+mv "$config" "$scratch/etc/real.toml"
+ln -s etc/real.toml "$config"
+chown 1234:1235 "$scratch/etc/real.toml"
+chmod 640 "$scratch/etc/real.toml"
+check 'one behind a link' quiet "${with[@]}" pool add more --kind ipv4 --range 198.51.100.64/28 --yes
+check 'stays there, and whose it is' equal "$(readlink "$config") $(stat -c '%a %u:%g' "$scratch/etc/real.toml") $(grep -c more "$scratch/etc/real.toml")" 'etc/real.toml 640 1234:1235 1'
+check 'and goes from there' quiet "${with[@]}" pool rm more --yes
+check 'with the link as it was' equal "$(readlink "$config") $(stat -c '%a %u:%g' "$scratch/etc/real.toml") $(grep -c more "$scratch/etc/real.toml")" 'etc/real.toml 640 1234:1235 0'
+for i in 1 2 3 4 5 6 7 8; do "${with[@]}" pool add "at-once-$i" --kind ipv4 --range "198.51.100.$((i + 100))" --yes >/dev/null & done
+wait
+check 'of eight at once none is lost' equal "$(grep -c at-once "$config")" 8
+rm "$config"
 printf 'memory = \n' >"$config"
 cp "$config" "$scratch/before"
 refuse 3 'nutshell.toml:1' "${with[@]}" pool add public --kind ipv4 --range 198.51.100.0/28 --yes
