@@ -270,7 +270,10 @@ std::vector<Owner> find_owners(House& house, const std::string& value) {
     if (const auto port = number(std::string_view(value).substr(0, value.size() - 4));
         port && *port >= 1 && *port <= 65535)
       return who_port(house, *port, value.ends_with("/udp"));
-  if (const auto net = parse_ipv4_net(value)) return find_owners_of_net(house, *net);
+  if (const auto net = parse_ipv4_net(value))
+    return find_owners_of_span(house, {net->first(), net->last()});
+  if (const auto ranges = parse_ranges(value); ranges && ranges->size() == 1)
+    return find_owners_of_span(house, ranges->front());
   refuse_garbage(value);
   if (value.find('/') != std::string::npos) {
     auto owners = find_owners_of_file(house, value);

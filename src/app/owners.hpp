@@ -25,8 +25,9 @@ std::vector<Owner> machines_with(House& house, const std::string& what,
                                  const std::function<std::string(const MachineRow&)>& detail);
 /// A machine (NAME or CLOUD/NAME), a cloud, a security group or a network.
 std::vector<Owner> find_owners_by_name(House& house, const std::string& name);
-/// The networks of ours that lie within that net, or around it.
-std::vector<Owner> find_owners_of_net(House& house, const Ipv4Net& net);
+/// Of a subnet or a range of addresses: the networks of ours that overlap it, and whoever has a
+/// range, a subnet or a public address there.
+std::vector<Owner> find_owners_of_span(House& house, const AddressRange& span);
 /// Of an address in a range, or a cloud's subnet, that somebody has as a whole.
 std::vector<Owner> find_owners_of_range(House& house, Ipv4 address);
 /// The network whose bridge has that address, IPv4 or IPv6.

@@ -37,16 +37,6 @@ std::vector<Owner> find_owners_by_name(House& house, const std::string& name) {
   return owners;
 }
 
-std::vector<Owner> find_owners_of_net(House& house, const Ipv4Net& net) {
-  std::vector<Owner> owners;
-  for (const NetworkRow& network : house.registry().networks())
-    if (network.address.contains(net.address) || net.contains(network.address.address))
-      owners.push_back({"network", "", "",
-                        fmt::format("the network {}, {}", network.name, to_string(network.address)),
-                        "", ""});
-  return owners;
-}
-
 std::vector<Owner> find_network_address(House& house, const std::string& address) {
   in6_addr wanted{}, own{};
   const bool ipv6 = inet_pton(AF_INET6, address.c_str(), &wanted) == 1;

@@ -12,24 +12,39 @@ std::string detail_of(const Lease& lease) {
   return "reserved by hand" + (lease.note.empty() ? "" : ": " + lease.note);
 }
 
-}  // namespace
-
-std::vector<Owner> find_owners_of_range(House& house, Ipv4 address) {
+std::vector<Owner> ranges_over(House& house, const AddressRange& span) {
   std::vector<Owner> owners;
   for (const Registry::PoolState& pool : house.registry().pools()) {
     const std::string &kind = pool.range.kind, &name = pool.range.name;
     if ((kind != "ipv4" && kind != "subnet") || name.starts_with("ipv4:")) continue;
     for (const Lease& lease : house.registry().leases_in(name)) {
       const auto ranges = parse_ranges(lease.value);
-      if (!ranges || address < ranges->front().first || ranges->back().last < address) continue;
+      if (!ranges || span.last < ranges->front().first || ranges->back().last < span.first)
+        continue;
       // A network's subnet is told by the network.
-      const bool whole = kind == "ipv4" || lease.lifetime == Lifetime::cloud;
-      if (!whole || !lease.foreign.empty()) continue;
+      if (lease.lifetime == Lifetime::network || !lease.foreign.empty()) continue;
       owners.push_back({"address", lease.cloud, lease.machine,
                         fmt::format("{} ({} of pool {})", detail_of(lease), lease.value, name),
                         lease.since, ""});
     }
   }
+  return owners;
+}
+
+}  // namespace
+
+std::vector<Owner> find_owners_of_range(House& house, Ipv4 address) {
+  return ranges_over(house, {address, address});
+}
+
+std::vector<Owner> find_owners_of_span(House& house, const AddressRange& span) {
+  std::vector<Owner> owners;
+  for (const NetworkRow& network : house.registry().networks())
+    if (network.address.first() <= span.last && span.first <= network.address.last())
+      owners.push_back({"network", "", "",
+                        fmt::format("the network {}, {}", network.name, to_string(network.address)),
+                        "", ""});
+  for (Owner& owner : ranges_over(house, span)) owners.push_back(std::move(owner));
   return owners;
 }
 

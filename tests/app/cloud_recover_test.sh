@@ -1,0 +1,120 @@
+#!/usr/bin/env bash
+# What clouds hold, when the registry is lost and nutshell.toml says something else by then: each comes back by itself with all
+# that it had, reservations by hand too. And what one cannot have beside another: addresses of a network as public ones, a
+# network with addresses that are reserved, the name of another cloud's network.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/cloud.sh"
+public_pool 203.0.113.0-203.0.113.63 pub
+lose() { rm -f "$root"/state/registry.db*; }
+held() { json lease ls | jq -r '.leases[] | select(.foreign == null and .cloud != null and (.pool == "pub" or .pool == "subnet" or (.pool | startswith("public:")))) | "\(.cloud) \(.pool) \(.value)"' | sort; }
+reserved() { json lease ls | jq -r '.leases[] | select(.foreign == null and .note != null) | "\(.pool) \(.value) \(.note)"' | sort; }
+says() { local pattern=$1; shift; "$@" 2>&1 | grep -Eq -- "$pattern"; }
+quiet() { "$@" >/dev/null; }
+
+say '-- the pools have changed when the registry is made anew'
+printf 'name = "a"\n[public]\ncount = 4\n' >"$clouds/a.toml"
+{ printf 'name = "b"\n[public]\ncount = 4\n[private]\nsubnet = "10.75.40.0/24"\n[[network]]\nname = "i"\n'; idle_machine m 'nics = ["network=i"]' 'disks = ["16M"]'; } >"$clouds/b.toml"
+check 'two clouds' quiet n up "$clouds/a.toml"
+check 'the other with a machine' quiet n up "$clouds/b.toml" --no-start
+check 'a public address' quiet n address allocate --cloud a
+check 'what is kept by hand' quiet n lease reserve pub 203.0.113.30-203.0.113.33 --note printers
+check 'a display, too' quiet n lease reserve vnc :7
+had=$(held) kept=$(reserved)
+check 'they hold this' equal "$(wc -l <<<"$had")" 4
+printf 'exclude = ["203.0.113.2", "203.0.113.31"]\n' >>"$config"
+lose
+check 'with more kept out, both come back' says 'found again: cloud b' nutshell recover
+check 'with all that they held' equal "$(held)" "$had"
+check 'and what was reserved' equal "$(reserved)" "$kept"
+check 'nothing was to be done' says 'nothing was to be done' nutshell up "$clouds/a.toml"
+check 'nor for the other' says 'nothing was to be done' nutshell up "$clouds/b.toml" --no-start
+sed -i 's/203.0.113.63"/203.0.113.5"/; /^exclude/d' "$config"
+lose
+check 'out of a pool that is narrower by now' quiet n recover
+check 'it is the same' equal "$(held)" "$had"
+sed -i 's/"pub"/"other"/; s/203.0.113.5"/203.0.113.63"/' "$config"
+lose
+check 'and out of one that has another name' quiet n recover
+check 'all the same' equal "$(held)" "$had"
+printf 'name = "c"\n[public]\ncount = 4\n' >"$clouds/c.toml"
+check 'a third cloud' quiet n up "$clouds/c.toml"
+check 'is given nothing of it' bash -c "! grep -Eqx '203.0.113.[0-7]-.*' <<<'$(public_of c)'"
+down c --purge
+sed -i 's/"other"/"pub"/' "$config"
+
+say '-- one that cannot come back'
+lose
+printf '{' >"$root/state/clouds/a/cloud.json.broken"
+cp "$root/state/clouds/a/cloud.json" "$scratch/note"
+printf '{' >"$root/state/clouds/a/cloud.json"
+refuse 5 'the cloud a: ' nutshell recover
+check 'leaves the other alone' equal "$(private_of b) $(states b)" '10.75.40.0/24 m=defined'
+cp "$scratch/note" "$root/state/clouds/a/cloud.json"
+rm "$root/state/clouds/a/cloud.json.broken"
+check 'and comes back when it can' says 'found again: cloud a' nutshell recover
+check 'with its public address' equal "$(held)" "$had"
+lose
+mv "$root/state/clouds/b" "$scratch/b"
+quiet n recover
+mv "$scratch/b" "$root/state/clouds/b"
+refuse 4 'the registry has lost the cloud b, .*nutshell recover' nutshell up "$clouds/b.toml"
+check 'which is done' quiet n recover
+check 'and it is whole' says 'nothing was to be done' nutshell up "$clouds/b.toml" --no-start
+n address release "$(json address ls | jq -r '.addresses[0].address')" >/dev/null
+check 'what was reserved is given back' quiet n lease release pub 203.0.113.30-203.0.113.33
+check 'all of it' quiet n lease release vnc :7
+lose
+quiet n recover
+check 'and does not come back' equal "$(reserved)" ''
+
+say '-- who has a range'
+public=$(public_of b)
+check 'as lease ls prints it' says 'the cloud b' n who "$public"
+check 'a subnet' says 'the cloud b .10.75.40.0/24 of pool subnet' n who 10.75.40.0/24
+check 'one around it' says 'the cloud b' n who 10.75.40.0-10.75.41.255
+lab=$(json network ls | jq -r '.networks[] | select(.name == "b-i").subnet')
+check 'a network' says 'the network b-i' n who "$lab"
+refuse 6 'nobody is known to have' nutshell who 198.51.100.0-198.51.100.9
+
+say '-- reserved in a network that is to go'
+address=${lab%.*}.77
+check 'an address is kept' quiet n lease reserve ipv4:b-i "$address"
+refuse 4 "b-i has $address reserved by hand.*nutshell lease release ipv4:b-i $address" nutshell down b --purge
+check 'nothing was removed' equal "$(states b)" 'm=defined'
+cp "$clouds/b.toml" "$scratch/b.toml"
+sed -i '/^\[\[network/,/^name = "i"/d; s/nics = .*/nics = ["user"]/' "$clouds/b.toml"
+refuse 4 "b-i has $address reserved by hand" nutshell up "$clouds/b.toml" --no-start
+refuse 4 "b-i has $address reserved by hand" nutshell plan "$clouds/b.toml"
+check 'the machine is as it was' equal "$(json show b/m | jq -r '.nics[0].network')" b-i
+cp "$scratch/b.toml" "$clouds/b.toml"
+check 'it is given back' quiet n lease release ipv4:b-i "$address"
+down a --purge
+down b --purge
+check 'then all of it goes' equal "$(held)" ''
+
+say '-- a public range that is a network'
+{ printf 'name = "r"\n[public]\nrange = "203.0.113.8/29"\n[[network]]\nname = "n"\nmode = "routed"\nrange = "public"\n'; idle_machine o 'nics = ["network=n"]'; } >"$clouds/r.toml"
+check 'it comes up' quiet n up "$clouds/r.toml" --no-start
+refuse 4 'the network r-n.s .203.0.113.8/29., whose machines are given its addresses' nutshell address allocate 203.0.113.10 --cloud r
+for last in 8 9 15; do refuse 4 'the network r-n.s' nutshell address allocate "203.0.113.$last" --cloud r; done
+refuse 4 'the network r-n.s' nutshell address allocate --cloud r
+other=$(json address allocate --cloud r --pool pub | jq -r .address)
+check 'out of the pool beside it there are others' matches "$other" '^203.0.113.([0-7]|1[6-9]|[2-6].)$'
+n address release "$other" >/dev/null
+cp "$clouds/r.toml" "$scratch/r.toml"
+down r --purge
+sed -i '/^\[\[network/,/^range = "public"/d; s/nics = .*/nics = ["user"]/' "$clouds/r.toml"
+quiet n up "$clouds/r.toml" --no-start
+check 'where it is none, one is allocated' quiet n address allocate 203.0.113.11 --cloud r
+cp "$scratch/r.toml" "$clouds/r.toml"
+refuse 4 'r.toml:4: .*203.0.113.11 of it is allocated.*address release 203.0.113.11' nutshell up "$clouds/r.toml" --no-start
+n address release 203.0.113.11 >/dev/null
+down r --purge
+
+say '-- two clouds, one name on the host'
+printf 'name = "x"\n[[network]]\nname = "y-z"\n' >"$clouds/x.toml"
+printf 'name = "x-y"\n[[network]]\nname = "z"\n' >"$clouds/x-y.toml"
+quiet n up "$clouds/x.toml"
+refuse 4 'x-y.toml:2: .*x-y-z, .* the network y-z of the cloud x' nutshell up "$clouds/x-y.toml"
+down x --purge
+finish
