@@ -28,6 +28,19 @@ bool has_map(const House& house, const PoolRange& range) {
                      [&](const PoolRange& pool) { return pool.name == range.name; });
 }
 
+/// What is given of addresses, by whichever pool: in the map of each that has them.
+std::vector<Lease> given_addresses(House& house) {
+  std::vector<Lease> given = house.registry().leases_in("ipv4:bridge");
+  for (const Registry::PoolState& pool : house.registry().pools()) {
+    const bool whole = pool.range.kind == "ipv4" || pool.range.kind == "subnet";
+    // What networks and clouds give is a part of theirs.
+    if (!whole || pool.range.name.find(':') != std::string::npos) continue;
+    for (Lease& lease : house.registry().leases_in(pool.range.name))
+      if (lease.foreign.empty()) given.push_back(std::move(lease));
+  }
+  return given;
+}
+
 }  // namespace
 
 Exit run_pool_ls(const Parsed&, House& house) {
@@ -38,6 +51,7 @@ Exit run_pool_ls(const Parsed&, House& house) {
   std::erase_if(facts.ranges, [](const RangeFact& range) {
     return range.holder.starts_with("the cloud ") || range.holder.starts_with("the pool ");
   });
+  const std::vector<Lease> given = given_addresses(house);
   Json list = Json::array();
   Table table{{"POOL", "RANGE", "SIZE", "LEASED", "RESERVED", "FOREIGN", "FROM"}, {}};
   std::string maps;
@@ -54,7 +68,9 @@ Exit run_pool_ls(const Parsed&, House& house) {
                                {"foreign", pool.foreign},
                                {"origin", pool.range.origin}});
     if (has_map(house, pool.range)) {
-      const auto pieces = map_pool(pool.range, house.registry().leases_in(pool.range.name), facts);
+      std::vector<Lease> leases = given, own = house.registry().leases_in(pool.range.name);
+      leases.insert(leases.end(), own.begin(), own.end());
+      const auto pieces = map_pool(pool.range, leases, facts);
       shown.set("map", to_json(pieces));
       maps += fmt::format("\n{}: {} to {}\n{}", pool.range.name, low, high, draw(pieces));
     }

@@ -43,6 +43,9 @@ pools
 check 'a private subnet' cloud a '[private]' 'subnet = "172.24.0.0/24"'
 check 'a network' n network create lab --subnet 172.24.1.0/24
 pools pub 172.24.0.0-172.24.2.255
+check 'the map shows whose it is' equal "$(json pool ls | jq -r '.pools[] | select(.name == "pub").map[] | "\(.first)-\(.last) \(.kind) \(.owner)"')" '172.24.0.0-172.24.0.255 cloud a
+172.24.1.0-172.24.1.255 network lab
+172.24.2.0-172.24.2.255 free null'
 check 'a public range is behind both' cloud b '[public]' 'count = 3'
 check 'of the pool' matches "$(public_of b)" '^172\.24\.2\.'
 refuse 4 '172.24.1.1 is (held by )?the network lab' nutshell address allocate 172.24.1.1
