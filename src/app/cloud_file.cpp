@@ -46,9 +46,34 @@ CloudFile read_cloud_file(const House& house, const std::string& typed) {
   return file;
 }
 
+CloudFile file_as_applied(House& house, const std::string& typed) {
+  const std::string path = canonical(typed);
+  std::vector<CloudRow> rows = house.registry().clouds();
+  std::erase_if(rows, [&](const CloudRow& row) { return row.file != path; });
+  CloudFile file;
+  try {
+    file = read_cloud_file(house, typed);
+  } catch (const Error& error) {
+    if (rows.size() != 1) throw;
+    house.reporter.warn(
+        fmt::format("{}; the cloud {} comes up as it was", error.what(), rows.front().name));
+    return {path, host::read_file(path).value_or(""), spec_of(rows.front())};
+  }
+  const auto row = house.registry().cloud(file.spec.name);
+  if (!row || row->file != path) return file;
+  CloudSpec applied = spec_of(*row);
+  if (to_json(applied).dump() != to_json(file.spec).dump())
+    house.reporter.warn(
+        fmt::format("{} was changed since it was last brought up; {} comes up as it was, and "
+                    "`nutshell up` does what the file says now",
+                    printable(typed), file.spec.name));
+  file.spec = std::move(applied);
+  return file;
+}
+
 bool has_changed(const CloudFile& file) {
   try {
-    return host::read_file(file.path) != file.text;
+    return host::read_file(file.path).value_or("") != file.text;
   } catch (const Error&) {
     return true;
   }
@@ -65,18 +90,42 @@ CloudSpec spec_of(const CloudRow& row) {
   }
 }
 
+namespace {
+
+/// The cloud that a file means which this host knows. With another name in it the file is another
+/// cloud's by now, and what is asked for may destroy.
+CloudRow cloud_from(House& house, const std::vector<CloudRow>& rows, const std::string& typed) {
+  const std::string path = canonical(typed);
+  std::vector<CloudRow> found;
+  for (const CloudRow& row : rows)
+    if (row.file == path) found.push_back(row);
+  if (found.empty())
+    throw NotFound(fmt::format(
+        "no cloud is up from {}; `nutshell status` lists those that there are", printable(typed)));
+  std::string name;
+  try {
+    name = read_cloud_file(house, typed).spec.name;
+  } catch (const Error&) {
+    if (found.size() == 1) return found.front();  // a file that is gone, or broken, has one meaning
+  }
+  std::string names;
+  for (const CloudRow& row : found) {
+    if (row.name == name) return row;
+    names += (names.empty() ? "" : ", ") + row.name;
+  }
+  throw Conflict(fmt::format(
+      "{} says {}, and what came from it is {}; name the cloud that is meant in its place",
+      printable(typed), name.empty() ? "no name that can be read" : "the name " + name, names));
+}
+
+}  // namespace
+
 CloudRow find_cloud(House& house, const std::string& typed) {
   const std::vector<CloudRow> rows = house.registry().clouds();
   for (const CloudRow& row : rows)
     if (row.name == typed) return row;
   const bool is_path = typed.find('/') != typed.npos || typed.ends_with(".toml");
-  if (is_path) {
-    const std::string path = canonical(typed);
-    for (const CloudRow& row : rows)
-      if (row.file == path) return row;
-    throw NotFound(fmt::format(
-        "no cloud is up from {}; `nutshell status` lists those that there are", printable(typed)));
-  }
+  if (is_path) return cloud_from(house, rows, typed);
   std::vector<std::string> names;
   for (const CloudRow& row : rows) names.push_back(row.name);
   const auto meant = nearest(typed, names);

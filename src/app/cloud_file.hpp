@@ -17,13 +17,17 @@ struct CloudFile {
 };
 /// Reads cloud.toml. Throws NotFound, ConfigError with every mistake, SystemError.
 CloudFile read_cloud_file(const House& house, const std::string& typed);
+/// What was last made of the file where a cloud came from it, which is what comes up when the host
+/// boots: nobody has seen what an edit since would do. Warns of such an edit, and of a file that
+/// cannot be read any more. Else as read_cloud_file().
+CloudFile file_as_applied(House& house, const std::string& typed);
 /// True when the file does not say any more what was read.
 bool has_changed(const CloudFile& file);
 
 /// The applied description that a row keeps. Throws Failed naming the cloud.
 CloudSpec spec_of(const CloudRow& row);
 /// The row of a cloud that is typed as its name, or as its file. Throws NotFound with what was
-/// probably meant.
+/// probably meant, Conflict where the file says another name by now.
 CloudRow find_cloud(House& house, const std::string& typed);
 
 /// The folder with the cloud's note and seeds.

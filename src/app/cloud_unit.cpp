@@ -73,16 +73,12 @@ std::string command_words(const House& house, const std::vector<std::string>& wo
   return line;
 }
 
-void tell_systemd(House& house, const std::string& start) {
+void tell_systemd(House& house, const std::vector<std::string>& words) {
   if (!house.options.root.empty() || !host::file_exists("/run/systemd/system")) return;
   try {
     host::Tool tool;
-    tool.argv = {"systemctl", "daemon-reload"};
-    host::output_of(tool);
-    // Only a unit that is active is stopped in order when the host shuts down. It finds that there
-    // is nothing to do, once we are done.
-    if (start.empty()) return;
-    tool.argv = {"systemctl", "start", "--no-block", start};
+    tool.argv = {"systemctl"};
+    tool.argv.insert(tool.argv.end(), words.begin(), words.end());
     host::output_of(tool);
   } catch (const Interrupted&) {
     throw;
@@ -152,7 +148,19 @@ void follow_autostart(House& house, const CloudSpec& cloud) {
   host::write_file(path, text, for_everyone);
   const std::string link = link_path(house, cloud.name);
   if (!host::file_exists(link)) fs::create_symlink(path, link);
-  tell_systemd(house, unit_name(cloud.name));
+  tell_systemd(house, {"daemon-reload"});
+}
+
+// Only a unit that is active is stopped in order when the host shuts down. Its `up` finds that
+// there is nothing to do, once we are done.
+void activate_autostart(House& house, const CloudSpec& cloud) {
+  if (cloud.autostart) tell_systemd(house, {"start", "--no-block", unit_name(cloud.name)});
+}
+
+std::string words_of_autostart(const House& house) {
+  if (house.options.root.empty()) return "comes up when this host boots";
+  return fmt::format("comes up where {} is the root of a host that boots",
+                     printable(absolute(house.options.root)));
 }
 
 void drop_autostart(House& house, const std::string& cloud) {
@@ -163,7 +171,7 @@ void drop_autostart(House& house, const std::string& cloud) {
   fs::remove(link_path(house, cloud), gone);
   host::drop_file(path);
   house.reporter.note(fmt::format("{} is removed", path));
-  tell_systemd(house, "");
+  tell_systemd(house, {"daemon-reload"});
 }
 
 }  // namespace nutshell

@@ -20,6 +20,11 @@ void check_autostart(House& house, const CloudSpec& cloud);
 /// Writes and enables the unit, or takes it away; what is written is shown first. Throws as
 /// check_autostart().
 void follow_autostart(House& house, const CloudSpec& cloud);
+/// Tells systemd, where it runs and the unit is its, that the cloud is up: what is active is
+/// stopped in order when the host goes down. Warns where that cannot be.
+void activate_autostart(House& house, const CloudSpec& cloud);
+/// When a cloud with such a unit comes up: "comes up when this host boots".
+std::string words_of_autostart(const House& house);
 /// Takes it away; gone already is done.
 void drop_autostart(House& house, const std::string& cloud);
 

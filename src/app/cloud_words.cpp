@@ -98,7 +98,7 @@ class Teller {
     if (work_.answers_change) say("~", "answers", "", "change", "what `answers` says is changed");
     if (work_.autostart_change)
       say("~", "autostart", "", "change",
-          file_.spec.autostart ? "the cloud comes up when this host boots"
+          file_.spec.autostart ? "the cloud " + words_of_autostart(house_)
                                : "the cloud does not come up by itself any more");
     return std::move(all_);
   }

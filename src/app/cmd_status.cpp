@@ -134,7 +134,7 @@ Exit show_one(House& house, const CloudRow& row) {
                       "  would come up when this host boots, but {} is not as it should be; "
                       "`nutshell up` writes it\n",
                       unit_path(house, row.name))
-                : "  comes up when this host boots\n";
+                : fmt::format("  {}\n", words_of_autostart(house));
   if (!waits.empty()) text += fmt::format("  {}\n", waits);
   if (!table.rows.empty()) text += table.text(house.reporter.colour());
   Json absent = Json::array();

@@ -148,7 +148,9 @@ Exit run_plan(const Parsed& args, House& house) {
 
 Exit run_up(const Parsed& args, House& house) {
   const UpOptions options = options_from(args);
-  const CloudFile file = read_cloud_file(house, args.word(0, "FILE"));
+  const std::string typed = args.word(0, "FILE");
+  const CloudFile file =
+      options.autostart ? file_as_applied(house, typed) : read_cloud_file(house, typed);
   if (house.dry()) return show_plan(house, file, options);
   // From here the file is a value, without a mistake that it shows by itself.
   const host::Lock lock = lock_cloud(house, file.spec.name);
@@ -163,6 +165,7 @@ Exit run_up(const Parsed& args, House& house) {
     results = apply_work(house, work, file, options.patience);
     words = words_of_work(house, work, file);
     if (work.autostart_change) follow_autostart(house, file.spec);
+    if (options.start && !options.autostart) activate_autostart(house, file.spec);
   } else {
     words = words_of_work(house, work, file);
     note_lines(house, work, file);

@@ -21,9 +21,15 @@ std::string environment(const char* name) {
   return value ? value : "";
 }
 
+/// The environment's word is as good as the option's, for units and errands, too.
+GlobalOptions with_root(GlobalOptions options) {
+  if (options.root.empty()) options.root = environment("NUTSHELL_ROOT");
+  return options;
+}
+
 PathChoice choose_paths(const GlobalOptions& options) {
   PathChoice choice;
-  choice.root = absolute(options.root.empty() ? environment("NUTSHELL_ROOT") : options.root);
+  choice.root = absolute(options.root);
   choice.config = absolute(options.config);
   choice.is_root = geteuid() == 0;
   choice.uid = geteuid();
@@ -72,7 +78,7 @@ std::uint64_t seed_beside(const Paths& paths, bool look) {
 }  // namespace
 
 House::House(GlobalOptions global, const Command& command)
-    : options(std::move(global)),
+    : options(with_root(std::move(global))),
       paths(make_paths(choose_paths(options))),
       reporter(options),
       access(command.access) {

@@ -2,6 +2,8 @@
 # A cloud that comes up when the host boots: its unit is shown, written, read by systemd as it is meant, and run as systemd would
 # run it, with every character in its paths that means something to systemd; it follows the file, and is never somebody else's.
 . "$(dirname "$0")/lib.sh"
+# Whatever goes wrong, the units of this host are not touched.
+cp -a /etc "$scratch/etc" && mkdir -p "$scratch/etc/systemd/system" && mount --bind "$scratch/etc" /etc
 odd="$scratch/a b 'c' \"d\" \$HOME \${x} %i%% \\n;"
 mkdir "$odd"
 root=$odd/n
@@ -168,6 +170,56 @@ refuse 4 'not this registry' nutshell up "$file" --no-start
 check 'another registry'"'"'s unit stays' cmp "$unit" "$scratch/foreign"
 check 'with --purge, too' down dawn --purge
 check 'as it was' cmp "$unit" "$scratch/foreign"
+
+say '-- what has been edited since'
+rm "$unit"
+write 'autostart = true'
+check 'up' n up "$file" --no-start
+cp "$file" "$scratch/whole.toml"
+sed -i '/^name = "second"/,$d' "$file"
+sed -i '$d' "$file" # the head of that machine
+check 'a plan would remove a machine' matches "$(n plan "$file")" '^- machine second'
+check 'ExecStart ends well' by_systemd ExecStart
+check 'it says so' matches "$(cat "$scratch/said")" 'was changed since it was last brought up; dawn comes up as it was'
+check 'and starts what was last brought up' equal "$(states dawn)" 'first=running late=running second=running'
+down dawn
+echo 'no toml' >>"$file"
+check 'with a file that is broken' by_systemd ExecStart
+check 'which is said' matches "$(cat "$scratch/said")" 'the cloud dawn comes up as it was'
+check 'they run, too' equal "$(states dawn)" 'first=running late=running second=running'
+rm "$file"
+down dawn
+check 'with none' by_systemd ExecStart
+check 'as well' equal "$(states dawn)" 'first=running late=running second=running'
+cp "$scratch/whole.toml" "$file"
+check 'it can be purged' down dawn --purge
+
+say '-- the root of the environment'
+write 'autostart = true'
+check 'is as good as the option' env NUTSHELL_ROOT="$root" "$nutshell_bin" --quiet up "$file" --no-start
+check 'for the unit, too' equal "$(words ExecStart | sed -n 2,3p)" "--root
+$root"
+check 'status says where that is' matches "$(nutshell status dawn)" 'comes up where .* is the root of a host that boots'
+down dawn --purge
+
+say '-- where systemd runs'
+# The folders of the system, empty, in a mount namespace of their own, and a systemctl that writes down what it is asked for.
+mkdir "$scratch/bin"
+printf '#!/bin/sh\necho "$*" >>"%s"\n' "$scratch/asked" >"$scratch/bin/systemctl"
+chmod 755 "$scratch/bin/systemctl"
+cat >"$scratch/booted.sh" <<'END'
+mkdir -p /etc/nutshell
+for each in /var/lib /var/log /var/cache /run /etc/systemd/system /etc/nutshell; do mount -t tmpfs -o mode=755 none "$each"; done
+mkdir -p /run/systemd/system
+"$1" --quiet up "$2" --no-start && "$1" --quiet ls >"$3/listed" && cp "$3/asked" "$3/asked-first"
+"$1" --quiet up "$2" >/dev/null
+"$1" --quiet down dawn --purge --force --timeout 1 >/dev/null
+END
+{ printf 'name = "dawn"\nautostart = true\n'; idle_machine only 'nics = []'; } >"$clouds/booted.toml"
+check 'a cloud there' env PATH="$scratch/bin:$PATH" unshare --mount --propagation private bash "$scratch/booted.sh" "$nutshell_bin" "$clouds/booted.toml" "$scratch"
+check 'with --no-start nothing is started' equal "$(cat "$scratch/asked-first") $(grep -c running "$scratch/listed")" 'daemon-reload 0'
+check 'without it the unit is active, and it is told of the end' equal "$(sed 1d "$scratch/asked" | paste -sd,)" 'start --no-block nutshell-cloud-dawn.service,daemon-reload'
+
 cp "$nutshell_bin" "$odd/nutshell"
 refuse 3 'autostart: .* cannot stand in a systemd unit: systemd runs no program with a quote' "$odd/nutshell" --root "$root" plan "$file"
 finish
