@@ -45,6 +45,25 @@ std::string line_of(const MachineSpec& spec, const std::string& where, const std
   return to_string(spec.name);
 }
 
+/// A hint that names an option, for a reader who writes a key.
+std::string in_keys(std::string what) {
+  for (const auto& [option, key] :
+       {std::pair{"leave --nic out", "leave it out of nics"}, std::pair{"--nic user", "\"user\""},
+        std::pair{"--nic bridge=BR", "\"bridge=BR\""},
+        std::pair{"--firmware bios", "firmware = \"bios\""}})
+    if (const auto at = what.find(option); at != what.npos)
+      what.replace(at, std::string_view(option).size(), key);
+  return what;
+}
+
+/// A mistake that names its option itself, as "--vnc-password-file: ...".
+Problem problem_of(const Error& error) {
+  const std::string text = error.what();
+  const auto colon = text.find(": ");
+  if (!text.starts_with("--") || text.find(' ') < colon) return {"--disk", text};
+  return {text.substr(0, colon), text.substr(colon + 2)};
+}
+
 class Completer {
  public:
   Completer(House& house, CloudWork& work) : house_(house), work_(work) {
@@ -103,7 +122,7 @@ class Completer {
   void complain(const MachineWork& machine, const MachineSpec& spec, const Problems& problems) {
     for (const Problem& problem : problems) {
       const Problem told{line_of(spec, problem.where, problem.what),
-                         fmt::format("{}: {}", machine.name, problem.what)};
+                         fmt::format("{}: {}", machine.name, in_keys(problem.what))};
       if (std::find(problems_.begin(), problems_.end(), told) == problems_.end())
         problems_.push_back(told);
     }
@@ -173,7 +192,7 @@ class Completer {
     } catch (const Interrupted&) {
       throw;
     } catch (const Error& error) {
-      problems.push_back({"--disk", error.what()});
+      problems.push_back(problem_of(error));
     }
     complain(machine, spec, problems);
     for (const std::string& warning : warnings)

@@ -33,7 +33,7 @@ for verb in plan up; do
   cloud <<<"$(idle_machine one 'cdrom = "/nowhere/x.iso"')"$'\n'"$(idle_machine two 'nics = ["bridge=br77"]')"$'\n'"$(idle_machine three 'groups = ["nobody"]')"$'\n'"$(idle_machine four 'disks = ["path=/nowhere/disk.img"]')"
   refuse 3 'bad.toml:7: one: there is no file /nowhere/x.iso' nutshell "$verb" "$file"
   said=$(nutshell "$verb" "$file" 2>&1)
-  check 'a bridge' matches "$said" 'bad.toml:13: two: bridge br77 does not exist'
+  check 'a bridge' matches "$said" 'bad.toml:13: two: bridge br77 does not exist; .*, or leave it out of nics$'
   check 'a group' matches "$said" 'bad.toml:19: three: there is no security group nobody'
   check 'a disk' matches "$said" 'bad.toml:25: four: .*/nowhere/disk.img'
   cloud <<<"$(idle_machine m 'nics = ["network=elsewhere"]')"
@@ -43,6 +43,9 @@ for verb in plan up; do
   refuse 3 'bad.toml:8: m: ports are published on a NIC on a managed network that leads out' nutshell "$verb" "$file"
   cloud <<<$'[[network]]\nname = "in"\nmode = "isolated"\n'"$(idle_machine m 'nics = ["user", "network=in"]' 'publish = ["80:80"]')"
   refuse 3 'bad.toml:11: m: ports are published on a NIC on a managed network that leads out' nutshell "$verb" "$file"
+
+  cloud <<<"$(idle_machine m 'nics = ["user"]' 'vnc-password-file = "none"')"
+  refuse 3 'bad.toml:8: m: there is no password file .*/none; make it' nutshell "$verb" "$file"
 
   say '-- what is waited for in vain'
   cloud <<<"$(idle_machine a 'nics = ["user"]')"$'\n'"$(idle_machine b 'count = 2' 'nics = ["user"]' 'after = ["a:serial=["]')"$'\n'"$(idle_machine c 'after = ["a:port=22"]')"
