@@ -63,6 +63,8 @@ check "it is told a depth more, and the ranges of both" matches "$(n command two
 refuse 4 'outside' n network create mine --subnet 10.75.0.128/25
 refuse 4 'outside' n network create mine --subnet 192.0.2.0/27
 check "what is free is free" n network create mine --subnet 10.75.7.0/24
+printf 'network = "10.75.0.0/24"\n' >"$scratch/kept.toml"
+root=$scratch/kept refuse 4 'nutshell0 is to be 10.75.0.0/24 .*, which is held by something outside of this nested box; choose another there' nutshell --config "$scratch/kept.toml" launch any --memory 64M --accel tcg
 n network rm mine
 n rm one --force
 n rm two --force
