@@ -54,7 +54,7 @@ Exit show_all(House& house) {
                             {"private", json_of(ranges.subnet)}}));
     table.rows.push_back({row.name, std::to_string(counts.all), std::to_string(counts.running),
                           ranges.publics.empty() ? "-" : to_string(ranges.publics),
-                          ranges.subnet ? to_string(*ranges.subnet) : "-", row.file});
+                          ranges.subnet ? to_string(*ranges.subnet) : "-", printable(row.file)});
   }
   if (table.rows.empty() && !house.reporter.json())
     house.reporter.note("no clouds yet; `nutshell up FILE` brings one up");

@@ -135,6 +135,11 @@ for verb in plan up; do
 done
 check 'without it the cloud goes' down two --purge
 check 'and the other' down one --purge
+cp "$clouds/two.toml" "$clouds/"$'esc\e[31m.toml'
+sed -i '/quota/,$d' "$clouds/"$'esc\e[31m.toml'
+n up "$clouds/"$'esc\e[31m.toml' --no-start >/dev/null
+check 'the name of a file does nothing to a terminal' equal "$(n status | grep -c $'\e') $(n status | grep -c esc)" '0 1'
+down two --purge
 refuse 2 'contradict' nutshell up "$clouds/one.toml" --restart --no-start
 refuse 3 'tag' nutshell create t --tag 'a b=c'
 refuse 3 'there is no instance type m1.smal; did you mean m1.small' nutshell create t --type m1.smal
