@@ -116,14 +116,20 @@ std::vector<NetworkRow> networks_of(House& house, const CloudSpec& cloud) {
   return rows;
 }
 
-void forget_rows(House& house, const CloudSpec& cloud, const std::vector<NetworkRow>& networks) {
-  Transaction transaction = house.registry().begin();
-  for (const NetworkRow& row : networks) {
-    if (const auto users = machines_on(house, row.name); !users.empty())
+/// Machines of others on a network of the cloud's.
+void refuse_strangers(House& house, const CloudSpec& cloud, const std::string& network) {
+  for (const std::string& user : machines_on(house, network))
+    if (!user.starts_with(cloud.name + "/"))
       throw Conflict(
           fmt::format("the network {} of the cloud is used by {}; take that NIC away "
                       "first with `nutshell set {} --drop-nic N`",
-                      row.name, users.front(), users.front()));
+                      network, user, user));
+}
+
+void forget_rows(House& house, const CloudSpec& cloud, const std::vector<NetworkRow>& networks) {
+  Transaction transaction = house.registry().begin();
+  for (const NetworkRow& row : networks) {
+    refuse_strangers(house, cloud, row.name);
     forget_network(transaction, row);
   }
   transaction.remove_cloud(cloud.name);
@@ -159,15 +165,17 @@ Exit run_down(const Parsed& args, House& house) {
   if (!house.dry()) {
     lock = lock_cloud(house, row.name);
     settle_cloud(house, row.name);
-    row = find_cloud(house, row.name);
+    row = find_cloud(house, row.name);  // by its name: its file may be another's by now
   }
   const CloudSpec cloud = spec_of(row);
   const Members members = members_of(house, cloud);
   if (purge) {
     refuse_by_hand(cloud, members);
     refuse_allocated(house, cloud.name);
-    for (const NetworkRow& network : networks_of(house, cloud))
+    for (const NetworkRow& network : networks_of(house, cloud)) {
+      refuse_strangers(house, cloud, network.name);
       refuse_reserved(house, network.name);
+    }
   }
   if (house.dry()) return show_down(house, cloud, members, purge);
   if (purge && cloud.autostart) drop_autostart(house, cloud.name);

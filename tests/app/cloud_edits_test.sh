@@ -158,9 +158,21 @@ n rm a/one-more
 sed 's/name = "a"/name = "other"/; s/count = 4/count = 2\npool = "second"/' "$file" >"$scratch/other.toml"
 cp "$file" "$scratch/kept"; cp "$scratch/other.toml" "$file"
 check 'a file that names another cloud makes another' matches "$(nutshell up "$file" --no-start 2>&1)" 'the cloud a came from this file, too, and stays'
-check 'which goes' down other --purge
+check 'by the file the one goes that it names' down "$file" --purge
+check 'and no other' equal "$(json status | jq -r '[.clouds[].name] | join(" ")')" a
+refuse 4 'says the name other, and what came from it is a; name the cloud' nutshell down "$file" --purge
+refuse 4 'says the name other, and what came from it is a; name the cloud' nutshell status "$file"
 cp "$scratch/kept" "$file"
 check 'and the first is as it was' matches "$(n up "$file" --no-start)" 'nothing was to be done'
+
+say '-- of a cloud that others use nothing goes'
+printf 'name = "host"\n[[network]]\nname = "lan"\n%s\n' "$(idle_machine m 'nics = ["network=lan"]' 'disks = ["size=1M"]')" >"$clouds/host.toml"
+check 'a cloud' n up "$clouds/host.toml" --no-start
+check 'a machine of another on its network' n create guest/g --memory 64M --nic network=host-lan
+refuse 4 'the network host-lan of the cloud is used by guest/g; take that NIC away first' nutshell down host --purge
+check 'its machine is there with its volume' equal "$(json show host/m | jq '.disks | length')" 1
+n rm guest/g
+check 'without that one it goes' down host --purge
 
 say '-- what is there already'
 other=$clouds/q.toml
