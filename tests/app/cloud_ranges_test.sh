@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Ranges of clouds where things move: a network that is the cloud's own range is renamed and cannot slip away from it, a pool
 # is renamed under clouds that hold of it, a range that is to be a network is one, what waits does not hold up what need not,
-# and a quota that is lowered ends nothing.
+# and a quota that is lowered under what the file asks for is refused.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/cloud.sh"
 public_pool 203.0.113.0-203.0.113.255 pub
@@ -66,8 +66,8 @@ file=$clouds/q.toml
 { printf 'name = "q"\n[quota]\nmachines = 2\n'; idle_machine a 'count = 2' 'nics = ["user"]'; } >"$file"
 up
 sed -i 's/machines = 2/machines = 1/' "$file"
-check 'ends nothing' up
-check 'they run' equal "$(states q)" 'a1=running a2=running'
+refuse 4 '2 machines are more than its quota of 1' nutshell up "$file"
+check 'ends nothing: they run' equal "$(states q)" 'a1=running a2=running'
 sed -i 's/count = 2/count = 3/' "$file"
 refuse 4 '3 machines are more than its quota of 1' nutshell up "$file"
 down q --purge
