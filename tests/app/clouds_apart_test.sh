@@ -98,6 +98,8 @@ who_reaches_whom() {
   local cloud each machine own gateway=()
   for cloud in "$@"; do gateway+=("$(json answers "$cloud" m1 2>/dev/null | jq -r '.machines[0].nics[0].gateway')"); done
   for cloud in "$@"; do
+    # Six guests that all call one another: on a busy host that takes its time, and asking again makes it longer.
+    local guest_patience=150
     for machine in m1 m2 m3; do guest "$cloud/$machine" "seen ${lab[*]} ${gateway[0]}" >"$scratch/seen-$cloud-$machine" & done
     wait $(jobs -p)
     own=()

@@ -73,14 +73,16 @@ interrupt_after() {
 # type_to NAME TEXT: into the guest's serial line, as a console would. It stays connected until the guest must have read it.
 type_to() { { printf '%s\n' "$2"; sleep 0.5; } | socat -u - "UNIX-CONNECT:$root/run/$(uuid_of "$1" | cut -c1-8)/serial"; }
 
-# guest NAME COMMAND: what COMMAND prints when it is typed into the guest's serial line.
+# guest NAME COMMAND: what COMMAND prints when it is typed into the guest's serial line. It is typed again when it has not ended in
+# $guest_patience seconds.
+guest_patience=40
 guest() {
   local log mark
   log=$root/log/$(uuid_of "$1")/$(json show "$1" | jq -r .boots).serial
   for _ in 1 2 3; do # a host that is busy may hang up before the guest has read its line
     mark=$((RANDOM + 100000))
     type_to "$1" "echo begin-\$(($mark+1)); $2; echo end-\$(($mark+1))"
-    until_true 20 grep -qa "end-$((mark + 1))" "$log" && break
+    until_true "$guest_patience" grep -qa "end-$((mark + 1))" "$log" && break
   done
   tr -d '\r' <"$log" | sed -n "/begin-$((mark + 1))/,/end-$((mark + 1))/p" | sed '1d;$d'
 }
