@@ -209,6 +209,8 @@ class Registry {
   [[nodiscard]] std::vector<Lease> reservations();
   /// 4 hex digits that this registry's tap names carry.
   [[nodiscard]] std::string tag();
+  /// What tells this registry from one that was here before it and was lost: drawn when it was made.
+  [[nodiscard]] std::string born();
   struct PoolState {
     PoolRange range;
     std::uint64_t size = 0, leased = 0, reserved = 0;  ///< values; of a subnet pool: subnets

@@ -7,6 +7,7 @@
 #include <functional>
 
 #include "app/guard.hpp"
+#include "app/kept_lists.hpp"
 #include "host/files.hpp"
 #include "host/tool.hpp"
 #include "nutshell/error.hpp"
@@ -39,33 +40,18 @@ GroupRow group_of(const Json& json) {
   return group;
 }
 
-constexpr Bytes largest_file = 64 * mebi;
-
-std::vector<Json> kept(const House& house, const char* what) {
-  const auto text = host::read_file(file_of(house), largest_file);
-  const auto json = text ? Json::try_parse(*text) : std::nullopt;
-  const Json* list = json ? json->find(what) : nullptr;
-  return list && list->is_array() ? list->as_array() : std::vector<Json>{};
-}
-
 }  // namespace
 
 void keep_firewall(House& house) {
-  Json groups = Json::array(), addresses = Json::array();
-  for (const GroupRow& group : house.registry().groups()) groups.push(json_of(group));
+  KeptList groups{"groups", {"cloud", "name"}, {}}, addresses{"addresses", {"address"}, {}};
+  for (const GroupRow& group : house.registry().groups()) groups.entries.push_back(json_of(group));
   for (const PublicAddress& one : house.registry().addresses())
-    addresses.push(Json::object({{"address", to_string(one.address)},
-                                 {"pool", one.pool},
-                                 {"cloud", one.cloud},
-                                 {"machine", one.machine ? one.machine->text : ""},
-                                 {"since", one.since}}));
-  if (groups.as_array().empty() && addresses.as_array().empty()) {
-    host::drop_file(file_of(house));
-    return;
-  }
-  const std::string text =
-      Json::object({{"groups", groups}, {"addresses", addresses}}).dump(true) + "\n";
-  if (host::read_file(file_of(house), largest_file) != text) host::write_file(file_of(house), text);
+    addresses.entries.push_back(Json::object({{"address", to_string(one.address)},
+                                              {"pool", one.pool},
+                                              {"cloud", one.cloud},
+                                              {"machine", one.machine ? one.machine->text : ""},
+                                              {"since", one.since}}));
+  keep_lists(house, file_of(house), {groups, addresses});
 }
 
 namespace {
@@ -93,7 +79,7 @@ void put_back(House& house, const std::string& what, std::vector<std::string>& n
 std::vector<std::string> recover_groups(House& house, std::vector<std::string>& failed) {
   std::vector<std::string> names;
   const Groups known = groups_of(house.registry().groups());
-  for (const Json& json : kept(house, "groups")) {
+  for (const Json& json : kept_list(file_of(house), "groups", failed)) {
     const GroupRow group = group_of(json);
     if (known.contains({group.cloud, group.name})) continue;
     put_back(house, to_string(MachineName{group.cloud, group.name}), names, failed,
@@ -105,7 +91,8 @@ std::vector<std::string> recover_groups(House& house, std::vector<std::string>& 
 std::vector<std::string> recover_addresses(House& house, std::vector<std::string>& failed) {
   std::vector<std::string> names;
   const auto known = house.registry().addresses();
-  for (const Json& json : kept(house, "addresses")) {
+  std::vector<std::string> faults;  // told with the groups, which come first
+  for (const Json& json : kept_list(file_of(house), "addresses", faults)) {
     const auto address = parse_ipv4(json.text("address"));
     if (!address || std::any_of(known.begin(), known.end(),
                                 [&](const PublicAddress& one) { return one.address == *address; }))
@@ -120,6 +107,7 @@ std::vector<std::string> recover_addresses(House& house, std::vector<std::string
       transaction.put_address(row);
     });
   }
+  if (faults.empty() && !house.dry()) keep_firewall(house);  // this registry's word from here
   return names;
 }
 

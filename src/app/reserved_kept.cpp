@@ -5,25 +5,23 @@
 
 #include <algorithm>
 
+#include "app/kept_lists.hpp"
 #include "host/files.hpp"
 #include "nutshell/error.hpp"
 
 namespace nutshell {
 namespace {
 
-constexpr Bytes largest_file = 64 * mebi;
-
 std::string file_of(const House& house) { return house.paths.state + "/reserved.json"; }
 
 }  // namespace
 
 void keep_reservations(House& house) {
-  Json list = Json::array();
+  KeptList list{"reservations", {"pool", "value"}, {}};
   for (const Lease& lease : house.registry().reservations())
-    list.push(Json::object({{"pool", lease.pool}, {"value", lease.value}, {"note", lease.note}}));
-  if (list.as_array().empty()) return host::drop_file(file_of(house));
-  const std::string text = Json::object({{"reservations", list}}).dump(true) + "\n";
-  if (host::read_file(file_of(house), largest_file) != text) host::write_file(file_of(house), text);
+    list.entries.push_back(
+        Json::object({{"pool", lease.pool}, {"value", lease.value}, {"note", lease.note}}));
+  keep_lists(house, file_of(house), {list});
 }
 
 void follow_reservations(House& house) {
@@ -32,12 +30,9 @@ void follow_reservations(House& house) {
 
 std::vector<std::string> recover_reservations(House& house, std::vector<std::string>& failed) {
   std::vector<std::string> names;
-  const auto text = host::read_file(file_of(house), largest_file);
-  const auto json = text ? Json::try_parse(*text) : std::nullopt;
-  const Json* list = json ? json->find("reservations") : nullptr;
-  if (!list || !list->is_array()) return names;
   const std::vector<Lease> known = house.registry().reservations();
-  for (const Json& one : list->as_array()) {
+  std::vector<std::string> faults;
+  for (const Json& one : kept_list(file_of(house), "reservations", faults)) {
     Lease lease;
     lease.pool = one.text("pool");
     lease.value = one.text("value");
@@ -60,6 +55,8 @@ std::vector<std::string> recover_reservations(House& house, std::vector<std::str
       failed.push_back(fmt::format("the reservation of {}: {}", words, error.what()));
     }
   }
+  failed.insert(failed.end(), faults.begin(), faults.end());
+  if (faults.empty() && !house.dry()) keep_reservations(house);  // this registry's word from here
   return names;
 }
 

@@ -106,6 +106,7 @@ void migrate(Connection& db, std::uint64_t random) {
     if (version == 0) {
       db.run("INSERT INTO setting (name, value) VALUES ('tag', ?1)",
              fmt::format("{:04x}", mixed(random, 0) & 0xffff));
+      db.execute("INSERT INTO setting (name, value) VALUES ('born', lower(hex(randomblob(8))))");
     }
     db.execute(fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", application_id,
                            schema_number)

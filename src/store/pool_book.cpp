@@ -232,4 +232,6 @@ std::string PoolBook::tag() {
   return tag_;
 }
 
+std::string PoolBook::born() { return setting("born").value_or(""); }
+
 }  // namespace nutshell::store

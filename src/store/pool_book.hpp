@@ -34,6 +34,8 @@ class PoolBook {
   void follow(const std::vector<PoolRange>& config, std::uint64_t random);
   /// 4 hex digits of this registry.
   [[nodiscard]] std::string tag();
+  /// What was drawn when this registry was made.
+  std::string born();
 
  private:
   Pool read(Statement& row);

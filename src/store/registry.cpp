@@ -163,6 +163,7 @@ std::vector<Lease> Registry::leases_of(const Uuid& uuid) {
 std::vector<Lease> Registry::leases_in(const std::string& pool) {
   return store::LeaseBook(state_->core->db).leases_in(pool);
 }
+std::string Registry::born() { return store::PoolBook(state_->core->db).born(); }
 std::string Registry::tag() { return store::PoolBook(state_->core->db).tag(); }
 
 std::vector<Registry::PoolState> Registry::pools() {

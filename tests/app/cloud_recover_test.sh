@@ -76,6 +76,30 @@ lab=$(json network ls | jq -r '.networks[] | select(.name == "b-i").subnet')
 check 'a network' says 'the network b-i' n who "$lab"
 refuse 6 'nobody is known to have' nutshell who 198.51.100.0-198.51.100.9
 
+say '-- a lost registry, and then something else first'
+check 'a group' n group create keep --cloud z
+check 'an address' quiet n address allocate 203.0.113.50 --cloud z
+check 'a reservation' quiet n lease reserve pub 203.0.113.51 --note keep
+lose
+printf 'name = "s"\n[public]\ncount = 1\n' >"$clouds/s.toml"
+check 'a new cloud' quiet n up "$clouds/s.toml"
+check 'another address' quiet n address allocate 203.0.113.60 --cloud z
+check 'another reservation' quiet n lease reserve pub 203.0.113.61
+said=$(n recover)
+for each in 'security group z/keep' 'public address 203.0.113.50' 'reservation 203.0.113.51 of pool pub'; do check "comes back: $each" matches "$said" "$each"; done
+check 'released after that' n address release 203.0.113.50
+n address release 203.0.113.60; n lease release pub 203.0.113.61
+check 'it does not come back' equal "$(n recover | grep -c 203.0.113)" 0
+echo '{' >"$root/state/reserved.json"
+refuse 5 'reserved.json: cannot be read; mend it, or move it away' nutshell recover
+check 'it is left as it is' equal "$(cat "$root/state/reserved.json")" '{'
+check 'what is reserved then' says 'could not be read, and is .*unreadable now' nutshell lease reserve pub 203.0.113.52
+check 'does not wipe it out' equal "$(cat "$root/state/reserved.json.unreadable")" '{'
+rm "$root/state/reserved.json.unreadable"
+n lease release pub 203.0.113.51; n lease release pub 203.0.113.52
+n group rm keep --cloud z
+down s --purge
+
 say '-- reserved in a network that is to go'
 address=${lab%.*}.77
 check 'an address is kept' quiet n lease reserve ipv4:b-i "$address"

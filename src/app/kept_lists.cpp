@@ -1,0 +1,88 @@
+// The file says which registry wrote it. One that was made anew since knows nothing of what was
+// before, and its first change must not wipe that out: it is carried along under "lost".
+#include "app/kept_lists.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+
+#include "host/files.hpp"
+
+namespace nutshell {
+namespace {
+
+constexpr Bytes largest_file = 64 * mebi;
+constexpr const char* lost_name = "lost";
+
+std::string key_of(const Json& entry, const KeptList& list) {
+  std::string key;
+  for (const std::string& field : list.keys) key += entry.text(field) + "\n";
+  return key;
+}
+
+/// The entries of that list which are not in `known` yet.
+void carry(const Json* from, const KeptList& list, std::set<std::string>& known, Json& to) {
+  const Json* entries = from ? from->find(list.name) : nullptr;
+  if (!entries || !entries->is_array()) return;
+  for (const Json& entry : entries->as_array())
+    if (known.insert(key_of(entry, list)).second) to.push(entry);
+}
+
+void put_aside(House& house, const std::string& path) {
+  const std::string aside = path + ".unreadable";
+  std::error_code error;
+  std::filesystem::rename(path, aside, error);
+  house.reporter.warn(fmt::format(
+      "{} could not be read, and is {} now; `nutshell recover` needs it mended and moved back",
+      printable(path), printable(aside)));
+}
+
+}  // namespace
+
+void keep_lists(House& house, const std::string& path, const std::vector<KeptList>& lists) {
+  const auto old = host::read_file(path, largest_file);
+  const auto was = old ? Json::try_parse(*old) : std::nullopt;
+  if (old && (!was || !was->is_object())) put_aside(house, path);
+  const std::string writer = house.registry().born(), before = was ? was->text("registry") : "";
+  const bool is_anothers = !before.empty() && before != writer;
+  Json all = Json::object({{"registry", writer}}), lost = Json::object();
+  bool any = false;
+  for (const KeptList& list : lists) {
+    std::set<std::string> known;
+    for (const Json& entry : list.entries) known.insert(key_of(entry, list));
+    Json missing = Json::array();
+    if (was && is_anothers) carry(&*was, list, known, missing);
+    if (was) carry(was->find(lost_name), list, known, missing);
+    any = any || !known.empty();
+    all.append(list.name, Json(list.entries));
+    if (!missing.as_array().empty()) lost.append(list.name, missing);
+  }
+  if (!any) return host::drop_file(path);
+  if (!lost.as_object().empty()) all.append(lost_name, lost);
+  const std::string text = all.dump(true) + "\n";
+  if (old != text) host::write_file(path, text);
+}
+
+std::vector<Json> kept_list(const std::string& path, const std::string& name,
+                            std::vector<std::string>& failed) {
+  const auto text = host::read_file(path, largest_file);
+  if (!text) return {};
+  const auto json = Json::try_parse(*text);
+  if (!json || !json->is_object()) {
+    const std::string fault =
+        fmt::format("{}: cannot be read; mend it, or move it away", printable(path));
+    if (std::find(failed.begin(), failed.end(), fault) == failed.end()) failed.push_back(fault);
+    return {};
+  }
+  std::vector<Json> all;
+  for (const Json* from : {&*json, json->find(lost_name)}) {
+    const Json* list = from ? from->find(name) : nullptr;
+    if (list && list->is_array())
+      all.insert(all.end(), list->as_array().begin(), list->as_array().end());
+  }
+  return all;
+}
+
+}  // namespace nutshell

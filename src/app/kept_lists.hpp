@@ -1,0 +1,25 @@
+// Lists beside the registry, of what only it knows: after it was lost `recover` finds them again.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "app/house.hpp"
+
+namespace nutshell {
+
+struct KeptList {
+  std::string name;               ///< of the list in its file: "groups"
+  std::vector<std::string> keys;  ///< the fields that say which one an entry is
+  std::vector<Json> entries;      ///< what the registry has
+};
+
+/// Writes them as one file, which goes where there is nothing to keep. What the file has from a
+/// registry that was lost, and this one does not know yet, stays in it until it is recovered. A
+/// file that cannot be read is moved aside with a warning.
+void keep_lists(House& house, const std::string& path, const std::vector<KeptList>& lists);
+/// A list with all its entries, lost ones too. A file that cannot be read is named in `failed`,
+/// once.
+std::vector<Json> kept_list(const std::string& path, const std::string& name,
+                            std::vector<std::string>& failed);
+
+}  // namespace nutshell
