@@ -59,14 +59,20 @@ CloudFile file_as_applied(House& house, const std::string& typed) {
         fmt::format("{}; the cloud {} comes up as it was", error.what(), rows.front().name));
     return {path, host::read_file(path).value_or(""), spec_of(rows.front())};
   }
-  const auto row = house.registry().cloud(file.spec.name);
-  if (!row || row->file != path) return file;
-  CloudSpec applied = spec_of(*row);
+  if (rows.empty()) return file;
+  const auto named = std::find_if(
+      rows.begin(), rows.end(), [&](const CloudRow& each) { return each.name == file.spec.name; });
+  if (named == rows.end() && rows.size() > 1)
+    throw Conflict(fmt::format(
+        "{} says the name {}, and several clouds came from it; put the name of one back",
+        printable(typed), file.spec.name));
+  const CloudRow& row = named == rows.end() ? rows.front() : *named;
+  CloudSpec applied = spec_of(row);
   if (to_json(applied).dump() != to_json(file.spec).dump())
     house.reporter.warn(
         fmt::format("{} was changed since it was last brought up; {} comes up as it was, and "
                     "`nutshell up` does what the file says now",
-                    printable(typed), file.spec.name));
+                    printable(typed), row.name));
   file.spec = std::move(applied);
   return file;
 }

@@ -78,7 +78,14 @@ Exit run_lease_reserve(const Parsed& args, House& house) {
   const std::string& pool = args.word(0, "POOL");
   const std::string& value = args.word(1, "VALUE");
   Transaction transaction = house.registry().begin();
+  Facts facts;  // of the host nothing: what other pools have given is looked at
+  facts.seen = true;
+  const auto other =
+      transaction.allocator().obstacle(Uuid{}, {pool, 0, Lifetime::machine, value}, facts);
   transaction.allocator().reserve(pool, value, args.value("note").value_or("by hand"));
+  if (other && *other != "nutshell.toml")
+    throw Conflict(fmt::format("{} of pool {} is given already, by another pool: {} has it",
+                               printable(value), pool, *other));
   if (!house.dry()) {
     keep_reservations(house);
     transaction.commit();

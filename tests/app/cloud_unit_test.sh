@@ -183,6 +183,10 @@ check 'ExecStart ends well' by_systemd ExecStart
 check 'it says so' matches "$(cat "$scratch/said")" 'was changed since it was last brought up; dawn comes up as it was'
 check 'and starts what was last brought up' equal "$(states dawn)" 'first=running late=running second=running'
 down dawn
+sed -i '1s/dawn/dusk/' "$file"
+check 'with another name in it' by_systemd ExecStart
+check 'it is the cloud of the unit' equal "$(states dawn) $(json status | jq '.clouds | length')" 'first=running late=running second=running 1'
+down dawn
 echo 'no toml' >>"$file"
 check 'with a file that is broken' by_systemd ExecStart
 check 'which is said' matches "$(cat "$scratch/said")" 'the cloud dawn comes up as it was'

@@ -128,4 +128,13 @@ pools
 check 'a network that is named and a subnet that is not' cloud e '[private]' 'prefix = 24' '[[network]]' 'name = "inner"' 'subnet = "10.75.0.0/24"'
 check 'both are there' equal "$(private_of e) $(json network ls | jq -r '.networks[] | select(.name == "e-inner").subnet')" '10.75.1.0/24 10.75.0.0/24'
 down e --purge
+
+say '-- what is reserved by hand'
+pools
+check 'a network' n network create r --mode routed --subnet 203.0.113.0/28
+pools pub 203.0.113.0-203.0.113.63
+refuse 4 '203.0.113.2-203.0.113.5 of pool pub is given already, by another pool: the network r has it' nutshell lease reserve pub 203.0.113.2-203.0.113.5
+check 'beside it' n lease reserve pub 203.0.113.16-203.0.113.17
+n lease release pub 203.0.113.16-203.0.113.17
+n network rm r
 finish
