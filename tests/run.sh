@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# Builds nutshell and runs every test: the one command that the README names. As root, on Debian 12, in any folder; it
+# Builds nutshell and runs its tests: the one command that the README names. As root, on Debian 12, in any folder; it
 # installs what is missing from Debian's packages first. Everything that it makes is below build/.
 #
-# usage: sudo tests/run.sh [--quick] [--no-nest] [--no-asan] [-L LABEL] [-R REGEX]
+# usage: sudo tests/run.sh [--quick | --all] [--no-nest] [--no-asan] [-L LABEL] [-R REGEX]
 #   --quick    the tests labelled unit and house only, and one pass
+#   --all      also what takes long and rarely finds anything: the guest images with QEMU alone (label guest), and under the
+#              sanitizers all that can be, where a usual run takes a choice (label asan)
 #   --no-nest  no pass in the nest, the lab host with real KVM and device-mapper inside (tests/nest)
 #   --no-asan  no pass under AddressSanitizer and UndefinedBehaviorSanitizer
 #   -L, -R     only tests with that label, or name (as ctest takes them)
@@ -18,9 +20,11 @@ die() { echo "tests/run.sh: $*" >&2; exit 1; }
 given=("$@")
 asan=yes
 nest=yes
+all=no
 select=()
 while [[ $# -gt 0 ]]; do
   case $1 in
+    --all) all=yes ;;
     --no-asan) asan=no ;;
     --no-nest) nest=no ;;
     --quick) asan=no nest=no; select+=(-L '^(unit|house)$') ;;
@@ -53,14 +57,13 @@ source "$root/cmake/rights.sh"
 mapfile -t lacking < <(lacking_rights)
 for each in "${lacking[@]}"; do echo "tests/run.sh: $each" >&2; done
 
-# The pass under the sanitizers leaves out what does not run our code (the guests alone, the house rules), what measures
-# time, what waits for guests and their packets more than it runs (the same functions of ours run in those with idle machines),
-# what kills us at each moment (hundreds of runs of what other tests run once), and the dry run seen by strace, which would see
-# the sanitizers' own pipes.
-no_code='(guest|house)_.*'
+# With --all, too, the pass under the sanitizers leaves out what does not run our code, what measures time, what waits for
+# guests and their packets more than it runs (the same functions of ours run in those with idle machines), what kills us at
+# each moment (hundreds of runs of what other tests run once), and the dry run seen by strace, which would see the
+# sanitizers' own pipes.
 guests='boot_once|hardware|demo|managed_network|macvtap|network_mend|touch|supervise|antispoof|firewall|rate|path.*|volume|adopt|examples_cloud|clouds_apart'
 killed='kill|adopt_kill|network_kill|cloud_kill|firewall_kill'
-not_under_asan="^($no_code|($guests|$killed|host_lvm_fake|dry_run)_test)\$"
+not_under_asan="^($guests|$killed|host_lvm_fake|dry_run)_test\$"
 
 count_of() { awk -F'"' -v key="$2" '$1 == "\t" key "=" && !seen++ { print $2 }' "$1"; }
 names_of_skipped() { awk -F'"' '$1 == "\t<testcase name=" && / status="(notrun|disabled)"/ { print $2 }' "$1"; }
@@ -100,7 +103,7 @@ names() { ctest --test-dir "$root/build/$1" -N "${@:2}" | sed -n 's/^ *Test *#[0
 # went: a line in $results/NAME, those that were skipped in NAME.skipped, and NAME.failed where one failed. (ctest leaves out
 # by one -LE, or by all of several together; so it is one.)
 one_pass() {
-  local pass=$1 preset=$2 jobs=$3 out="^($4)\$" needs_rights='netns|qemu|nest|faults|bench' left_out=() all=0 bad=0 began=$SECONDS
+  local pass=$1 preset=$2 jobs=$3 out="^($4)\$" needs_rights='netns|qemu|guest|nest|faults|bench' left_out=() count=0 bad=0 began=$SECONDS
   local folder=$root/build/$preset junit=$root/build/$preset/$pass.xml
   shift 4
   [[ -n $(names "$preset" -LE "$out" "$@") ]] || return 0
@@ -114,13 +117,13 @@ one_pass() {
     rm -f "$junit"
     ctest --test-dir "$folder" -j "$jobs" --output-on-failure --no-tests=error --output-junit "$junit" -LE "$out" "$@" 2>&1 | tee "$folder/$pass.log" && rm "$results/$pass.failed"
     [[ -f $junit ]] || die "ctest of $pass wrote no result"
-    all=$(count_of "$junit" tests) bad=$(count_of "$junit" failures)
+    count=$(count_of "$junit" tests) bad=$(count_of "$junit" failures)
     mapfile -t -O "${#left_out[@]}" left_out < <(names_of_skipped "$junit")
   else
     rm "$results/$pass.failed"
   fi
   [[ ${#left_out[@]} -eq 0 ]] || printf '%s\n' "${left_out[@]/#/$pass: }" >"$results/$pass.skipped"
-  echo "$pass: $all tests run, $bad failed, ${#left_out[@]} skipped ($((SECONDS - began)) s)" >"$results/$pass"
+  echo "$pass: $count tests run, $bad failed, ${#left_out[@]} skipped ($((SECONDS - began)) s)" >"$results/$pass"
 }
 
 mkdir -p "$root/build"
@@ -132,15 +135,19 @@ leave() {
 }
 trap leave EXIT
 build release
-# The tests wait about as long as they work. What they leave of the processors is for what needs KVM and device-mapper (one
-# scenario after another, each in a lab host of its own, for about as long as all the rest), and for the compiler.
-[[ $nest == no ]] || beside nest one_pass nest release 1 none -L '^nest$' "${select[@]}"
-build_asan() { renice -n 15 "$BASHPID" >/dev/null; build asan; }
+# The tests wait about as long as they work: what they leave of the processors is the compiler's.
+build_asan() { renice -n 19 "$BASHPID" >/dev/null; build asan; }
 [[ $asan == no ]] || beside asan-build build_asan
-one_pass release release 3 'nest|bench' "${select[@]}"
-if [[ $asan == yes ]]; then
-  ended asan-build
-  one_pass asan asan 3 'bench|house|nest' -E "$not_under_asan" "${select[@]}"
+without='nest|bench'
+[[ $all == yes ]] || without+='|guest'
+one_pass release release 4 "$without" "${select[@]}"
+ended asan-build
+# What needs KVM and device-mapper: one scenario after another, each in a lab host of its own.
+[[ $nest == no ]] || beside nest one_pass nest release 1 none -L '^nest$' "${select[@]}"
+if [[ $asan == yes && $all == yes ]]; then
+  one_pass asan asan 3 'bench|house|nest|guest' -E "$not_under_asan" "${select[@]}"
+elif [[ $asan == yes ]]; then
+  one_pass asan asan 2 bench -L '^asan$' -E "$not_under_asan" "${select[@]}"
 fi
 ended nest || touch "$results/nest.failed"
 # What measures time has the machine to itself.
@@ -153,6 +160,7 @@ mapfile -t skipped_all < <(cat "$results"/*.skipped 2>/dev/null)
 echo
 echo '== summary'
 printf '%s\n' "${summary[@]}"
+[[ $all == yes ]] || echo 'left to --all: the guest images with QEMU alone, and most of the pass under the sanitizers'
 if [[ ${#skipped_all[@]} -gt 0 ]]; then
   echo 'skipped:'
   printf '  %s\n' "${skipped_all[@]}"

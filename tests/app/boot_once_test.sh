@@ -10,15 +10,15 @@ installs() { # NAME OPTION...
   local name=$1
   shift
   check "$name: launched, it installs, reboots twice, and powers off" n launch "$name" --memory 256M --nested off --accel tcg --nic none \
-    --cdrom "$guest/installer.iso" --disk 128M --boot once=cdrom "$@" --wait stopped --timeout 200
+    --cdrom "$guest/installer.iso" --disk 128M --boot once=cdrom "$@" --wait stopped --timeout 400
   check "$name: once from the CD, then from the disk" equal "$(boots_of "$name")" 'from=cdrom boot=1; from=disk boot=2; from=disk boot=3'
   check "$name: it powered off" matches "$(json show "$name" | jq -r .last_end)" 'stopped: the guest powered off'
   check "$name: nobody took the ISO away" equal "$(json show "$name" | jq -r .cdrom)" "$guest/installer.iso"
   check "$name: show says that the CD has had its boot" equal "$(consumed "$name")" true
-  check "$name: started again" n start "$name" --wait 'serial=up .*boot=4' --timeout 120
+  check "$name: started again" n start "$name" --wait 'serial=up .*boot=4' --timeout 240
   check "$name: it boots the disk" matches "$(boots_of "$name")" 'from=disk boot=4$'
   check "$name: killed" n kill "$name"
-  check "$name: started with --boot once=cdrom" n start "$name" --boot once=cdrom --wait 'serial=GRUB from' --timeout 120
+  check "$name: started with --boot once=cdrom" n start "$name" --boot once=cdrom --wait 'serial=GRUB from' --timeout 240
   check "$name: it boots the CD again" equal "$(grep -a -o 'GRUB from [a-z]*' "$root/log/$(uuid_of "$name")/3.serial" | tail -1)" 'GRUB from cdrom'
   check "$name: removed" n rm "$name" --force
 }
