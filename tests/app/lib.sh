@@ -70,18 +70,21 @@ interrupt_after() {
   ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0 timeout --preserve-status -s INT -k 100 "$seconds" "$nutshell_bin" --quiet --root "$root" "$@"
 }
 
-# type_to NAME TEXT: into the guest's serial line, as a console would. It stays connected until the guest must have read it.
-type_to() { { printf '%s\n' "$2"; sleep 0.5; } | socat -u - "UNIX-CONNECT:$root/run/$(uuid_of "$1" | cut -c1-8)/serial"; }
+# serial_of NAME: where the guest's serial line is to be had, while it runs.
+serial_of() { echo "UNIX-CONNECT:$root/run/$(uuid_of "$1" | cut -c1-8)/serial"; }
+# type_to NAME TEXT: into the guest's serial line, as a console would. It stays connected for a moment in which the guest reads it.
+type_to() { { printf '%s\n' "$2"; sleep 0.5; } | socat -u - "$(serial_of "$1")"; }
 
-# guest NAME COMMAND: what COMMAND prints when it is typed into the guest's serial line. It is typed again when it has not ended in
+# guest NAME COMMAND: what COMMAND prints when it is typed into the guest's serial line. What the guest has not read yet is lost
+# when the line hangs up: it stays until the guest says that it begins, and is typed again when that, or the end, has not come in
 # $guest_patience seconds.
 guest_patience=40
 guest() {
   local log mark
   log=$root/log/$(uuid_of "$1")/$(json show "$1" | jq -r .boots).serial
-  for _ in 1 2 3; do # a host that is busy may hang up before the guest has read its line
+  for _ in 1 2 3; do
     mark=$((RANDOM + 100000))
-    type_to "$1" "echo begin-\$(($mark+1)); $2; echo end-\$(($mark+1))"
+    { printf '%s\n' "echo begin-\$(($mark+1)); $2; echo end-\$(($mark+1))"; until_true "$guest_patience" grep -qa "begin-$((mark + 1))" "$log"; } | socat -u - "$(serial_of "$1")"
     until_true "$guest_patience" grep -qa "end-$((mark + 1))" "$log" && break
   done
   tr -d '\r' <"$log" | sed -n "/begin-$((mark + 1))/,/end-$((mark + 1))/p" | sed '1d;$d'
