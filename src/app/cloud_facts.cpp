@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "app/cloud_file.hpp"
 #include "app/cloud_ranges.hpp"
 #include "app/network.hpp"
 #include "host/other_tools.hpp"
@@ -45,21 +46,19 @@ std::string holder_of_configured() { return fmt::format("the network {}", defaul
 
 Uuid cloud_holder(const std::string& cloud) { return Uuid{"cloud:" + cloud}; }
 
-namespace {
-
-/// What machines may use on bridges beside their own addresses. Few have any, so the others' specs
-/// are not parsed.
-void add_also(House& house, std::vector<RangeFact>& ranges) {
+std::vector<AlsoUse> also_in_use(House& house) {
+  std::vector<AlsoUse> all;
   for (const MachineSummary& machine : house.registry().summaries()) {
     if (machine.spec_json.find("\"also\"") == std::string::npos) continue;
-    for (const NicSpec& nic : spec_from_json(Json::parse(machine.spec_json)).nics)
-      if (nic.kind == NicKind::bridge)
-        for (const AddressRange& range : nic.also)
-          ranges.push_back({range.first, range.last,
-                            fmt::format("the machine {}", to_string(machine.name)), false,
-                            machine.name.cloud});
+    const MachineSpec spec = spec_from_json(Json::parse(machine.spec_json));
+    for (std::size_t i = 0; i < spec.nics.size(); ++i)
+      if (spec.nics[i].kind == NicKind::bridge)
+        for (const AddressRange& range : spec.nics[i].also) all.push_back({machine.name, i, range});
   }
+  return all;
 }
+
+namespace {
 
 std::vector<RangeFact> other_ranges(House& house, const Facts& facts,
                                     const std::string& own_cloud) {
@@ -71,7 +70,11 @@ std::vector<RangeFact> other_ranges(House& house, const Facts& facts,
 
   if (const auto& configured = house.config.network)
     ranges.push_back({configured->first(), configured->last(), holder_of_configured()});
-  add_also(house, ranges);
+  for (const AlsoUse& also : also_in_use(house))
+    ranges.push_back({also.range.first, also.range.last,
+                      fmt::format("the machine {}", to_string(also.machine)), false,
+                      also.machine.cloud});
+  for (RangeFact& range : lost_ranges(house)) ranges.push_back(std::move(range));
 
   std::vector<AddressRange> own;
   if (!own_cloud.empty())

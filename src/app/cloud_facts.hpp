@@ -1,6 +1,7 @@
 // Whose addresses are taken although no link and no route of this host shows it.
 #pragma once
 #include <string>
+#include <vector>
 
 #include "app/house.hpp"
 #include "nutshell/facts.hpp"
@@ -17,6 +18,14 @@ void add_other_ranges(House& house, Facts& facts, const std::string& own_cloud);
 /// What a machine of that cloud is told that can run others, by encode_outer(): the host's networks
 /// and routes of `facts`, managed networks, other ranges as above, private subnets of other clouds.
 std::string outer_line(House& house, const Facts& facts, const std::string& own_cloud);
+/// What a machine may use on a bridge beside its own address.
+struct AlsoUse {
+  MachineName machine;
+  std::size_t nic = 0;
+  AddressRange range;
+};
+/// All of that. The specs of machines that have none of it are not parsed.
+std::vector<AlsoUse> also_in_use(House& house);
 /// The depth of this box as `doctor` says it.
 std::string depth_words(const Facts& facts);
 

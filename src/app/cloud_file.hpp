@@ -45,6 +45,9 @@ void note_cloud(House& house, const std::string& cloud);
 void drop_cloud_note(House& house, const std::string& cloud);
 /// True when there is a note of that cloud: of one that the registry does not know, it was lost.
 bool is_noted(const House& house, const std::string& cloud);
+/// What clouds held that the registry has lost, by their notes: nobody else is given it before
+/// `recover`.
+std::vector<RangeFact> lost_ranges(House& house);
 /// Puts the clouds of the notes that the registry does not know into it, with all that they held;
 /// gives their names. Each by itself: what cannot be is named in `failed`.
 std::vector<std::string> recover_clouds(House& house, std::vector<std::string>& failed);

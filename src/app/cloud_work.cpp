@@ -152,12 +152,6 @@ void plan_machines(House& house, CloudWork& work, const CloudSpec& wanted,
     machine.row = house.registry().machine(one.wish.name);
     look_at_row(house, machine);
     const auto origin = one.wish.origins.find("name");
-    if (machine.row && !machine.before && !work.row && is_noted(house, work.cloud))
-      throw Conflict(fmt::format(
-          "{}: the registry has lost the cloud {}, and knows its machine {}; run `nutshell "
-          "recover` to have the cloud again",
-          origin == one.wish.origins.end() ? printable(wanted.file) : origin->second, work.cloud,
-          machine.name));
     if (machine.row && !machine.before)
       throw Conflict(fmt::format(
           "{}: there is a machine {} already, which no file of a cloud has made; remove it with "
@@ -235,6 +229,11 @@ CloudWork plan_work(House& house, const CloudFile& file, const UpOptions& option
   CloudWork work;
   work.cloud = file.spec.name;
   work.row = house.registry().cloud(work.cloud);
+  if (!work.row && is_noted(house, work.cloud))
+    throw Conflict(
+        fmt::format("{}: the registry has lost the cloud {}; run `nutshell recover` to have it "
+                    "again, with all that it holds",
+                    printable(file.path), work.cloud));
   refuse_other_file(work, file, options);
   const std::vector<CloudMachine>& machines = file.spec.machines;
   if (std::any_of(machines.begin(), machines.end(),

@@ -133,9 +133,9 @@ void refuse_taken_names(House& house, const NetworkRow& wanted) {
         fmt::format("network {}: its addresses would be the pool ipv4:{}, which there is already; "
                     "choose another name",
                     wanted.name, wanted.name));
-  for (const Registry::PoolState& pool : pools) {
-    const PoolRange& range = pool.range;
-    if (range.kind == "ipv4" && !range.name.starts_with("ipv4:") && wanted.address.prefix &&
+  // Of a pool that nutshell.toml has no more, what clouds still hold is looked at elsewhere.
+  for (const PoolRange& range : house.config.pools) {
+    if (range.kind == "ipv4" && wanted.address.prefix &&
         wanted.address.first().value <= range.high && wanted.address.last().value >= range.low)
       throw Conflict(
           fmt::format("network {}: the subnet {} overlaps the pool {} ({}); choose "

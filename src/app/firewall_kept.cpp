@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <functional>
 
 #include "app/guard.hpp"
 #include "app/kept_lists.hpp"
@@ -54,36 +53,14 @@ void keep_firewall(House& house) {
   keep_lists(house, file_of(house), {groups, addresses});
 }
 
-namespace {
-
-/// Each by itself: what cannot be put back is named in `failed`.
-void put_back(House& house, const std::string& what, std::vector<std::string>& names,
-              std::vector<std::string>& failed,
-              const std::function<void(Transaction& transaction)>& put) {
-  try {
-    if (!house.dry()) {
-      Transaction transaction = house.registry().begin();
-      put(transaction);
-      transaction.commit();
-    }
-    names.push_back(what);
-  } catch (const Interrupted&) {
-    throw;
-  } catch (const Error& error) {
-    failed.push_back(fmt::format("{}: {}", what, error.what()));
-  }
-}
-
-}  // namespace
-
 std::vector<std::string> recover_groups(House& house, std::vector<std::string>& failed) {
   std::vector<std::string> names;
   const Groups known = groups_of(house.registry().groups());
   for (const Json& json : kept_list(file_of(house), "groups", failed)) {
     const GroupRow group = group_of(json);
     if (known.contains({group.cloud, group.name})) continue;
-    put_back(house, to_string(MachineName{group.cloud, group.name}), names, failed,
-             [&](Transaction& transaction) { transaction.put_group(group); });
+    put_back_entry(house, "security group", to_string(MachineName{group.cloud, group.name}), names,
+                   failed, [&](Transaction& transaction) { transaction.put_group(group); });
   }
   return names;
 }
@@ -101,11 +78,12 @@ std::vector<std::string> recover_addresses(House& house, std::vector<std::string
                       json.text("since")};
     const Uuid machine{json.text("machine")};
     if (house.registry().machine(machine)) row.machine = machine;
-    put_back(house, to_string(*address), names, failed, [&](Transaction& transaction) {
-      const Want want{row.pool, 0, Lifetime::machine, to_string(*address)};
-      transaction.take_again(Uuid{"cloud:" + row.cloud}, {want});
-      transaction.put_address(row);
-    });
+    put_back_entry(house, "public address", to_string(*address), names, failed,
+                   [&](Transaction& transaction) {
+                     const Want want{row.pool, 0, Lifetime::machine, to_string(*address)};
+                     transaction.take_again(Uuid{"cloud:" + row.cloud}, {want});
+                     transaction.put_address(row);
+                   });
   }
   if (faults.empty() && !house.dry()) keep_firewall(house);  // this registry's word from here
   return names;

@@ -85,4 +85,21 @@ std::vector<Json> kept_list(const std::string& path, const std::string& name,
   return all;
 }
 
+void put_back_entry(House& house, const std::string& kind, const std::string& name,
+                    std::vector<std::string>& names, std::vector<std::string>& failed,
+                    const std::function<void(Transaction& transaction)>& put) {
+  try {
+    if (!house.dry()) {
+      Transaction transaction = house.registry().begin();
+      put(transaction);
+      transaction.commit();
+    }
+    names.push_back(name);
+  } catch (const Interrupted&) {
+    throw;
+  } catch (const Error& error) {
+    failed.push_back(fmt::format("the {} {}: {}", kind, name, error.what()));
+  }
+}
+
 }  // namespace nutshell

@@ -1,5 +1,6 @@
 // Lists beside the registry, of what only it knows: after it was lost `recover` finds them again.
 #pragma once
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -21,5 +22,10 @@ void keep_lists(House& house, const std::string& path, const std::vector<KeptLis
 /// once.
 std::vector<Json> kept_list(const std::string& path, const std::string& name,
                             std::vector<std::string>& failed);
+/// Puts one entry back, in a transaction of its own, and names it in `names`; one that cannot be
+/// goes to `failed`, as what it is (`kind`) and why not. Nothing is changed in a dry run.
+void put_back_entry(House& house, const std::string& kind, const std::string& name,
+                    std::vector<std::string>& names, std::vector<std::string>& failed,
+                    const std::function<void(Transaction& transaction)>& put);
 
 }  // namespace nutshell

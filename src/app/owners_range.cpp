@@ -1,10 +1,13 @@
 // A range or a subnet has one owner for all of its addresses, also for those that nobody uses yet.
 #include <fmt/format.h>
 
+#include "app/cloud_facts.hpp"
 #include "app/owners.hpp"
 
 namespace nutshell {
 namespace {
+
+constexpr const char* pool_of_bridges = "ipv4:bridge";
 
 std::string detail_of(const Lease& lease) {
   if (!lease.machine.empty()) return fmt::format("NIC {}", lease.index);
@@ -28,6 +31,11 @@ std::vector<Owner> ranges_over(House& house, const AddressRange& span) {
                         lease.since, ""});
     }
   }
+  for (const AlsoUse& also : also_in_use(house))
+    if (also.range.first <= span.last && span.first <= also.range.last)
+      owners.push_back(
+          {"address", also.machine.cloud, also.machine.name,
+           fmt::format("NIC {} (also={})", also.nic, to_string(std::vector{also.range})), "", ""});
   return owners;
 }
 
@@ -45,6 +53,11 @@ std::vector<Owner> find_owners_of_span(House& house, const AddressRange& span) {
                         fmt::format("the network {}, {}", network.name, to_string(network.address)),
                         "", ""});
   for (Owner& owner : ranges_over(house, span)) owners.push_back(std::move(owner));
+  for (const Lease& lease : house.registry().leases_in(pool_of_bridges))
+    if (const auto ip = parse_ipv4(lease.value);
+        ip && lease.foreign.empty() && span.first <= *ip && *ip <= span.last)
+      owners.push_back({"address", lease.cloud, lease.machine,
+                        fmt::format("{} ({})", detail_of(lease), lease.value), lease.since, ""});
   return owners;
 }
 

@@ -42,18 +42,8 @@ std::vector<std::string> recover_reservations(House& house, std::vector<std::str
         }))
       continue;
     const std::string words = fmt::format("{} of pool {}", lease.value, lease.pool);
-    try {
-      if (!house.dry()) {
-        Transaction transaction = house.registry().begin();
-        transaction.reserve_again(lease);
-        transaction.commit();
-      }
-      names.push_back(words);
-    } catch (const Interrupted&) {
-      throw;
-    } catch (const Error& error) {
-      failed.push_back(fmt::format("the reservation of {}: {}", words, error.what()));
-    }
+    put_back_entry(house, "reservation", words, names, failed,
+                   [&](Transaction& transaction) { transaction.reserve_again(lease); });
   }
   failed.insert(failed.end(), faults.begin(), faults.end());
   if (faults.empty() && !house.dry()) keep_reservations(house);  // this registry's word from here

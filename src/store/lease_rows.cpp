@@ -1,6 +1,7 @@
 // Lease rows between the table and the values that callers see: reading, rendering, and the plain
 // bookkeeping (reservations, marks, giving back). Who gets what is decided in allocator.cpp.
 #include <ctime>
+#include <limits>
 
 #include "nutshell/error.hpp"
 #include "store/lease_book.hpp"
@@ -79,7 +80,11 @@ std::optional<LeaseRow> LeaseBook::row_named(const Pool& pool, const std::string
 }
 std::optional<LeaseRow> LeaseBook::row_of(const Pool& pool, const std::string& value) {
   if (pool.kind == PoolKind::names) return row_named(pool, value);
-  Interval values = pool.parse(value);
+  // What was given stays given when nutshell.toml makes the pool smaller, and goes back all the
+  // same.
+  Pool wide = pool;
+  wide.range = {0, std::numeric_limits<std::int64_t>::max()};
+  const Interval values = wide.parse(value);
   auto row = row_at(pool, values);
   return row && row->values.contains(values) ? row : std::nullopt;
 }
@@ -121,13 +126,11 @@ void LeaseBook::drop_marks(const std::string& holder) {
 }
 
 void LeaseBook::release_value(const std::string& pool_name, const std::string& value) {
-  // What was given stays given when nutshell.toml makes the pool smaller, and goes back all the
-  // same.
   Pool pool = known(pool_name).pool;
-  if (pool.kind == PoolKind::ipv4) pool.range = {0, 0xffffffff};
   auto row = row_of(pool, value);
   if (!row) return;
   if (pool.kind != PoolKind::ipv4) return give_back(*row);
+  pool.range = {0, 0xffffffff};
   const Interval gone = pool.parse(value);
   db_.run(sql::lease_drop, row->pool, row->values.low);
   for (const Interval& rest : subtract({row->values}, {gone}))

@@ -57,7 +57,7 @@ lose
 mv "$root/state/clouds/b" "$scratch/b"
 quiet n recover
 mv "$scratch/b" "$root/state/clouds/b"
-refuse 4 'the registry has lost the cloud b, .*nutshell recover' nutshell up "$clouds/b.toml"
+refuse 4 'b.toml: the registry has lost the cloud b; run .nutshell recover' nutshell up "$clouds/b.toml"
 check 'which is done' quiet n recover
 check 'and it is whole' says 'nothing was to be done' nutshell up "$clouds/b.toml" --no-start
 n address release "$(json address ls | jq -r '.addresses[0].address')" >/dev/null
@@ -80,13 +80,21 @@ say '-- a lost registry, and then something else first'
 check 'a group' n group create keep --cloud z
 check 'an address' quiet n address allocate 203.0.113.50 --cloud z
 check 'a reservation' quiet n lease reserve pub 203.0.113.51 --note keep
+had=$(held | grep -v '^z ')
+public=$(public_of a) subnet=$(private_of b)
 lose
-printf 'name = "s"\n[public]\ncount = 1\n' >"$clouds/s.toml"
+printf 'name = "s"\n[public]\nrange = "%s"\n' "$public" >"$clouds/s.toml"
+refuse 4 "$public.*the cloud a, which the registry has lost" nutshell up "$clouds/s.toml"
+printf 'name = "s"\n[private]\nsubnet = "%s"\n' "$subnet" >"$clouds/s.toml"
+refuse 4 "$subnet.*the cloud b, which the registry has lost" nutshell up "$clouds/s.toml"
+refuse 4 'a.toml: the registry has lost the cloud a; run .nutshell recover' nutshell up "$clouds/a.toml"
+printf 'name = "s"\n[public]\ncount = 1\n[private]\nprefix = 24\n' >"$clouds/s.toml"
 check 'a new cloud' quiet n up "$clouds/s.toml"
 check 'another address' quiet n address allocate 203.0.113.60 --cloud z
 check 'another reservation' quiet n lease reserve pub 203.0.113.61
 said=$(n recover)
 for each in 'security group z/keep' 'public address 203.0.113.50' 'reservation 203.0.113.51 of pool pub'; do check "comes back: $each" matches "$said" "$each"; done
+check 'and the clouds with all that they had' equal "$(held | grep -v '^[sz] ')" "$had"
 check 'released after that' n address release 203.0.113.50
 n address release 203.0.113.60; n lease release pub 203.0.113.61
 check 'it does not come back' equal "$(n recover | grep -c 203.0.113)" 0

@@ -137,4 +137,21 @@ refuse 4 '203.0.113.2-203.0.113.5 of pool pub is given already, by another pool:
 check 'beside it' n lease reserve pub 203.0.113.16-203.0.113.17
 n lease release pub 203.0.113.16-203.0.113.17
 n network rm r
+
+say '-- a pool that is not declared any more, and one that is smaller'
+pools old 203.0.113.128-203.0.113.255
+check 'a cloud has a part of it' cloud k '[public]' 'range = "203.0.113.130-203.0.113.133"'
+pools
+refuse 4 'the cloud k' nutshell network create y --mode routed --subnet 203.0.113.128/28
+check 'the rest can be a network' n network create y --mode routed --subnet 203.0.113.192/28
+n network rm y
+down k --purge
+pools pub 203.0.113.0-203.0.113.63
+n lease reserve pub 203.0.113.60-203.0.113.61 && n lease reserve vnc :7 && n lease reserve subnet 10.75.9.0/24
+pools pub 203.0.113.0-203.0.113.7
+check 'give it back' n lease release pub 203.0.113.60-203.0.113.61
+printf '[[pool]]\nname = "vnc"\nkind = "vnc"\nrange = "20-30"\n[[pool]]\nname = "subnet"\nkind = "subnet"\nrange = "10.80.0.0/16"\n' >>"$config"
+check 'a display' n lease release vnc :7
+check 'and a subnet' n lease release subnet 10.75.9.0/24
+refuse 6 'is not leased' nutshell lease release vnc :7
 finish

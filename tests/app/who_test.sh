@@ -71,6 +71,12 @@ refuse 6 'nobody is known' nutshell who 52:54:00:99:99:99
 refuse 6 'nobody is known' nutshell who vg01/none
 refuse 2 'is no MAC' nutshell who 'a b'
 refuse 2 'no display or port' nutshell who :99999
+ip addr del 10.44.0.1/24 dev br0
+n create box --memory 64M --nested off --accel tcg --nic bridge=br0,ip=10.44.0.9,also=10.44.1.0-10.44.1.15 >/dev/null
+check "an address by also=" equal "$(owner 10.44.1.5)" 'address: default/box NIC 0 (also=10.44.1.0-10.44.1.15)'
+check "a range around a machine's address" equal "$(owner 10.44.0.0/24)" 'address: default/box NIC 0 (10.44.0.9)'
+check "one that touches both" equal "$(json who 10.44.0.9-10.44.1.0 | jq '.owners | length')" 2
+n rm box
 n rm web --force
 refuse 6 'nobody is known' nutshell who 8443/tcp
 refuse 6 'nobody is known' nutshell who "$uuid"
