@@ -6,8 +6,8 @@
 
 #include <algorithm>
 
-#include "app/cloud_file.hpp"
 #include "app/cloud_ranges.hpp"
+#include "app/lost.hpp"
 #include "app/network.hpp"
 #include "host/other_tools.hpp"
 #include "host/outer.hpp"

@@ -206,27 +206,16 @@ bool is_noted(const House& house, const std::string& cloud) {
   return host::file_exists(note_of(house, cloud));
 }
 
-std::vector<RangeFact> lost_ranges(House& house) {
-  std::vector<RangeFact> lost;
+std::vector<std::pair<std::string, std::string>> lost_cloud_ranges(House& house) {
+  std::vector<std::pair<std::string, std::string>> lost;
   for (const std::string& name : host::names_in(clouds_folder(house))) {
     if (!is_name(name) || house.registry().cloud(name)) continue;
     try {
       const auto text = host::read_file(note_of(house, name), largest_note);
       if (!text) continue;
       const Json note = Json::parse(*text);
-      for (const Json& held : note.at("ranges").as_array()) {
-        const std::string value = held.text("value");
-        const auto add = [&](const AddressRange& range) {
-          lost.push_back(
-              {range.first, range.last,
-               fmt::format("the cloud {}, which the registry has lost (`nutshell recover`)", name),
-               false, name});
-        };
-        if (const auto net = parse_ipv4_net(value))
-          add({net->first(), net->last()});
-        else if (const auto ranges = parse_ranges(value))
-          std::for_each(ranges->begin(), ranges->end(), add);
-      }
+      for (const Json& held : note.at("ranges").as_array())
+        lost.emplace_back(name, held.text("value"));
     } catch (const Error&) {
       // `recover` names it.
     }

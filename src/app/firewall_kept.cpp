@@ -39,6 +39,19 @@ GroupRow group_of(const Json& json) {
   return group;
 }
 
+/// Without its machine, which has to be found first.
+std::optional<PublicAddress> address_of(const Json& json) {
+  const auto address = parse_ipv4(json.text("address"));
+  if (!address) return std::nullopt;
+  return PublicAddress{*address, json.text("pool"), json.text("cloud"), std::nullopt,
+                       json.text("since")};
+}
+
+bool is_among(const std::vector<PublicAddress>& known, Ipv4 address) {
+  return std::any_of(known.begin(), known.end(),
+                     [&](const PublicAddress& one) { return one.address == address; });
+}
+
 }  // namespace
 
 void keep_firewall(House& house) {
@@ -70,23 +83,30 @@ std::vector<std::string> recover_addresses(House& house, std::vector<std::string
   const auto known = house.registry().addresses();
   std::vector<std::string> faults;  // told with the groups, which come first
   for (const Json& json : kept_list(file_of(house), "addresses", faults)) {
-    const auto address = parse_ipv4(json.text("address"));
-    if (!address || std::any_of(known.begin(), known.end(),
-                                [&](const PublicAddress& one) { return one.address == *address; }))
-      continue;
-    PublicAddress row{*address, json.text("pool"), json.text("cloud"), std::nullopt,
-                      json.text("since")};
+    const auto lost = address_of(json);
+    if (!lost || is_among(known, lost->address)) continue;
+    PublicAddress row = *lost;
     const Uuid machine{json.text("machine")};
     if (house.registry().machine(machine)) row.machine = machine;
-    put_back_entry(house, "public address", to_string(*address), names, failed,
+    put_back_entry(house, "public address", to_string(row.address), names, failed,
                    [&](Transaction& transaction) {
-                     const Want want{row.pool, 0, Lifetime::machine, to_string(*address)};
+                     const Want want{row.pool, 0, Lifetime::machine, to_string(row.address)};
                      transaction.take_again(Uuid{"cloud:" + row.cloud}, {want});
                      transaction.put_address(row);
                    });
   }
   if (faults.empty() && !house.dry()) keep_firewall(house);  // this registry's word from here
   return names;
+}
+
+std::vector<PublicAddress> lost_addresses(House& house) {
+  std::vector<PublicAddress> lost;
+  for (const Json& json : lost_list(house, file_of(house), "addresses"))
+    if (const auto row = address_of(json)) lost.push_back(*row);
+  if (lost.empty()) return lost;
+  const auto known = house.registry().addresses();
+  std::erase_if(lost, [&](const PublicAddress& row) { return is_among(known, row.address); });
+  return lost;
 }
 
 void recover_guests(House& house) {

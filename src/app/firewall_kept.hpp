@@ -15,6 +15,8 @@ void keep_firewall(House& house);
 std::vector<std::string> recover_groups(House& house, std::vector<std::string>& failed);
 /// The same for public addresses, which lead again to the machines that are there.
 std::vector<std::string> recover_addresses(House& house, std::vector<std::string>& failed);
+/// Those of a registry that was lost, which this one does not know.
+std::vector<PublicAddress> lost_addresses(House& house);
 /// What the firewall is to have of each machine that runs, found out anew, and put in.
 void recover_guests(House& house);
 

@@ -30,6 +30,12 @@ void carry(const Json* from, const KeptList& list, std::set<std::string>& known,
     if (known.insert(key_of(entry, list)).second) to.push(entry);
 }
 
+void add_entries(const Json* from, const std::string& name, std::vector<Json>& to) {
+  const Json* list = from ? from->find(name) : nullptr;
+  if (list && list->is_array())
+    to.insert(to.end(), list->as_array().begin(), list->as_array().end());
+}
+
 void put_aside(House& house, const std::string& path) {
   const std::string aside = path + ".unreadable";
   std::error_code error;
@@ -77,11 +83,19 @@ std::vector<Json> kept_list(const std::string& path, const std::string& name,
     return {};
   }
   std::vector<Json> all;
-  for (const Json* from : {&*json, json->find(lost_name)}) {
-    const Json* list = from ? from->find(name) : nullptr;
-    if (list && list->is_array())
-      all.insert(all.end(), list->as_array().begin(), list->as_array().end());
-  }
+  add_entries(&*json, name, all);
+  add_entries(json->find(lost_name), name, all);
+  return all;
+}
+
+std::vector<Json> lost_list(House& house, const std::string& path, const std::string& name) {
+  const auto text = host::read_file(path, largest_file);
+  const auto json = text ? Json::try_parse(*text) : std::nullopt;
+  if (!json || !json->is_object()) return {};
+  const std::string writer = json->text("registry");
+  std::vector<Json> all;
+  if (!writer.empty() && writer != house.registry().born()) add_entries(&*json, name, all);
+  add_entries(json->find(lost_name), name, all);
   return all;
 }
 

@@ -22,6 +22,8 @@ void keep_lists(House& house, const std::string& path, const std::vector<KeptLis
 /// once.
 std::vector<Json> kept_list(const std::string& path, const std::string& name,
                             std::vector<std::string>& failed);
+/// The entries that a registry had which was lost; this one may know some of them again.
+std::vector<Json> lost_list(House& house, const std::string& path, const std::string& name);
 /// Puts one entry back, in a transaction of its own, and names it in `names`; one that cannot be
 /// goes to `failed`, as what it is (`kind`) and why not. Nothing is changed in a dry run.
 void put_back_entry(House& house, const std::string& kind, const std::string& name,

@@ -7,7 +7,10 @@
 #include <filesystem>
 #include <set>
 
+#include "app/cloud_file.hpp"
+#include "app/firewall_kept.hpp"
 #include "app/network.hpp"
+#include "app/reserved_kept.hpp"
 #include "host/files.hpp"
 
 namespace nutshell {
@@ -42,6 +45,28 @@ void add_lost_machines(House& house, Facts& facts) {
       if (nic.ip) facts.ips.push_back({*nic.ip, holder});
     }
   add_lost_networks(house, facts);
+}
+
+std::vector<RangeFact> lost_ranges(House& house) {
+  std::vector<RangeFact> lost;
+  const auto add = [&](const std::string& value, const std::string& whose,
+                       const std::string& cloud) {
+    std::vector<AddressRange> ranges;
+    if (const auto net = parse_ipv4_net(value))
+      ranges = {{net->first(), net->last()}};
+    else if (auto read = parse_ranges(value))
+      ranges = *std::move(read);
+    for (const AddressRange& range : ranges)
+      lost.push_back({range.first, range.last,
+                      fmt::format("{}, which the registry has lost (`nutshell recover`)", whose),
+                      false, cloud});
+  };
+  for (const auto& [cloud, value] : lost_cloud_ranges(house))
+    add(value, "the cloud " + cloud, cloud);
+  for (const PublicAddress& one : lost_addresses(house))
+    add(to_string(one.address), "the cloud " + one.cloud, one.cloud);
+  for (const Lease& lease : lost_reservations(house)) add(lease.value, "a reservation by hand", "");
+  return lost;
 }
 
 }  // namespace nutshell

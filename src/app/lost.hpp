@@ -1,5 +1,5 @@
-// Machines whose spec lies beside their disks and which the registry does not know: it was lost,
-// and `recover` will find them again. Until then nobody may be given what is theirs.
+// What lies beside the registry and which it does not know: it was lost, and `recover` will find
+// it again. Until then nobody may be given what is somebody's there.
 #pragma once
 #include <vector>
 
@@ -12,5 +12,7 @@ namespace nutshell {
 std::vector<MachineSpec> lost_machines(House& house);
 /// Their MACs and addresses as facts, with a holder that says where they are from.
 void add_lost_machines(House& house, Facts& facts);
+/// Ranges and subnets of lost clouds, their public addresses, and what was reserved by hand.
+std::vector<RangeFact> lost_ranges(House& house);
 
 }  // namespace nutshell

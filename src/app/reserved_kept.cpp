@@ -14,6 +14,20 @@ namespace {
 
 std::string file_of(const House& house) { return house.paths.state + "/reserved.json"; }
 
+Lease lease_of(const Json& entry) {
+  Lease lease;
+  lease.pool = entry.text("pool");
+  lease.value = entry.text("value");
+  lease.note = entry.text("note");
+  return lease;
+}
+
+bool is_among(const std::vector<Lease>& known, const Lease& lease) {
+  return std::any_of(known.begin(), known.end(), [&](const Lease& each) {
+    return each.pool == lease.pool && each.value == lease.value;
+  });
+}
+
 }  // namespace
 
 void keep_reservations(House& house) {
@@ -33,14 +47,8 @@ std::vector<std::string> recover_reservations(House& house, std::vector<std::str
   const std::vector<Lease> known = house.registry().reservations();
   std::vector<std::string> faults;
   for (const Json& one : kept_list(file_of(house), "reservations", faults)) {
-    Lease lease;
-    lease.pool = one.text("pool");
-    lease.value = one.text("value");
-    lease.note = one.text("note");
-    if (std::any_of(known.begin(), known.end(), [&](const Lease& each) {
-          return each.pool == lease.pool && each.value == lease.value;
-        }))
-      continue;
+    const Lease lease = lease_of(one);
+    if (is_among(known, lease)) continue;
     const std::string words = fmt::format("{} of pool {}", lease.value, lease.pool);
     put_back_entry(house, "reservation", words, names, failed,
                    [&](Transaction& transaction) { transaction.reserve_again(lease); });
@@ -48,6 +56,16 @@ std::vector<std::string> recover_reservations(House& house, std::vector<std::str
   failed.insert(failed.end(), faults.begin(), faults.end());
   if (faults.empty() && !house.dry()) keep_reservations(house);  // this registry's word from here
   return names;
+}
+
+std::vector<Lease> lost_reservations(House& house) {
+  std::vector<Lease> lost;
+  for (const Json& one : lost_list(house, file_of(house), "reservations"))
+    lost.push_back(lease_of(one));
+  if (lost.empty()) return lost;
+  const std::vector<Lease> known = house.registry().reservations();
+  std::erase_if(lost, [&](const Lease& lease) { return is_among(known, lease); });
+  return lost;
 }
 
 void refuse_reserved(House& house, const std::string& network) {

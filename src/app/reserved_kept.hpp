@@ -17,6 +17,9 @@ void follow_reservations(House& house);
 /// named in `failed`. Nothing is changed in a dry run.
 std::vector<std::string> recover_reservations(House& house, std::vector<std::string>& failed);
 
+/// Those of a registry that was lost, which this one does not know.
+std::vector<Lease> lost_reservations(House& house);
+
 /// Throws Conflict where addresses of a network that is to go are reserved by hand.
 void refuse_reserved(House& house, const std::string& network);
 

@@ -87,6 +87,10 @@ printf 'name = "s"\n[public]\nrange = "%s"\n' "$public" >"$clouds/s.toml"
 refuse 4 "$public.*the cloud a, which the registry has lost" nutshell up "$clouds/s.toml"
 printf 'name = "s"\n[private]\nsubnet = "%s"\n' "$subnet" >"$clouds/s.toml"
 refuse 4 "$subnet.*the cloud b, which the registry has lost" nutshell up "$clouds/s.toml"
+for each in 'the cloud z:203.0.113.50' 'a reservation by hand:203.0.113.51'; do
+  printf 'name = "s"\n[public]\nrange = "%s"\n' "${each#*:}" >"$clouds/s.toml"
+  refuse 4 "${each#*:}.*${each%:*}, which the registry has lost" nutshell up "$clouds/s.toml"
+done
 refuse 4 'a.toml: the registry has lost the cloud a; run .nutshell recover' nutshell up "$clouds/a.toml"
 printf 'name = "s"\n[public]\ncount = 1\n[private]\nprefix = 24\n' >"$clouds/s.toml"
 check 'a new cloud' quiet n up "$clouds/s.toml"
