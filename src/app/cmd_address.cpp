@@ -10,6 +10,7 @@
 #include "app/cmd.hpp"
 #include "app/firewall_kept.hpp"
 #include "app/guard.hpp"
+#include "app/lost.hpp"
 #include "app/machine_state.hpp"
 #include "app/public_address.hpp"
 #include "app/settle.hpp"
@@ -162,6 +163,7 @@ Exit run_address_allocate(const Parsed& args, House& house) {
   Facts facts = observe_parts(
       house, host::part::links | host::part::addresses | host::part::routes | host::part::macs);
   add_other_ranges(house, facts, cloud);
+  add_lost_machines(house, facts);
   add_network_ranges(house, facts);
   if (!house.dry()) probe_public_addresses(facts, next_in(house, pool, wanted, facts));
   Transaction transaction = house.registry().begin();

@@ -168,6 +168,11 @@ Exit run_group_create(const Parsed& args, House& house) {
   if (find_group(house, group.cloud, group.name))
     throw Conflict(fmt::format("there is a security group {} already; choose another name",
                                words_of_group(group.cloud, group.name)));
+  if (is_lost_group(house, group.cloud, group.name))
+    throw Conflict(
+        fmt::format("{}: the registry has lost it; `nutshell recover` finds it again, "
+                    "with its rules",
+                    words_of_group(group.cloud, group.name)));
   if (house.dry()) {
     house.reporter.done("it would be made");
     return Exit::done;

@@ -124,6 +124,12 @@ void refuse_taken_names(House& house, const NetworkRow& wanted) {
         fmt::format("network {}: a machine that the registry has lost is on one of that "
                     "name; `nutshell recover` finds both again",
                     wanted.name));
+  std::vector<std::string> unreadable;
+  const std::vector<std::string> lost = lost_networks(house, unreadable);
+  if (std::find(lost.begin(), lost.end(), wanted.name) != lost.end())
+    throw Conflict(fmt::format(
+        "network {}: the registry has lost one of that name; `nutshell recover` finds it again",
+        wanted.name));
   const auto pools = house.registry().pools();
   if (wanted.name == "bridge" ||  // the pool of addresses on bridges is listed nowhere
       std::any_of(pools.begin(), pools.end(), [&](const Registry::PoolState& pool) {

@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "app/cmd.hpp"
+#include "app/lost.hpp"
 #include "app/reserved_kept.hpp"
 #include "app/settle.hpp"
 #include "host/listen.hpp"
@@ -78,13 +79,14 @@ Exit run_lease_reserve(const Parsed& args, House& house) {
   const std::string& pool = args.word(0, "POOL");
   const std::string& value = args.word(1, "VALUE");
   Transaction transaction = house.registry().begin();
-  Facts facts;  // of the host nothing: what other pools have given is looked at
+  Facts facts;  // of the host nothing: what other pools have given is looked at, and what was lost
   facts.seen = true;
+  facts.ranges = lost_ranges(house);
   const auto other =
       transaction.allocator().obstacle(Uuid{}, {pool, 0, Lifetime::machine, value}, facts);
   transaction.allocator().reserve(pool, value, args.value("note").value_or("by hand"));
   if (other && *other != "nutshell.toml")
-    throw Conflict(fmt::format("{} of pool {} is given already, by another pool: {} has it",
+    throw Conflict(fmt::format("{} of pool {} is given already: {} has it",
                                printable(value), pool, *other));
   if (!house.dry()) {
     keep_reservations(house);

@@ -154,6 +154,37 @@ void add_again(House& house, const Found& found) {
   transaction.commit();
 }
 
+/// Machines that are known, and run otherwise than the registry says: an older one was put in its
+/// place.
+void find_runs(House& house, const Facts& facts, std::string& text,
+               std::vector<std::string>& failed) {
+  for (const MachineRow& row : house.registry().machines()) {
+    const auto pid = is_alive(house, row.uuid) ? host::find_qemu_by_uuid(row.uuid) : std::nullopt;
+    if (!pid || (row.run && row.run->pid == *pid && row.run->boot_id == house.boot_id)) continue;
+    try {
+      check_alone(house, row.uuid, to_string(row.name));
+      if (never_ran(house, row.spec)) continue;
+      Found found{row.spec, latest_boot(house, row.uuid), read_run(house, row.spec, *pid, facts)};
+      if (!house.dry()) {
+        Transaction transaction = house.registry().begin();
+        if (row.run) transaction.end_run(row.uuid, "");
+        std::vector<Want> wants = wants_again(found);
+        std::erase_if(wants, [](const Want& want) { return want.lifetime != Lifetime::run; });
+        transaction.take_again(row.uuid, wants);
+        transaction.begin_run(row.uuid, *found.run);
+        transaction.commit();
+      }
+      text += fmt::format("{}{}, running (pid {})\n",
+                          house.dry() ? "would find again: " : "found again: ", to_string(row.name),
+                          *pid);
+    } catch (const Interrupted&) {
+      throw;
+    } catch (const Error& error) {
+      failed.push_back(fmt::format("{}: {}", to_string(row.name), error.what()));
+    }
+  }
+}
+
 // A registry that cannot be opened is put aside, never deleted.
 std::string open_or_put_aside(House& house) {
   house.access = Access::change;
@@ -223,6 +254,7 @@ Exit run_recover(const Parsed&, House& house) {
   recover_parts(house, text, failed, "cloud", recover_clouds);
   recover_networks(house, text, failed);
   recover_parts(house, text, failed, "security group", recover_groups);
+  find_runs(house, facts, text, failed);
   for (const Found& found : find_machines(house, facts, failed)) {
     const std::string who = to_string(found.spec.name);
     try {

@@ -99,6 +99,13 @@ std::vector<std::string> recover_addresses(House& house, std::vector<std::string
   return names;
 }
 
+bool is_lost_group(House& house, const std::string& cloud, const std::string& name) {
+  const std::vector<Json> lost = lost_list(house, file_of(house), "groups");
+  return std::any_of(lost.begin(), lost.end(), [&](const Json& one) {
+    return one.text("cloud") == cloud && one.text("name") == name;
+  });
+}
+
 std::vector<PublicAddress> lost_addresses(House& house) {
   std::vector<PublicAddress> lost;
   for (const Json& json : lost_list(house, file_of(house), "addresses"))

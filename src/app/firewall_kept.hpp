@@ -15,6 +15,9 @@ void keep_firewall(House& house);
 std::vector<std::string> recover_groups(House& house, std::vector<std::string>& failed);
 /// The same for public addresses, which lead again to the machines that are there.
 std::vector<std::string> recover_addresses(House& house, std::vector<std::string>& failed);
+/// True for a group of a registry that was lost, which has to be recovered before another one has
+/// its name.
+bool is_lost_group(House& house, const std::string& cloud, const std::string& name);
 /// Those of a registry that was lost, which this one does not know.
 std::vector<PublicAddress> lost_addresses(House& house);
 /// What the firewall is to have of each machine that runs, found out anew, and put in.

@@ -53,17 +53,6 @@ void find_cut_short(House& house, std::vector<Leftover>& found) {
   }
 }
 
-/// UUIDs of machines that live although the registry does not know them: it was lost, and `recover`
-/// finds them again.
-std::vector<std::string> living_strangers(House& house) {
-  std::vector<std::string> found;
-  for (const std::string& name : host::names_in(house.paths.machines()))
-    if (const auto uuid = parse_uuid(name);
-        uuid && is_alive(house, *uuid) && !house.registry().machine(*uuid))
-      found.push_back(name);
-  return found;
-}
-
 /// True when a machine of the registry has a disk, or a layer below one, in that folder: then
 /// somebody holds it, running or not.
 bool named_by_a_machine(House& house, const std::string& folder) {
@@ -85,7 +74,7 @@ void find_folders(House& house, std::vector<Leftover>& found) {
     uuids.push_back(row.uuid.text);
     if (row.run) short_ids.push_back(row.uuid.short_id());
   }
-  for (const std::string& uuid : living_strangers(house)) short_ids.push_back(uuid.substr(0, 8));
+  for (const Uuid& uuid : unknown_living(house)) short_ids.push_back(uuid.short_id());
   const auto unknown = [](const std::vector<std::string>& known, const std::string& name) {
     return std::find(known.begin(), known.end(), name) == known.end();
   };
@@ -172,11 +161,12 @@ void drop_logical(House& house, std::vector<VolumeName> volumes, const std::stri
 
 std::vector<Leftover> find_leftovers(House& house) {
   std::vector<Leftover> found;
-  for (const std::string& uuid : living_strangers(house))
-    found.push_back(
-        {Kind::unknown_machine, "a running machine, " + uuid,
-         "its lock is held, and the registry does not know it: `nutshell recover` finds it again",
-         uuid});
+  const std::vector<Uuid> living = unknown_living(house);
+  for (const Uuid& uuid : living)
+    found.push_back({Kind::unknown_machine, "a running machine, " + uuid.text,
+                     "its lock is held, and the registry does not know that it runs: `nutshell "
+                     "recover` finds it again",
+                     uuid.text});
   for (const MachineSpec& spec : lost_machines(house))
     if (!is_alive(house, spec.uuid))
       found.push_back({Kind::unknown_machine, "the folder " + house.paths.machine(spec.uuid),
@@ -188,7 +178,7 @@ std::vector<Leftover> find_leftovers(House& house) {
   find_folders(house, found);
   find_logical_volumes(house, found);
   // What nobody in the registry uses may be used by a machine that it has forgotten.
-  if (living_strangers(house).empty()) find_network_leftovers(house, found);
+  if (living.empty()) find_network_leftovers(house, found);
   for (const LostLink& link : lost_macvtaps(house))
     found.push_back(
         {Kind::macvtap, "the macvtap link " + link.name,

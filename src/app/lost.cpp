@@ -5,13 +5,16 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <map>
 #include <set>
 
 #include "app/cloud_file.hpp"
 #include "app/firewall_kept.hpp"
+#include "app/machine_state.hpp"
 #include "app/network.hpp"
 #include "app/reserved_kept.hpp"
 #include "host/files.hpp"
+#include "host/observe.hpp"
 
 namespace nutshell {
 
@@ -34,6 +37,33 @@ std::vector<MachineSpec> lost_machines(House& house) {
     }
   }
   return lost;
+}
+
+std::vector<Uuid> unknown_living(House& house) {
+  std::vector<std::string> folders = host::names_in(house.paths.machines());
+  std::map<std::string, bool> runs;  // asked after the folders were listed
+  for (const MachineSummary& row : house.registry().summaries())
+    runs[row.uuid.text] = row.run.has_value();
+  std::vector<Uuid> found;
+  for (const std::string& folder : folders) {
+    const auto uuid = parse_uuid(folder);
+    const auto known = runs.find(folder);
+    if (!uuid || (known != runs.end() && known->second) || !is_alive(house, *uuid)) continue;
+    if (known == runs.end() || host::find_qemu_by_uuid(*uuid)) found.push_back(*uuid);
+  }
+  return found;
+}
+
+void refuse_beside_unknown(House& house) {
+  const std::vector<Uuid> unknown = unknown_living(house);
+  if (unknown.empty()) return;
+  std::string who = "the machine " + unknown.front().text;
+  for (const MachineSpec& spec : lost_machines(house))
+    if (spec.uuid == unknown.front()) who = to_string(spec.name);
+  if (const auto row = house.registry().machine(unknown.front())) who = to_string(row->name);
+  throw Conflict(fmt::format(
+      "{} runs{}, and the registry does not know of it; run `nutshell recover` first", who,
+      unknown.size() == 1 ? "" : fmt::format(", as do {} more", unknown.size() - 1)));
 }
 
 void add_lost_machines(House& house, Facts& facts) {
@@ -61,6 +91,10 @@ std::vector<RangeFact> lost_ranges(House& house) {
                       fmt::format("{}, which the registry has lost (`nutshell recover`)", whose),
                       false, cloud});
   };
+  for (const MachineSpec& spec : lost_machines(house))
+    for (const NicSpec& nic : spec.nics)
+      if (nic.kind == NicKind::bridge && !nic.also.empty())
+        add(to_string(nic.also), "the machine " + to_string(spec.name), spec.name.cloud);
   for (const auto& [cloud, value] : lost_cloud_ranges(house))
     add(value, "the cloud " + cloud, cloud);
   for (const PublicAddress& one : lost_addresses(house))

@@ -10,7 +10,13 @@ namespace nutshell {
 
 /// Their specs; those that cannot be read are left out (`recover` names them).
 std::vector<MachineSpec> lost_machines(House& house);
-/// Their MACs and addresses as facts, with a holder that says where they are from.
+/// Machines that run although the registry does not know of it: it was lost, or an older one was
+/// put in its place. A machine that somebody only holds the lock of does not count.
+std::vector<Uuid> unknown_living(House& house);
+/// Throws Conflict when there are any: their firewall and ports are not known, and whoever starts
+/// beside them would take both away.
+void refuse_beside_unknown(House& house);
+/// MACs and addresses of lost machines as facts, with a holder that says where they are from.
 void add_lost_machines(House& house, Facts& facts);
 /// Ranges and subnets of lost clouds, their public addresses, and what was reserved by hand.
 std::vector<RangeFact> lost_ranges(House& house);

@@ -179,7 +179,8 @@ void restore_row(Transaction& transaction, const NetworkRow& row) {
   std::vector<Want> wants{{"mac", 0, Lifetime::network, to_string(row.bridge_mac)}};
   const std::string subnet = to_string(Ipv4Net{row.address.first(), row.address.prefix});
   const auto lease = transaction.allocator().who("subnet", subnet);
-  const bool is_clouds = lease && lease->value == subnet && lease->lifetime == Lifetime::cloud;
+  const bool is_clouds = lease && lease->value == subnet && lease->lifetime == Lifetime::cloud &&
+                         row.name.starts_with(lease->cloud + "-");
   if (!is_clouds) wants.push_back({"subnet", 0, Lifetime::network, subnet});
   transaction.take_again(network_holder(row.name), wants);
   transaction.add_network(row);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "app/cloud_file.hpp"
 #include "app/lost.hpp"
 #include "app/network.hpp"
 #include "host/files.hpp"
@@ -118,6 +119,12 @@ void restore_network(House& house, Transaction& transaction, const std::string& 
         "the network {} has no note at {}, so its range is not known; move the machine's folder "
         "away and launch it anew",
         name, notes_file(house, name)));
+  const std::string subnet = to_string(Ipv4Net{row->address.first(), row->address.prefix});
+  for (const auto& [cloud, value] : lost_cloud_ranges(house))
+    if (value == subnet && name.starts_with(cloud + "-"))
+      throw Conflict(fmt::format(
+          "the network {} lies in the subnet {} of the cloud {}, which has to come back first",
+          name, subnet, cloud));
   restore_row(transaction, *row);
 }
 

@@ -241,6 +241,12 @@ void reserve_machine(House& house, Transaction& transaction, MachineSpec& spec,
 
 void reserve_machine(House& house, Transaction& transaction, MachineSpec& spec, const Facts& facts,
                      const std::vector<MachineSpec>& lost) {
+  for (const MachineSpec& other : lost)
+    if (other.name == spec.name)
+      throw Conflict(
+          fmt::format("there is a machine {} already, which the registry has lost; `nutshell "
+                      "recover` finds it again",
+                      to_string(spec.name)));
   refuse_others_volumes(transaction, spec);
   for (NicSpec& nic : spec.nics)
     if (nic.kind == NicKind::network)
@@ -256,6 +262,7 @@ void reserve_machine(House& house, Transaction& transaction, MachineSpec& spec, 
 
 RunReservation reserve_run(House& house, Transaction& transaction, const MachineSpec& spec,
                            unsigned boot, Facts& facts, bool kvm) {
+  refuse_beside_unknown(house);
   RunReservation reservation;
   RunRecord& run = reservation.run;
   run.boot_id = house.boot_id;

@@ -80,6 +80,9 @@ Foreign addresses_in(const Pool& pool, const Facts& facts, const std::string& cl
   for (const IpFact& f : facts.ips) add(found, number(f.ip), f.holder);
   for (const AddressFact& f : facts.addresses)
     add(found, number(f.net.address), "this host (" + links.of(f.link) + ")");
+  for (const RouteFact& f : facts.routes)
+    if (f.gateway && f.gateway->value != 0)
+      add(found, number(*f.gateway), "a gateway of this host");
   // The addresses of a network of ours, and those on a bridge, lie where their net is.
   const bool of_host = pool.source == "config";
   const bool in_ranges = of_host || pool.source == "cloud";

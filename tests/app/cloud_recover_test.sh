@@ -91,6 +91,9 @@ for each in 'the cloud z:203.0.113.50' 'a reservation by hand:203.0.113.51'; do
   printf 'name = "s"\n[public]\nrange = "%s"\n' "${each#*:}" >"$clouds/s.toml"
   refuse 4 "${each#*:}.*${each%:*}, which the registry has lost" nutshell up "$clouds/s.toml"
 done
+refuse 4 'the cloud a, which the registry has lost' nutshell lease reserve pub "$public"
+refuse 4 'z/keep: the registry has lost it; .nutshell recover. finds it again' nutshell group create keep --cloud z
+refuse 4 'there is a machine b/m already, which the registry has lost' nutshell create m --cloud b --memory 64M --nic none
 refuse 4 'a.toml: the registry has lost the cloud a; run .nutshell recover' nutshell up "$clouds/a.toml"
 printf 'name = "s"\n[public]\ncount = 1\n[private]\nprefix = 24\n' >"$clouds/s.toml"
 check 'a new cloud' quiet n up "$clouds/s.toml"
@@ -111,6 +114,27 @@ rm "$root/state/reserved.json.unreadable"
 n lease release pub 203.0.113.51; n lease release pub 203.0.113.52
 n group rm keep --cloud z
 down s --purge
+
+say '-- a cloud that cannot come back at once'
+{ printf 'name = "d"\n[public]\ncount = 4\n[private]\nprefix = 24\n[[network]]\nname = "i"\nrange = "private"\n'; idle_machine m 'nics = ["network=i"]'; } >"$clouds/d.toml"
+check 'one whose network is its private subnet' quiet n up "$clouds/d.toml" --no-start
+had=$(held)
+lose
+mv "$root/state/clouds/d" "$scratch/d"
+kept=$(jq -r '.ranges[] | select(.index != 0) | .value' "$scratch/d/cloud.json" | cut -d- -f1)
+check 'a part of its range is reserved' quiet n lease reserve pub "$kept"
+mv "$scratch/d" "$root/state/clouds/d"
+said=$(nutshell recover 2>&1)
+check 'it does not' matches "$said" 'the cloud d: address 203\.0\.113\.[0-9-]+.* is reserved by hand'
+check 'nor does its machine without it' matches "$said" 'd/m: the network d-i lies in the subnet .* of the cloud d, which has to come back first'
+check 'it is given back' quiet n lease release pub "$kept"
+check 'then all of it comes' quiet n recover
+check 'as it was' equal "$(held)" "$had"
+check 'nothing is to be done' says 'nothing was to be done' nutshell up "$clouds/d.toml" --no-start
+sed -E 's/"mac": *"[^"]*"/"mac": "52:54:00:99:00:01"/; s/d-i/q-i/; s/"by_hand": *false/"by_hand": true/' "$root/state/networks/d-i.json" >"$root/state/networks/q-i.json"
+refuse 5 'network q-i: subnet .* is leased to the cloud d' nutshell recover
+rm "$root/state/networks/q-i.json"
+down d --purge
 
 say '-- reserved in a network that is to go'
 address=${lab%.*}.77

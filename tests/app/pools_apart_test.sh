@@ -133,10 +133,24 @@ say '-- what is reserved by hand'
 pools
 check 'a network' n network create r --mode routed --subnet 203.0.113.0/28
 pools pub 203.0.113.0-203.0.113.63
-refuse 4 '203.0.113.2-203.0.113.5 of pool pub is given already, by another pool: the network r has it' nutshell lease reserve pub 203.0.113.2-203.0.113.5
+refuse 4 '203.0.113.2-203.0.113.5 of pool pub is given already: the network r has it' nutshell lease reserve pub 203.0.113.2-203.0.113.5
 check 'beside it' n lease reserve pub 203.0.113.16-203.0.113.17
 n lease release pub 203.0.113.16-203.0.113.17
 n network rm r
+
+say '-- the way out, and what a lost machine has'
+pools pub 198.51.100.64-198.51.100.79
+ip addr add 198.51.100.126/25 dev br0
+ip route add 203.0.113.0/24 via 198.51.100.65
+refuse 4 '198.51.100.65 is held by a gateway of this host' nutshell address allocate 198.51.100.65
+n create gone --memory 64M --nic bridge=br0,ip=198.51.100.66,also=198.51.100.67
+rm "$root"/state/registry.db*
+refuse 4 '198.51.100.66 is held by the machine gone, which the registry has lost' nutshell address allocate 198.51.100.66
+refuse 4 '198.51.100.67 is held by the machine gone, which the registry has lost' nutshell address allocate 198.51.100.67 --cloud other
+n recover >/dev/null
+n rm gone
+ip route del 203.0.113.0/24
+ip addr del 198.51.100.126/25 dev br0
 
 say '-- a pool that is not declared any more, and one that is smaller'
 pools old 203.0.113.128-203.0.113.255

@@ -46,6 +46,31 @@ check "the one that never ran: rm" n rm waits
 rm -f "$root"/state/registry.db.broken-*
 check "no link, process, lease or machine is left" equal "$(traces | grep -v /state/registry)" "link lo"
 
+say '-- an older registry, put in the place of the one that was lost'
+back_up() { rm -rf "$scratch/older"; mkdir "$scratch/older"; cp "$root"/state/registry.db* "$scratch/older"; }
+put_back() { lose; cp "$scratch"/older/* "$root/state/"; }
+check "a machine that is defined" n create old --memory 64M --nested off --accel tcg --nic network=nutshell0 --publish 8443:443
+check "and another one" n create other --memory 64M --nested off --accel tcg --nic network=nutshell0
+back_up
+check "it is started" n start old
+pid=$(pid_of old)
+put_back
+check "gc says what to do, and takes nothing of it" equal "$(n gc | grep -c 'a running machine.*nutshell recover') $(test -S "$root/run/$(uuid_of old | cut -c1-8)/qmp" && echo there)" '1 there'
+refuse 4 'old runs, and the registry does not know of it; run .nutshell recover. first' nutshell start other
+check "recover finds it" matches "$(n recover)" "found again: old, running \(pid $pid\)"
+check "as it is" equal "$(state_of old) $(pid_of old) $(n lease ls --pool port | grep -c 8443)" "running $pid 1"
+check "with its rules" matches "$(nft list ruleset)" 8443
+check "and another one starts" n start other
+back_up
+check "one that was started again since" n restart old --force --timeout 1
+pid=$(pid_of old)
+put_back
+check "is found, too" matches "$(n recover)" "found again: old, running \(pid $pid\)"
+check "by its own tap" ip link show "$(json show old | jq -r ".nics[0].tap")"
+for name in old other; do check "$name: rm" n rm "$name" --force; done
+rm -f "$root"/state/registry.db.broken-*
+check "nothing of them is left" equal "$(traces | grep -v /state/registry)" "link lo"
+
 # A stranger with our naming and without our mark.
 tag=$(n launch own --memory 64M --nested off --accel tcg >/dev/null && json show own | jq -r '.nics[0].tap')
 n kill own
