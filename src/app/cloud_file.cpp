@@ -206,60 +206,27 @@ bool is_noted(const House& house, const std::string& cloud) {
   return host::file_exists(note_of(house, cloud));
 }
 
-std::vector<std::pair<std::string, std::string>> lost_cloud_ranges(House& house) {
-  std::vector<std::pair<std::string, std::string>> lost;
-  for (const std::string& name : host::names_in(clouds_folder(house))) {
-    if (!is_name(name) || house.registry().cloud(name)) continue;
-    try {
-      const auto text = host::read_file(note_of(house, name), largest_note);
-      if (!text) continue;
-      const Json note = Json::parse(*text);
-      for (const Json& held : note.at("ranges").as_array())
-        lost.emplace_back(name, held.text("value"));
-    } catch (const Error&) {
-      // `recover` names it.
-    }
-  }
-  return lost;
-}
-
-namespace {
-
-void put_back(House& house, const std::string& name, const Json& note) {
-  Transaction transaction = house.registry().begin();
-  transaction.put_cloud({name, note.text("file"), note.at("spec").dump(), note.text("created")});
-  std::vector<Want> wants;
-  std::vector<AddressRange> publics;
-  for (const Json& range : note.at("ranges").as_array()) {
-    wants.push_back({range.text("pool"), static_cast<int>(range.integer("index")), Lifetime::cloud,
-                     range.text("value")});
-    const auto read = wants.back().index == 0 ? std::nullopt : parse_ranges(*wants.back().value);
-    if (read) publics.insert(publics.end(), read->begin(), read->end());
-  }
-  transaction.take_again(cloud_holder(name), wants);
-  transaction.set_public_pool(name, publics);
-  transaction.commit();
-}
-
-}  // namespace
-
-std::vector<std::string> recover_clouds(House& house, std::vector<std::string>& failed) {
-  std::vector<std::string> names;
-  for (const std::string& name : host::names_in(clouds_folder(house))) {
-    if (!is_name(name) || house.registry().cloud(name)) continue;
-    try {
-      const auto text = host::read_file(note_of(house, name), largest_note);
-      if (!text) continue;
-      const Json note = Json::parse(*text);
-      if (!house.dry()) put_back(house, name, note);
-      names.push_back(name);
-    } catch (const Interrupted&) {
-      throw;
-    } catch (const Error& error) {
-      failed.push_back(fmt::format("the cloud {}: {}", name, error.what()));
-    }
-  }
+std::vector<std::string> noted_clouds(const House& house) {
+  std::vector<std::string> names = host::names_in(clouds_folder(house));
+  std::erase_if(names, [](const std::string& name) { return !is_name(name); });
   return names;
+}
+
+std::optional<Json> cloud_note(const House& house, const std::string& cloud) {
+  const std::string path = note_of(house, cloud);
+  const auto text = host::read_file(path, largest_note);
+  if (!text) return std::nullopt;
+  try {
+    Json note = Json::parse(*text);
+    static_cast<void>(cloud_from_json(note.at("spec")));
+    static_cast<void>(note.at("ranges").as_array());
+    return note;
+  } catch (const Interrupted&) {
+    throw;
+  } catch (const Error& error) {
+    throw Failed(fmt::format("the note {} does not say what it is ({}); mend it, or move it away",
+                             printable(path), error.what()));
+  }
 }
 
 }  // namespace nutshell

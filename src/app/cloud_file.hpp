@@ -1,7 +1,7 @@
 // A cloud's file, its lock, and the note beside the registry from which `recover` knows it again.
 #pragma once
+#include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "app/cloud_facts.hpp"
@@ -46,10 +46,9 @@ void note_cloud(House& house, const std::string& cloud);
 void drop_cloud_note(House& house, const std::string& cloud);
 /// True when there is a note of that cloud: of one that the registry does not know, it was lost.
 bool is_noted(const House& house, const std::string& cloud);
-/// What clouds held that the registry has lost, by their notes: the cloud, and a range or subnet.
-std::vector<std::pair<std::string, std::string>> lost_cloud_ranges(House& house);
-/// Puts the clouds of the notes that the registry does not know into it, with all that they held;
-/// gives their names. Each by itself: what cannot be is named in `failed`.
-std::vector<std::string> recover_clouds(House& house, std::vector<std::string>& failed);
+/// The clouds that have a note, or the folder of one.
+std::vector<std::string> noted_clouds(const House& house);
+/// That note; nullopt: there is none. Throws Failed naming the file when it cannot be read.
+std::optional<Json> cloud_note(const House& house, const std::string& cloud);
 
 }  // namespace nutshell

@@ -10,6 +10,7 @@
 #include <cerrno>
 
 #include "app/guard.hpp"
+#include "app/lost.hpp"
 #include "app/network.hpp"
 #include "app/nic_checks.hpp"
 #include "app/secret.hpp"
@@ -230,6 +231,7 @@ void complete_spec(House& house, const Facts& facts, MachineSpec& spec, Problems
 }
 
 void check_before_start(House& house, const Facts& facts, const MachineSpec& spec) {
+  refuse_beside_unknown(house);
   check_files(spec);
   check_guard(house, spec);
   for (const NicSpec& nic : spec.nics) {

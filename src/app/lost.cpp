@@ -8,7 +8,7 @@
 #include <map>
 #include <set>
 
-#include "app/cloud_file.hpp"
+#include "app/cloud_recover.hpp"
 #include "app/firewall_kept.hpp"
 #include "app/machine_state.hpp"
 #include "app/network.hpp"
@@ -49,7 +49,10 @@ std::vector<Uuid> unknown_living(House& house) {
     const auto uuid = parse_uuid(folder);
     const auto known = runs.find(folder);
     if (!uuid || (known != runs.end() && known->second) || !is_alive(house, *uuid)) continue;
-    if (known == runs.end() || host::find_qemu_by_uuid(*uuid)) found.push_back(*uuid);
+    // It may have been started, or its folder have got a row, since the rows were listed.
+    const auto row = house.registry().machine(*uuid);
+    if (row && (row->run || !host::find_qemu_by_uuid(*uuid))) continue;
+    found.push_back(*uuid);
   }
   return found;
 }

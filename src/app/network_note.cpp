@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "app/cloud_file.hpp"
+#include "app/cloud_recover.hpp"
 #include "app/lost.hpp"
 #include "app/network.hpp"
 #include "host/files.hpp"

@@ -262,7 +262,6 @@ void reserve_machine(House& house, Transaction& transaction, MachineSpec& spec, 
 
 RunReservation reserve_run(House& house, Transaction& transaction, const MachineSpec& spec,
                            unsigned boot, Facts& facts, bool kvm) {
-  refuse_beside_unknown(house);
   RunReservation reservation;
   RunRecord& run = reservation.run;
   run.boot_id = house.boot_id;

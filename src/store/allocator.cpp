@@ -41,7 +41,10 @@ bool is_ours(std::string_view holder) {
                  "; name another, or none to be given a free one");
 }
 
-[[noreturn]] void refuse_twice(const Pool& pool, const std::string& value) {
+[[noreturn]] void refuse_twice(const Pool& pool, const std::string& value, const Uuid& holder) {
+  if (holder.text.starts_with("cloud:"))
+    throw Conflict(what(pool, value) + " is that cloud's already (`nutshell lease ls` says as " +
+                   "what); name others beside it");
   throw Conflict(what(pool, value) +
                  " is asked for twice by the same machine; name it once, and another beside it");
 }
@@ -116,7 +119,8 @@ Lease LeaseBook::take_value(Known& known, const Uuid& holder, const Want& want) 
     bool same = row->values == values && !holder.text.empty() && row->lease.holder == holder &&
                 row->lease.index == want.index && row->lease.lifetime == want.lifetime;
     if (same) return lease;
-    if (row->lease.holder == holder && !holder.text.empty()) refuse_twice(pool, lease.value);
+    if (row->lease.holder == holder && !holder.text.empty())
+      refuse_twice(pool, lease.value, holder);
     // What the host shows now names the holder better than a mark; and a mark from an earlier try
     // that it does not show is no proof: whoever uses the value finds out.
     const auto shown = other_in(known, values);
@@ -203,7 +207,8 @@ Lease LeaseBook::take_name(const Pool& pool, const Uuid& holder, const Want& wan
     bool same = !holder.text.empty() && row->lease.holder == holder &&
                 row->lease.index == want.index && row->lease.lifetime == want.lifetime;
     if (same) return lease;
-    if (row->lease.holder == holder && !holder.text.empty()) refuse_twice(pool, lease.value);
+    if (row->lease.holder == holder && !holder.text.empty())
+      refuse_twice(pool, lease.value, holder);
     refuse(pool, *want.value, *row);
   }
   add(pool, {}, lease, false, false);

@@ -103,7 +103,9 @@ Foreign subnets_in(const Facts& facts, const std::string& cloud) {
   const LinkNames links(facts);
   Holdings found;
   for (const AddressFact& f : facts.addresses)
-    add(found, f.net, "address " + to_string(f.net) + " of " + links.of(f.link));
+    add(found, f.net,
+        f.link == 0 ? "the network of " + to_string(f.net) + ", which the registry has lost"
+                    : "address " + to_string(f.net) + " of " + links.of(f.link));
   for (const RouteFact& f : facts.routes)
     if (!is_default(f)) add(found, f.destination, links.of(f));
   for (const RangeFact& range : facts.ranges) add(found, range, cloud);

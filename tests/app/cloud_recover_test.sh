@@ -47,7 +47,7 @@ lose
 printf '{' >"$root/state/clouds/a/cloud.json.broken"
 cp "$root/state/clouds/a/cloud.json" "$scratch/note"
 printf '{' >"$root/state/clouds/a/cloud.json"
-refuse 5 'the cloud a: ' nutshell recover
+refuse 5 'the cloud a: the note .*/clouds/a/cloud.json does not say what it is .*; mend it, or move it away' nutshell recover
 check 'leaves the other alone' equal "$(private_of b) $(states b)" '10.75.40.0/24 m=defined'
 cp "$scratch/note" "$root/state/clouds/a/cloud.json"
 rm "$root/state/clouds/a/cloud.json.broken"
@@ -135,6 +135,30 @@ sed -E 's/"mac": *"[^"]*"/"mac": "52:54:00:99:00:01"/; s/d-i/q-i/; s/"by_hand": 
 refuse 5 'network q-i: subnet .* is leased to the cloud d' nutshell recover
 rm "$root/state/networks/q-i.json"
 down d --purge
+
+say '-- an older registry, of a cloud that has grown since'
+grown() { printf 'name = "g"\n[public]\ncount = %s\n[private]\nprefix = 24\n' "$1"; for each in "${@:2}"; do idle_machine "$each" 'nics = ["user"]' 'disks = ["16M"]'; done; }
+grown 4 front >"$clouds/g.toml"
+check 'it comes' quiet n up "$clouds/g.toml" --no-start
+mkdir "$scratch/older"
+cp "$root"/state/registry.db* "$scratch/older"
+grown 8 front node >"$clouds/g.toml"
+check 'and grows' quiet n up "$clouds/g.toml" --no-start
+had=$(held)
+lose
+cp "$scratch"/older/* "$root/state"
+said=$(n recover)
+for each in 'cloud g' g/node; do check "comes back: $each" matches "$said" "found again: $each"; done
+check 'with all that it held' equal "$(held)" "$had"
+check 'it is whole' says 'nothing was to be done' nutshell up "$clouds/g.toml" --no-start
+check 'and nothing more is found' says 'knows every machine' nutshell recover
+lose
+n recover >/dev/null & one=$!
+n recover >/dev/null & two=$!
+check 'of two at once one finds it' wait "$one"
+check 'and the other finds nothing more' wait "$two"
+check 'it is there once' equal "$(held)" "$had"
+down g --purge
 
 say '-- reserved in a network that is to go'
 address=${lab%.*}.77
