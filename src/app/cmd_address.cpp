@@ -111,8 +111,8 @@ void commit(House& house, Transaction& transaction, const PublicAddress& before,
             const PublicAddress& after, const std::optional<Change>& change) {
   transaction.put_address(after);
   if (change) transaction.change_guests(change->machine, guests_to_json(change->after));
-  transaction.commit();
   keep_firewall(house);
+  transaction.commit();
   if (!change) return;
   try {
     change_guests(house, change->machine, change->before, change->after);
@@ -120,8 +120,8 @@ void commit(House& house, Transaction& transaction, const PublicAddress& before,
     Transaction back = house.registry().begin();
     back.put_address(before);
     back.change_guests(change->machine, guests_to_json(change->before));
-    back.commit();
     keep_firewall(house);
+    back.commit();
     take_addresses(house, change->before);
     throw;
   }
@@ -182,8 +182,8 @@ Exit run_address_allocate(const Parsed& args, House& house) {
     return Exit::done;
   }
   transaction.put_address({parse_ipv4(value).value(), pool, cloud, std::nullopt, now_utc()});
-  transaction.commit();
   keep_firewall(house);
+  transaction.commit();
   house.reporter.answer(Json::object({{"address", value}, {"cloud", cloud}, {"pool", pool}}),
                         fmt::format("{} is {}'s\n", value, cloud));
   return Exit::done;
@@ -258,8 +258,8 @@ Exit run_address_release(const Parsed& args, House& house) {
   if (!house.dry()) {
     transaction.allocator().release_value(address.pool, value);
     transaction.remove_address(address.address);
-    transaction.commit();
     keep_firewall(house);
+    transaction.commit();
   }
   house.reporter.done(fmt::format("{} {} given back", value, house.dry() ? "would be" : "is"));
   return Exit::done;

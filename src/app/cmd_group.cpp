@@ -117,15 +117,15 @@ GroupRule rule_from(const Parsed& args) {
 void change_group(House& house, Transaction& transaction, const GroupRow& before,
                   const GroupRow& after) {
   transaction.put_group(after);
-  transaction.commit();
   keep_firewall(house);
+  transaction.commit();
   try {
     guard_group(house, after);
   } catch (const Error&) {
     Transaction back = house.registry().begin();
     back.put_group(before);
-    back.commit();
     keep_firewall(house);
+    back.commit();
     throw;
   }
 }
@@ -178,8 +178,8 @@ Exit run_group_create(const Parsed& args, House& house) {
     return Exit::done;
   }
   transaction.put_group(group);
-  transaction.commit();
   keep_firewall(house);
+  transaction.commit();
   house.reporter.done(fmt::format("{} lets nobody in; `nutshell group authorize` opens it",
                                   words_of_group(group.cloud, group.name)));
   return Exit::done;
@@ -242,8 +242,8 @@ Exit run_group_rm(const Parsed& args, House& house) {
                                    who, other.name, words_of_rule(rule)));
   if (!house.dry()) {
     transaction.remove_group(cloud, group.name);
-    transaction.commit();
     keep_firewall(house);
+    transaction.commit();
   }
   house.reporter.done(fmt::format("{} {} removed", who, house.dry() ? "would be" : "is"));
   return Exit::done;

@@ -8,7 +8,7 @@
 namespace nutshell {
 
 /// Writes down the groups and public addresses that the registry has; where there are none, there
-/// is no file.
+/// is no file. Within the transaction that changes them: what cannot be kept is not done.
 void keep_firewall(House& house);
 /// Puts back the groups that the registry has lost; gives their names. What cannot be put back is
 /// named in `failed`. Nothing is changed in a dry run.

@@ -87,6 +87,14 @@ void find_folders(House& house, std::vector<Leftover>& found) {
           return one.kind == Kind::unknown_machine && one.key == name;
         }))
       continue;
+    if (host::file_exists(house.paths.spec_file(*uuid))) {
+      found.push_back(
+          {Kind::unknown_machine, "the folder " + folder,
+           "its spec.json cannot be read: once that is mended, `nutshell recover` finds "
+           "its machine again",
+           name});
+      continue;
+    }
     found.push_back({Kind::machine_folder, "the folder " + folder,
                      "no machine of the registry has it, and its lock is free", name,
                      holds_volumes(folder)});

@@ -201,4 +201,13 @@ printf 'name = "x-y"\n[[network]]\nname = "z"\n' >"$clouds/x-y.toml"
 quiet n up "$clouds/x.toml"
 refuse 4 'x-y.toml:2: .*x-y-z, .* the network y-z of the cloud x' nutshell up "$clouds/x-y.toml"
 down x --purge
+say '-- a list that cannot be written'
+rm -f "$root/state/firewall.json"
+mkdir -p "$root/state/firewall.json/in-the-way"
+fails() { ! "$@" >/dev/null 2>&1; }
+check 'an address is not given' fails nutshell address allocate --cloud w
+check 'nor a group made' fails nutshell group create g --cloud w
+check 'nothing of it was done' equal "$(json address ls | jq -c .addresses) $(json group ls --cloud w | jq -c .groups)" '[] []'
+rm -r "$root/state/firewall.json"
+check 'then it can be' quiet n address allocate --cloud w
 finish

@@ -103,6 +103,11 @@ lose
 n gc --volumes >"$scratch/gc"
 check "what recover finds again, gc keeps" equal "$(grep -c '^kept: the folder .*which the registry does not know: .nutshell recover. finds it again' "$scratch/gc") $(cd "$root/state/machines" && ls | wc -l)" '2 2'
 check "doctor says what is to be done, and not gc" equal "$(n doctor | grep -c '^registry *bad .*it is the machine \(orphan\|empty\),.*nutshell recover' ) $(n doctor | grep -c 'nutshell gc')" '2 0'
+cp "$root/state/machines/$orphan/spec.json" "$scratch/spec.json"
+echo '{' >"$root/state/machines/$orphan/spec.json"
+n gc --volumes >"$scratch/gc"
+check "nor does it take the disks of one whose spec cannot be read" equal "$(grep -c "^kept: the folder .*$orphan.*its spec.json cannot be read" "$scratch/gc") $(test -s "$disk" && echo there)" '1 there'
+cp "$scratch/spec.json" "$root/state/machines/$orphan/spec.json"
 rm "$root/state/machines/$orphan/spec.json" "$root/state/machines/$empty/spec.json" # as rm --keep-volumes leaves it
 mkdir -p "$root/run/0123abcd"
 n gc --dry-run >"$scratch/gc"
