@@ -4,8 +4,9 @@
 #
 # usage: sudo tests/run.sh [--quick | --all] [--no-nest] [--no-asan] [-L LABEL] [-R REGEX]
 #   --quick    the tests labelled unit and house only, and one pass
-#   --all      also what takes long and rarely finds anything: the guest images with QEMU alone (label guest), and under the
-#              sanitizers all that can be, where a usual run takes a choice (label asan)
+#   --all      also what takes long: the scenarios of the nest in which machines install themselves (label long), the guest
+#              images with QEMU alone (label guest), and under the sanitizers all that can be, where a usual run takes a choice
+#              (label asan)
 #   --no-nest  no pass in the nest, the lab host with real KVM and device-mapper inside (tests/nest)
 #   --no-asan  no pass under AddressSanitizer and UndefinedBehaviorSanitizer
 #   -L, -R     only tests with that label, or name (as ctest takes them)
@@ -141,13 +142,15 @@ build_asan() { renice -n 19 "$BASHPID" >/dev/null; build asan; }
 without='nest|bench'
 [[ $all == yes ]] || without+='|guest'
 one_pass release release 4 "$without" "${select[@]}"
+# What needs KVM and device-mapper: one scenario after another, each in a lab host of its own, which takes one processor.
+long=none
+[[ $all == yes ]] || long=long
+[[ $nest == no ]] || beside nest one_pass nest release 1 "$long" -L '^nest$' "${select[@]}"
 ended asan-build
-# What needs KVM and device-mapper: one scenario after another, each in a lab host of its own.
-[[ $nest == no ]] || beside nest one_pass nest release 1 none -L '^nest$' "${select[@]}"
 if [[ $asan == yes && $all == yes ]]; then
   one_pass asan asan 3 'bench|house|nest|guest' -E "$not_under_asan" "${select[@]}"
 elif [[ $asan == yes ]]; then
-  one_pass asan asan 2 bench -L '^asan$' -E "$not_under_asan" "${select[@]}"
+  one_pass asan asan 3 bench -L '^asan$' -E "$not_under_asan" "${select[@]}"
 fi
 ended nest || touch "$results/nest.failed"
 # What measures time has the machine to itself.
@@ -160,7 +163,7 @@ mapfile -t skipped_all < <(cat "$results"/*.skipped 2>/dev/null)
 echo
 echo '== summary'
 printf '%s\n' "${summary[@]}"
-[[ $all == yes ]] || echo 'left to --all: the guest images with QEMU alone, and most of the pass under the sanitizers'
+[[ $all == yes ]] || echo 'left to --all: the long scenarios of the nest, the guest images with QEMU alone, most of the pass under the sanitizers'
 if [[ ${#skipped_all[@]} -gt 0 ]]; then
   echo 'skipped:'
   printf '  %s\n' "${skipped_all[@]}"
