@@ -5,6 +5,7 @@
 #include "app/cmd.hpp"
 #include "app/complete.hpp"
 #include "app/guard.hpp"
+#include "app/lost.hpp"
 #include "app/lvm_access.hpp"
 #include "app/machine_options.hpp"
 #include "app/machine_state.hpp"
@@ -63,6 +64,12 @@ void take_name(House& house, Transaction& transaction, const MachineSpec& spec) 
         fmt::format("there is a machine {} already ({}); choose another name, or `nutshell rm {}`",
                     to_string(spec.name), seen.words, to_string(spec.name)));
   }
+  for (const MachineSpec& other : lost_machines(house))
+    if (other.name == spec.name)
+      throw Conflict(
+          fmt::format("there is a machine {} already, which the registry has lost; `nutshell "
+                      "recover` finds it again",
+                      to_string(spec.name)));
   transaction.add_machine(row_of(spec));
   check_quota_of_machine(house, spec);
 }

@@ -241,12 +241,6 @@ void reserve_machine(House& house, Transaction& transaction, MachineSpec& spec,
 
 void reserve_machine(House& house, Transaction& transaction, MachineSpec& spec, const Facts& facts,
                      const std::vector<MachineSpec>& lost) {
-  for (const MachineSpec& other : lost)
-    if (other.name == spec.name)
-      throw Conflict(
-          fmt::format("there is a machine {} already, which the registry has lost; `nutshell "
-                      "recover` finds it again",
-                      to_string(spec.name)));
   refuse_others_volumes(transaction, spec);
   for (NicSpec& nic : spec.nics)
     if (nic.kind == NicKind::network)

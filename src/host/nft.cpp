@@ -14,7 +14,8 @@
 namespace nutshell::host {
 namespace {
 
-constexpr std::chrono::milliseconds patience{10'000};
+/// Against hanging: the rules of a thousand machines at once take a slow host's kernel some 15 s.
+constexpr std::chrono::milliseconds patience{60'000};
 constexpr Bytes longest_listing = 64 * mebi;
 
 Tool nft(std::vector<std::string> words, std::string input = "") {

@@ -53,10 +53,13 @@ const char* const clouds_sql =
     ") STRICT, WITHOUT ROWID;"
     "ALTER TABLE extent ADD COLUMN block INTEGER;"
     "CREATE INDEX extent_block ON extent (pool, block, high - low, low) WHERE block IS NOT NULL;";
+/// What is reserved by hand is written down after each change, beside a million leases, too.
+constexpr const char* reserved_sql =
+    "CREATE INDEX lease_reserved ON lease (pool, low) WHERE reserved = 1";
 constexpr std::array migrations{
-    Migration{1, "2026-11-20", &schema_sql}, Migration{2, "2026-11-20", &volumes_of_a_run},
+    Migration{1, "2026-11-20", &schema_sql},   Migration{2, "2026-11-20", &volumes_of_a_run},
     Migration{3, "2026-11-20", &networks_sql}, Migration{4, "2026-11-20", &firewall_sql},
-    Migration{5, "2026-11-21", &clouds_sql}};
+    Migration{5, "2026-11-21", &clouds_sql},   Migration{6, "2026-11-21", &reserved_sql}};
 constexpr std::int64_t application_id = 0x6e757473;  // "nuts"
 
 std::int64_t number_of(Connection& db, const char* pragma) {

@@ -71,7 +71,7 @@ TEST_CASE("a registry of a newer version is refused and left alone") {
   auto before = content(room.file() + "-wal");
   CHECK(error_of<Conflict>([&] { Registry::open(options(room)); }) ==
         "registry " + room.file() +
-            " was written by a newer nutshell (schema 7, this one knows 5); use that version");
+            " was written by a newer nutshell (schema 7, this one knows 6); use that version");
   CHECK_THROWS_AS(Registry::open(options(room, Registry::Mode::look)), Conflict);
   CHECK(content(room.file() + "-wal") == before);
 }
@@ -83,7 +83,7 @@ TEST_CASE("a migration is applied once, and recorded with its day") {
   Connection db = raw(room);
   auto row = db.use("SELECT count(*), min(dated) FROM migration");
   REQUIRE(row.step());
-  CHECK(row.integer(0) == 5);
+  CHECK(row.integer(0) == 6);
   CHECK(row.text(1) == "2026-11-20");
 }
 
@@ -99,7 +99,8 @@ TEST_CASE("a network of an earlier version is a NAT network that was made on dem
     raw(room).execute(("ALTER TABLE network DROP COLUMN " + std::string(column)).c_str());
   raw(room).execute(
       "ALTER TABLE run DROP COLUMN guests; DROP TABLE firewall_rule; DROP TABLE firewall_group; "
-      "DROP TABLE public_address; DROP TABLE cloud; DROP INDEX extent_block; "
+      "DROP TABLE public_address; DROP TABLE cloud; DROP INDEX extent_block; DROP INDEX "
+      "lease_reserved; "
       "ALTER TABLE extent DROP COLUMN block; DELETE FROM migration WHERE number > 2; "
       "PRAGMA user_version = 2");
   for (const auto mode : {Registry::Mode::look, Registry::Mode::read_write}) {
@@ -123,7 +124,8 @@ TEST_CASE("what is free in a registry of an earlier version is found by its size
     t.commit();
   }
   raw(room).execute(
-      "DROP TABLE cloud; DROP INDEX extent_block; ALTER TABLE extent DROP COLUMN block; "
+      "DROP TABLE cloud; DROP INDEX extent_block; DROP INDEX lease_reserved; ALTER TABLE extent "
+      "DROP COLUMN block; "
       "DELETE FROM migration WHERE number > 4; PRAGMA user_version = 4");
   Registry registry = Registry::open(options(room));
   Transaction t = registry.begin();
