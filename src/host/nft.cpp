@@ -14,15 +14,17 @@
 namespace nutshell::host {
 namespace {
 
-/// Against hanging: the rules of a thousand machines at once take a slow host's kernel some 15 s.
-constexpr std::chrono::milliseconds patience{60'000};
+constexpr std::chrono::milliseconds patience{10'000};
+/// A second more for each of these: a thousand machines' rules, 4.5 MB, take a slow kernel 15 s.
+constexpr Bytes size_of_a_second = 100 * kibi;
 constexpr Bytes longest_listing = 64 * mebi;
 
 Tool nft(std::vector<std::string> words, std::string input = "") {
   words.insert(words.begin(), "nft");
+  const auto timeout = patience + std::chrono::seconds(input.size() / size_of_a_second);
   return {.argv = std::move(words),
           .input = std::move(input),
-          .timeout = patience,
+          .timeout = timeout,
           .output_limit = longest_listing,
           .environment = {}};
 }
