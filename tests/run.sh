@@ -63,7 +63,7 @@ for each in "${lacking[@]}"; do echo "tests/run.sh: $each" >&2; done
 # each moment (hundreds of runs of what other tests run once), and the dry run seen by strace, which would see the
 # sanitizers' own pipes.
 guests='boot_once|hardware|demo|managed_network|macvtap|network_mend|touch|supervise|antispoof|firewall|rate|path.*|volume|adopt|examples_cloud|clouds_apart'
-killed='kill|adopt_kill|network_kill|cloud_kill|firewall_kill'
+killed='kill|kept_kill|adopt_kill|network_kill|cloud_kill|firewall_kill'
 not_under_asan="^($guests|$killed|host_lvm_fake|dry_run)_test\$"
 
 count_of() { awk -F'"' -v key="$2" '$1 == "\t" key "=" && !seen++ { print $2 }' "$1"; }

@@ -17,6 +17,7 @@
 #include "host/files.hpp"
 #include "host/native_network.hpp"
 #include "host/sysctl.hpp"
+#include "host/unique_name.hpp"
 
 namespace nutshell {
 namespace {

@@ -135,7 +135,7 @@ void follow_notes(House& house, const CloudWork& work, const CloudFile& file) {
       note_network(house, *row);
     }
   }
-  keep_firewall(house);
+  follow_firewall(house);
   if (work.ranges_change) follow_reservations(house);
   if (work.groups.empty() || !house.root) return;
   for (const GroupRow& group : house.registry().groups())
@@ -261,7 +261,7 @@ void note_lines(House& house, const CloudWork& work, const CloudFile& file) {
   for (const CloudNetwork& network : applied.networks)
     if (const auto row = house.registry().network(host_network(work.cloud, network.name)))
       note_network(house, *row);
-  keep_firewall(house);
+  follow_firewall(house);
   write_seeds(house, work, file);
 }
 

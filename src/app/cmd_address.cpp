@@ -111,7 +111,7 @@ void commit(House& house, Transaction& transaction, const PublicAddress& before,
             const PublicAddress& after, const std::optional<Change>& change) {
   transaction.put_address(after);
   if (change) transaction.change_guests(change->machine, guests_to_json(change->after));
-  keep_firewall(house);
+  keep_firewall(house, transaction);
   transaction.commit();
   if (!change) return;
   try {
@@ -120,7 +120,7 @@ void commit(House& house, Transaction& transaction, const PublicAddress& before,
     Transaction back = house.registry().begin();
     back.put_address(before);
     back.change_guests(change->machine, guests_to_json(change->before));
-    keep_firewall(house);
+    keep_firewall(house, back);
     back.commit();
     take_addresses(house, change->before);
     throw;
@@ -182,7 +182,7 @@ Exit run_address_allocate(const Parsed& args, House& house) {
     return Exit::done;
   }
   transaction.put_address({parse_ipv4(value).value(), pool, cloud, std::nullopt, now_utc()});
-  keep_firewall(house);
+  keep_firewall(house, transaction);
   transaction.commit();
   house.reporter.answer(Json::object({{"address", value}, {"cloud", cloud}, {"pool", pool}}),
                         fmt::format("{} is {}'s\n", value, cloud));
@@ -258,7 +258,7 @@ Exit run_address_release(const Parsed& args, House& house) {
   if (!house.dry()) {
     transaction.allocator().release_value(address.pool, value);
     transaction.remove_address(address.address);
-    keep_firewall(house);
+    keep_firewall(house, transaction);
     transaction.commit();
   }
   house.reporter.done(fmt::format("{} {} given back", value, house.dry() ? "would be" : "is"));

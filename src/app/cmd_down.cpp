@@ -133,8 +133,8 @@ void forget_rows(House& house, const CloudSpec& cloud, const std::vector<Network
     forget_network(transaction, row);
   }
   transaction.remove_cloud(cloud.name);
-  keep_firewall(house);  // without the groups that go, as the notes are
-  follow_reservations(house);
+  keep_firewall(house, transaction);  // without the groups that go, as the notes are
+  keep_reservations(house, transaction);
   transaction.commit();
 }
 
@@ -151,7 +151,7 @@ void forget_cloud(House& house, const CloudSpec& cloud) {
   } catch (const Error&) {
     note_cloud(house, cloud.name);
     for (const NetworkRow& row : networks) note_network(house, row);
-    keep_firewall(house);
+    follow_firewall(house);
     throw;
   }
   for (const NetworkRow& row : networks) drop_network_lock(house, row.name);

@@ -32,6 +32,7 @@ Exit run_gc(const Parsed& args, House& house) {
   const std::vector<Leftover> before =
       house.dry() ? find_leftovers(house) : std::vector<Leftover>{};
   const Settled settled = settle(house);
+  if (!house.dry()) drop_half_written(house);
   Json done = Json::array(), left = Json::array();
   std::string text;
   for (const std::string& words : settled.done) {

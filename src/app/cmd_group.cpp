@@ -117,14 +117,14 @@ GroupRule rule_from(const Parsed& args) {
 void change_group(House& house, Transaction& transaction, const GroupRow& before,
                   const GroupRow& after) {
   transaction.put_group(after);
-  keep_firewall(house);
+  keep_firewall(house, transaction);
   transaction.commit();
   try {
     guard_group(house, after);
   } catch (const Error&) {
     Transaction back = house.registry().begin();
     back.put_group(before);
-    keep_firewall(house);
+    keep_firewall(house, back);
     back.commit();
     throw;
   }
@@ -178,7 +178,7 @@ Exit run_group_create(const Parsed& args, House& house) {
     return Exit::done;
   }
   transaction.put_group(group);
-  keep_firewall(house);
+  keep_firewall(house, transaction);
   transaction.commit();
   house.reporter.done(fmt::format("{} lets nobody in; `nutshell group authorize` opens it",
                                   words_of_group(group.cloud, group.name)));
@@ -242,7 +242,7 @@ Exit run_group_rm(const Parsed& args, House& house) {
                                    who, other.name, words_of_rule(rule)));
   if (!house.dry()) {
     transaction.remove_group(cloud, group.name);
-    keep_firewall(house);
+    keep_firewall(house, transaction);
     transaction.commit();
   }
   house.reporter.done(fmt::format("{} {} removed", who, house.dry() ? "would be" : "is"));

@@ -86,10 +86,10 @@ Exit run_lease_reserve(const Parsed& args, House& house) {
       transaction.allocator().obstacle(Uuid{}, {pool, 0, Lifetime::machine, value}, facts);
   transaction.allocator().reserve(pool, value, args.value("note").value_or("by hand"));
   if (other && *other != "nutshell.toml")
-    throw Conflict(fmt::format("{} of pool {} is given already: {} has it",
-                               printable(value), pool, *other));
+    throw Conflict(
+        fmt::format("{} of pool {} is given already: {} has it", printable(value), pool, *other));
   if (!house.dry()) {
-    keep_reservations(house);
+    keep_reservations(house, transaction);
     transaction.commit();
   }
   house.reporter.done(fmt::format("{} of pool {} is {}reserved; nobody is given it",
@@ -121,7 +121,7 @@ Exit run_lease_release(const Parsed& args, House& house) {
                                            : fmt::format("address release {}", value)));
   transaction.allocator().release_value(pool, value);
   if (!house.dry()) {
-    keep_reservations(house);
+    keep_reservations(house, transaction);
     transaction.commit();
   }
   house.reporter.done(

@@ -52,9 +52,7 @@ bool is_among(const std::vector<PublicAddress>& known, Ipv4 address) {
                      [&](const PublicAddress& one) { return one.address == address; });
 }
 
-}  // namespace
-
-void keep_firewall(House& house) {
+std::vector<KeptList> lists_of(House& house) {
   KeptList groups{"groups", {"cloud", "name"}, {}}, addresses{"addresses", {"address"}, {}};
   for (const GroupRow& group : house.registry().groups()) groups.entries.push_back(json_of(group));
   for (const PublicAddress& one : house.registry().addresses())
@@ -63,8 +61,16 @@ void keep_firewall(House& house) {
                                               {"cloud", one.cloud},
                                               {"machine", one.machine ? one.machine->text : ""},
                                               {"since", one.since}}));
-  keep_lists(house, file_of(house), {groups, addresses});
+  return {groups, addresses};
 }
+
+}  // namespace
+
+void keep_firewall(House& house, const Transaction& transaction) {
+  keep_lists(house, transaction, file_of(house), lists_of);
+}
+
+void follow_firewall(House& house) { follow_lists(house, file_of(house), lists_of); }
 
 std::vector<std::string> recover_groups(House& house, std::vector<std::string>& failed) {
   std::vector<std::string> names;
@@ -95,7 +101,7 @@ std::vector<std::string> recover_addresses(House& house, std::vector<std::string
                      transaction.put_address(row);
                    });
   }
-  if (faults.empty() && !house.dry()) keep_firewall(house);  // this registry's word from here
+  if (faults.empty() && !house.dry()) follow_firewall(house);  // this registry's word from here
   return names;
 }
 

@@ -226,7 +226,7 @@ bool mend_drift(House& house) {
   drop_stray_addresses(house);
   // A registry that has none may have lost them: what is kept is then what `recover` reads.
   if (!house.registry().groups().empty() || !house.registry().addresses().empty())
-    keep_firewall(house);
+    follow_firewall(house);
   return true;
 }
 

@@ -45,12 +45,15 @@ void put_aside(House& house, const std::string& path) {
       printable(path), printable(aside)));
 }
 
-}  // namespace
+struct Texts {
+  std::optional<std::string> old, now;  ///< of the file, which is not there without one
+  bool readable = true;                 ///< the old one
+};
 
-void keep_lists(House& house, const std::string& path, const std::vector<KeptList>& lists) {
-  const auto old = host::read_file(path, largest_file);
-  const auto was = old ? Json::try_parse(*old) : std::nullopt;
-  if (old && (!was || !was->is_object())) put_aside(house, path);
+Texts texts_of(House& house, const std::string& path, const std::vector<KeptList>& lists) {
+  Texts texts{host::read_file(path, largest_file), std::nullopt};
+  const auto was = texts.old ? Json::try_parse(*texts.old) : std::nullopt;
+  texts.readable = !texts.old || (was && was->is_object());
   const std::string writer = house.registry().born(), before = was ? was->text("registry") : "";
   const bool is_anothers = !before.empty() && before != writer;
   Json all = Json::object({{"registry", writer}}), lost = Json::object();
@@ -65,10 +68,26 @@ void keep_lists(House& house, const std::string& path, const std::vector<KeptLis
     all.append(list.name, Json(list.entries));
     if (!missing.as_array().empty()) lost.append(list.name, missing);
   }
-  if (!any) return host::drop_file(path);
+  if (!any) return texts;
   if (!lost.as_object().empty()) all.append(lost_name, lost);
-  const std::string text = all.dump(true) + "\n";
-  if (old != text) host::write_file(path, text);
+  texts.now = all.dump(true) + "\n";
+  return texts;
+}
+
+}  // namespace
+
+void keep_lists(House& house, const Transaction&, const std::string& path, MakeLists made) {
+  const Texts texts = texts_of(house, path, made(house));
+  if (!texts.readable) put_aside(house, path);
+  if (!texts.now) return host::drop_file(path);
+  if (texts.old != texts.now) host::write_file(path, *texts.now);
+}
+
+void follow_lists(House& house, const std::string& path, MakeLists made) {
+  const Texts texts = texts_of(house, path, made(house));
+  if (texts.readable && texts.old == texts.now) return;
+  const Transaction transaction = house.registry().begin();
+  keep_lists(house, transaction, path, made);
 }
 
 std::vector<Json> kept_list(const std::string& path, const std::string& name,

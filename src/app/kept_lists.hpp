@@ -14,10 +14,16 @@ struct KeptList {
   std::vector<Json> entries;      ///< what the registry has
 };
 
-/// Writes them as one file, which goes where there is nothing to keep. What the file has from a
-/// registry that was lost, and this one does not know yet, stays in it until it is recovered. A
-/// file that cannot be read is moved aside with a warning.
-void keep_lists(House& house, const std::string& path, const std::vector<KeptList>& lists);
+/// Writes the lists that `made` gives as one file, which goes where there is nothing to keep. What
+/// the file has from a registry that was lost, and this one does not know yet, stays in it until it
+/// is recovered. A file that cannot be read is moved aside with a warning. Within the transaction
+/// that changes them: what cannot be kept is not done, and of two commands the later one has the
+/// last word.
+using MakeLists = std::vector<KeptList> (*)(House& house);
+void keep_lists(House& house, const Transaction& transaction, const std::string& path,
+                MakeLists made);
+/// The same where no transaction is open; it takes one only where the file says something else.
+void follow_lists(House& house, const std::string& path, MakeLists made);
 /// A list with all its entries, lost ones too. A file that cannot be read is named in `failed`,
 /// once.
 std::vector<Json> kept_list(const std::string& path, const std::string& name,

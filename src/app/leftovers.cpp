@@ -7,6 +7,9 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "app/adoption.hpp"
+#include "app/cloud_file.hpp"
+#include "app/cloud_unit.hpp"
 #include "app/firewall.hpp"
 #include "app/leftovers_network.hpp"
 #include "app/lost.hpp"
@@ -20,6 +23,7 @@
 #include "host/files.hpp"
 #include "host/network.hpp"
 #include "host/observe.hpp"
+#include "host/unique_name.hpp"
 #include "nutshell/plan.hpp"
 
 namespace nutshell {
@@ -193,6 +197,16 @@ std::vector<Leftover> find_leftovers(House& house) {
          fmt::format("its mark is {} and its MAC is that machine's, which does not run", link.mark),
          link.name});
   return found;
+}
+
+void drop_half_written(const House& house) {
+  const auto parent = [](const std::string& path) { return fs::path(path).parent_path().string(); };
+  std::vector<std::string> folders{house.paths.state, adoptions_folder(house), house.paths.cache,
+                                   parent(unit_path(house, "any")),
+                                   parent(house.paths.config_file)};
+  for (const std::string& cloud : noted_clouds(house))
+    folders.push_back(cloud_folder(house, cloud));
+  for (const std::string& folder : folders) host::drop_temporaries(folder);
 }
 
 void drop_leftover(House& house, const Leftover& leftover) {

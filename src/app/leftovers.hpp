@@ -35,4 +35,7 @@ std::vector<Leftover> find_leftovers(House& house);
 /// Takes one away. Throws what went wrong.
 void drop_leftover(House& house, const Leftover& leftover);
 
+/// Removes the files that commands left which were killed while they wrote a file of ours.
+void drop_half_written(const House& house);
+
 }  // namespace nutshell

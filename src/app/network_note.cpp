@@ -10,6 +10,7 @@
 #include "app/lost.hpp"
 #include "app/network.hpp"
 #include "host/files.hpp"
+#include "host/unique_name.hpp"
 
 namespace nutshell {
 namespace {

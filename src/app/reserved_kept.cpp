@@ -28,19 +28,21 @@ bool is_among(const std::vector<Lease>& known, const Lease& lease) {
   });
 }
 
-}  // namespace
-
-void keep_reservations(House& house) {
+std::vector<KeptList> lists_of(House& house) {
   KeptList list{"reservations", {"pool", "value"}, {}};
   for (const Lease& lease : house.registry().reservations())
     list.entries.push_back(
         Json::object({{"pool", lease.pool}, {"value", lease.value}, {"note", lease.note}}));
-  keep_lists(house, file_of(house), {list});
+  return {list};
 }
 
-void follow_reservations(House& house) {
-  if (host::file_exists(file_of(house))) keep_reservations(house);
+}  // namespace
+
+void keep_reservations(House& house, const Transaction& transaction) {
+  keep_lists(house, transaction, file_of(house), lists_of);
 }
+
+void follow_reservations(House& house) { follow_lists(house, file_of(house), lists_of); }
 
 std::vector<std::string> recover_reservations(House& house, std::vector<std::string>& failed) {
   std::vector<std::string> names;
@@ -54,7 +56,7 @@ std::vector<std::string> recover_reservations(House& house, std::vector<std::str
                    [&](Transaction& transaction) { transaction.reserve_again(lease); });
   }
   failed.insert(failed.end(), faults.begin(), faults.end());
-  if (faults.empty() && !house.dry()) keep_reservations(house);  // this registry's word from here
+  if (faults.empty() && !house.dry()) follow_reservations(house);  // this registry's word from here
   return names;
 }
 

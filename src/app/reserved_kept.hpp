@@ -8,10 +8,9 @@
 namespace nutshell {
 
 /// Writes down the reservations that the registry has; where there are none, there is no file.
-/// Within the transaction that changes them: so of two commands the later one has the last word.
-void keep_reservations(House& house);
-/// The same after something else that may have taken some away. Costs nothing where there were
-/// none.
+/// Within the transaction that changes them: what cannot be kept is not done.
+void keep_reservations(House& house, const Transaction& transaction);
+/// The same where no transaction is open, after something else that may have taken some away.
 void follow_reservations(House& house);
 /// Puts back those that the registry has lost; gives them in words. What cannot be put back is
 /// named in `failed`. Nothing is changed in a dry run.

@@ -15,6 +15,7 @@
 #include "app/network.hpp"
 #include "app/perform.hpp"
 #include "host/files.hpp"
+#include "host/unique_name.hpp"
 #include "nutshell/plan.hpp"
 
 namespace nutshell {

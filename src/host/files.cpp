@@ -134,12 +134,6 @@ void drop_directory(const std::string& path) {
     throw SystemError(errno, fmt::format("folder {}: cannot remove it", path));
 }
 
-void drop_temporaries(const std::string& path) {
-  const std::unique_ptr<DIR, int (*)(DIR*)> list(::opendir(path.c_str()), ::closedir);
-  while (const dirent* entry = list ? ::readdir(list.get()) : nullptr)
-    if (is_unique_name(entry->d_name)) ::unlinkat(::dirfd(list.get()), entry->d_name, 0);
-}
-
 std::vector<std::string> names_in(const std::string& folder) {
   std::vector<std::string> names;
   const std::unique_ptr<DIR, int (*)(DIR*)> list(::opendir(folder.c_str()), ::closedir);
@@ -195,9 +189,7 @@ namespace {
 
 void replace(const std::string& path, std::string_view text, mode_t mode,
              const struct stat* owner) {
-  const std::string temporary = unique_name_beside(path);
-  const Fd file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
-  if (!file) throw SystemError(errno, fmt::format("file {}: cannot make it", path));
+  const auto [temporary, file] = make_temporary(path, mode);
   NewFile made(temporary);
   if (owner && (owner->st_uid != ::geteuid() || owner->st_gid != ::getegid()) &&
       ::fchown(file.get(), owner->st_uid, owner->st_gid) != 0)

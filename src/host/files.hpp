@@ -32,10 +32,6 @@ void make_directories(const std::string& path);
 /// sockets, logs); gone already is done. Throws Conflict, before it has removed anything, when
 /// there is something else in it, or `path` is a link.
 void drop_directory(const std::string& path);
-/// Removes the temporary files that commands which were killed left in a folder; no folder is none.
-/// Only while nobody else writes there.
-void drop_temporaries(const std::string& path);
-
 /// Copies a plain file to a new one, 0600. Throws Conflict when `to` is taken.
 void copy_file(const std::string& from, const std::string& to);
 /// Replaces the content of `path` at once (temporary file, fsync, rename); a reader sees the old or

@@ -51,9 +51,8 @@ void write_note(const std::string& cache, const std::string& name,
   text += std::string(last_line) + '\n';
   try {
     make_directories(cache);
-    const std::string path = cache + "/" + name, temporary = unique_name_beside(path);
-    const Fd file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-    if (!file) return;
+    const std::string path = cache + "/" + name;
+    const auto [temporary, file] = make_temporary(path, 0600);
     const bool whole =
         ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
     if (!whole || ::rename(temporary.c_str(), path.c_str()) != 0) ::unlink(temporary.c_str());

@@ -30,9 +30,7 @@ bool has_already(const std::string& path, std::string_view text, unsigned mode) 
 
 void write_runtime_file(const std::string& path, std::string_view text, unsigned mode) {
   if (has_already(path, text, mode)) return;
-  const std::string temporary = unique_name_beside(path);
-  Fd file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  if (!file) throw SystemError(errno, fmt::format("file {}: cannot make it", path));
+  const auto [temporary, file] = make_temporary(path, 0600);
   const bool done =
       ::fchmod(file.get(), static_cast<mode_t>(mode)) == 0 &&
       ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&

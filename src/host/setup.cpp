@@ -19,6 +19,7 @@
 #include "host/files.hpp"
 #include "host/proc.hpp"
 #include "host/tool.hpp"
+#include "host/unique_name.hpp"
 #include "nutshell/error.hpp"
 
 namespace nutshell::host {

@@ -8,10 +8,13 @@
 #include <sys/statvfs.h>
 #include <sys/un.h>
 
+#include <atomic>
 #include <filesystem>
+#include <thread>
 
 #include "host/process.hpp"
 #include "host/scratch.hpp"
+#include "host/unique_name.hpp"
 #include "nutshell/error.hpp"
 
 namespace fs = std::filesystem;
@@ -170,6 +173,31 @@ TEST_CASE("small files are replaced at once, copies are exclusive") {
   CHECK_NOTHROW(drop_file(folder / "copy"));
   CHECK_NOTHROW(drop_file(folder / "none/x"));
   CHECK_THROWS_AS(drop_file(folder.path()), Conflict);
+}
+
+TEST_CASE("half written files are swept, but not under whoever writes them") {
+  const scratch::Folder folder;
+  const Temporary mine = make_temporary(folder / "x", 0640);
+  CHECK(rights(mine.path) == 0640);
+  CHECK(is_unique_name(fs::path(mine.path).filename().string()));
+  { const Temporary dead = make_temporary(folder / "x", 0600); }  // as a command that was killed
+  scratch::put(folder / ".nutshell-short", "");
+  fs::create_symlink("/etc/passwd", folder / ".nutshell-0123456789abcdef");
+  CHECK(entries(folder) == 4);
+  drop_temporaries(folder.path());
+  CHECK(entries(folder) == 3);
+  CHECK(fs::exists(mine.path));
+  CHECK_NOTHROW(drop_temporaries(folder / "none"));
+  CHECK_THROWS_AS(make_temporary(folder / "none/x", 0600), SystemError);
+
+  std::atomic<bool> done = false;
+  std::thread sweeper([&] {
+    while (!done) drop_temporaries(folder.path());
+  });
+  for (int i = 0; i < 2000; ++i) write_file(folder / "written", std::to_string(i));
+  done = true;
+  sweeper.join();
+  CHECK(scratch::get(folder / "written") == "1999");
 }
 
 TEST_CASE("a full disk leaves no half file") {
