@@ -6,9 +6,8 @@
 # usage: run.sh [--time SECONDS] [SCENARIO...]       boots, runs them (all, by default), ends the lab host
 #        run.sh --here [--time SECONDS] [SCENARIO...]  the same on this host, which must have KVM and device-mapper
 #        run.sh --shell                              boots, and gives a shell in the lab host (Ctrl-] leaves it)
-#        run.sh --up DIR | --in DIR [--time SECONDS] SCENARIO... | --down DIR      boots one that stays, its files in DIR; ends
-#            the one there, and runs them in a new one that stays; ends it. A DIR that ends in .PPID ends in the number of the
-#            process that calls, and those whose process is gone are cleared away
+#        run.sh --in DIR [--time SECONDS] SCENARIO...  the same with the lab host's files in DIR. A DIR that ends in .PPID ends
+#            in the number of the process that calls, and those whose process is gone are cleared away
 # A scenario is a name from scenarios/, whose head says its limit in seconds; --time is a limit for each instead.
 # The environment may say NUTSHELL_BUILD_DIR (where nutshell was built), NUTSHELL_NEST_DIR (where the images are made).
 set -uo pipefail
@@ -52,8 +51,9 @@ pack() {
   return "$status"
 }
 
-# lab DIR WORD...: the nutshell that booted that lab host, though another may have been built since.
-lab() { "$1/nutshell" --root "$1/n" "${@:2}"; }
+# lab DIR WORD...: the nutshell that booted that lab host, though another may have been built since, in its network namespace,
+# where alone its bridge and its rules are.
+lab() { nsenter --net="$1/ns" "$1/nutshell" --root "$1/n" "${@:2}"; }
 serial_log() { ls -t "$1"/n/log/*/*.serial 2>/dev/null | head -n 1; }
 serial_socket() { ls "$1"/n/run/*/serial 2>/dev/null | head -n 1; }
 show_logs() {
@@ -76,7 +76,8 @@ up() {
   qemu-img create -q -f qcow2 -F raw -b "$images/lab-root.img" "$dir/root.qcow2" &&
     truncate -s "$vg_size" "$dir/second.img" && truncate -s "$payload_size" "$dir/payload.img" && pack "$dir/payload.img" || return 1
   # shellcheck disable=SC2016  # the inner shell's own words
-  unshare --net bash -c 'ip link set lo up && ip link add wire type bridge && ip link set wire up && exec "$@"' bash \
+  touch "$dir/ns" && unshare --net bash -c 'mount --bind /proc/self/ns/net "$1/ns" && ip link set lo up &&
+    ip link add wire type bridge && ip link set wire up && exec "${@:2}"' bash "$dir" \
     "$dir/nutshell" --root "$dir/n" --quiet launch lab --accel tcg --nested on --cpus 1 --memory 3G --vnc off --nic bridge=wire --nic bridge=wire \
     --kernel "$images/vmlinuz" --initrd "$images/initrd" --append 'console=ttyS0 quiet panic=-1' \
     --disk "path=$dir/root.qcow2,format=qcow2,backing=$images/lab-root.img,backing_format=raw,cache=unsafe" \
@@ -108,6 +109,7 @@ down() {
     lab "$dir" --quiet kill lab 2>/dev/null
     lab "$dir" --quiet rm lab 2>/dev/null
   fi
+  umount "$dir/ns" 2>/dev/null
   rm -rf "$dir"
 }
 
@@ -115,7 +117,7 @@ down() {
 in_lab() {
   local dir=$1 name=$2 limit=${time:-$(limit_of "$2")} log socket from pid line ended=''
   log="$(serial_log "$dir")" socket="$(serial_socket "$dir")"
-  [[ -n $log && -n $socket ]] || die "no lab host runs in $dir; run.sh --up $dir boots one"
+  [[ -n $log && -n $socket ]] || die "no lab host runs in $dir"
   pack "$dir/payload.img" || die 'nutshell and the scenarios do not fit on the payload disk'
   pid="$(lab "$dir" --json show lab | jq -r '.pid // empty')"
   [[ -n $pid ]] || { show_logs "$dir"; die "the lab host in $dir has ended"; }
@@ -140,7 +142,7 @@ mode=whole time='' scenarios=() dir='' family=''
 while [[ $# -gt 0 ]]; do
   case $1 in
     --time) [[ ${2:-} =~ ^[0-9]+$ ]] || die '--time wants seconds'; time=$2; shift ;;
-    --up | --in | --down) [[ -n ${2:-} ]] || die "$1 wants a directory"; mode=${1#--} dir=${2/%.PPID/.$PPID} family=$2; shift ;;
+    --in) [[ -n ${2:-} ]] || die "$1 wants a directory"; mode=${1#--} dir=${2/%.PPID/.$PPID} family=$2; shift ;;
     --here | --shell) mode=${1#--} ;;
     -h | --help) usage; exit 0 ;;
     -*) die "unknown option $1; see run.sh --help" ;;
@@ -160,12 +162,12 @@ clear_family() {
   done
 }
 
-case $mode in
-  up) clear_family "$family"; up "$dir"; exit ;;
-  down) down "$dir"; exit 0 ;;
-  here) # shellcheck source=tests/nest/here.sh
-    source "$here/here.sh"; run_here; exit ;;
-esac
+if [[ $mode == here ]]; then
+  # shellcheck source=tests/nest/here.sh
+  source "$here/here.sh"
+  run_here
+  exit
+fi
 
 failed=()
 run_all() {
@@ -173,9 +175,7 @@ run_all() {
   for name in "${scenarios[@]}"; do in_lab "$dir" "$name" || failed+=("$name"); done
   [[ ${#failed[@]} -eq 0 ]] || { echo "nest: failed: ${failed[*]}" >&2; return 1; }
 }
-if [[ $mode == in ]]; then up "$dir" || exit 1; run_all; exit; fi
-
-dir="$(mktemp -d /tmp/nutshell-nest.XXXXXX)"
+if [[ $mode == in ]]; then clear_family "$family"; else dir="$(mktemp -d /tmp/nutshell-nest.XXXXXX)"; fi
 trap 'down "$dir"' EXIT
 trap 'exit 130' INT TERM
 up "$dir" || exit 1
