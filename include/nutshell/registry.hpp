@@ -141,6 +141,7 @@ class Transaction {
   void remove_group(const std::string& cloud, const std::string& name);
   void put_address(const PublicAddress& row);  ///< as put_group()
   void remove_address(Ipv4 address);
+  void count_kept();                    ///< one more change of what is kept beside the registry
   void put_cloud(const CloudRow& row);  ///< as put_group()
   /// With its pool of public addresses, its ranges and its groups. Throws Conflict when it still
   /// has machines, or public addresses of the pool are allocated.
@@ -190,6 +191,8 @@ class Registry {
   [[nodiscard]] std::vector<MachineRow> machines();
   /// The same machines for a list: ten times cheaper, as no spec is parsed. By cloud, then name.
   [[nodiscard]] std::vector<MachineSummary> summaries();
+  /// Those of them that have a run, which costs nothing where there are none.
+  [[nodiscard]] std::vector<MachineSummary> runs();
   [[nodiscard]] std::optional<MachineRow> machine(const MachineName& name);
   [[nodiscard]] std::optional<MachineRow> machine(const Uuid& uuid);
   [[nodiscard]] std::vector<MachineRow> machines_named(const std::string& bare_name);
@@ -209,8 +212,12 @@ class Registry {
   [[nodiscard]] std::vector<Lease> reservations();
   /// 4 hex digits that this registry's tap names carry.
   [[nodiscard]] std::string tag();
-  /// What tells this registry from one that was here before it and was lost: drawn when it was made.
+  /// What tells this registry from one that was here before it and was lost: drawn when it was
+  /// made.
   [[nodiscard]] std::string born();
+  /// How often what is kept beside this registry has changed (Transaction::count_kept()): an older
+  /// copy of it has a smaller number.
+  [[nodiscard]] std::int64_t kept();
   struct PoolState {
     PoolRange range;
     std::uint64_t size = 0, leased = 0, reserved = 0;  ///< values; of a subnet pool: subnets

@@ -49,8 +49,7 @@ void reserve_new(House& house, Transaction& transaction, const MachineSpec& befo
   for (std::size_t i = 0; i < after.nics.size(); ++i) {
     NicSpec& nic = after.nics[i];
     const int index = static_cast<int>(i);
-    if (nic.kind == NicKind::network)
-      nic.bridge = find_or_add_network(house, transaction, nic.network, facts).bridge;
+    if (nic.kind == NicKind::network) put_on_network(house, transaction, after.name, nic, facts);
     if (std::none_of(before.nics.begin(), before.nics.end(),
                      [&](const NicSpec& had) { return had.also == nic.also; }))
       refuse_also_of_others(transaction, after, nic, facts);

@@ -132,6 +132,7 @@ void follow_networks(House& house, Transaction& transaction, const CloudWork& wo
 }
 
 void follow_groups(House& house, Transaction& transaction, const CloudWork& work) {
+  if (!work.groups.empty()) transaction.count_kept();
   for (const GroupWork& one : work.groups) {
     if (one.action == GroupWork::Action::put) {
       transaction.put_group({work.cloud, one.name, one.wanted->description, one.wanted->rules});
@@ -162,8 +163,43 @@ DiskSpec seed_disk(const House& house, const MachineName& name) {
   return disk;
 }
 
+/// What machines ask for and cannot have, all of it, each at the line that asks.
+class Refusals {
+ public:
+  /// Does `work` for that machine; what refuses it is kept until say().
+  template <class Work>
+  void of(const MachineWork& machine, Work work) {
+    try {
+      work();
+    } catch (const ConfigError& error) {
+      problems_.push_back({line_of(machine), error.what()});
+      bad_ = true;
+    } catch (const Conflict& error) {
+      problems_.push_back({line_of(machine), error.what()});
+    }
+  }
+  void say() {
+    if (problems_.empty()) return;
+    const ConfigError all(std::move(problems_));
+    if (bad_) throw all;
+    throw Conflict(all.what());
+  }
+
+ private:
+  Problems problems_;
+  bool bad_ = false;  ///< one of them cannot be whoever has what
+
+  static std::string line_of(const MachineWork& machine) {
+    const Origins& origins = machine.wanted->wish.origins;
+    auto at = origins.find("nic.0");
+    if (at == origins.end()) at = origins.find("name");
+    return at == origins.end() ? to_string(machine.spec.name) : at->second;
+  }
+};
+
 void reserve_machines(House& house, Transaction& transaction, CloudWork& work) {
   const std::vector<MachineSpec> lost = lost_machines(house);
+  Refusals refusals;
   for (MachineWork& machine : work.machines) {
     if (machine.seed_comes && machine.is_changed() && !machine.waits)
       machine.spec.disks.push_back(seed_disk(house, machine.spec.name));
@@ -174,10 +210,12 @@ void reserve_machines(House& house, Transaction& transaction, CloudWork& work) {
     row.spec = machine.spec;
     row.created = now_utc();
     transaction.add_machine(row);
-    reserve_machine(house, transaction, machine.spec, work.facts, lost);
+    refusals.of(machine,
+                [&] { reserve_machine(house, transaction, machine.spec, work.facts, lost); });
     if (machine.wanted->seed) machine.spec.disks.push_back(seed_disk(house, machine.spec.name));
     transaction.change_spec(machine.spec.uuid, machine.spec);
   }
+  refusals.say();
 }
 
 }  // namespace
@@ -199,9 +237,13 @@ void reserve_all(House& house, Transaction& transaction, CloudWork& work, const 
     if (machine.row->run) forget_display(work.facts, *machine.row->run);
   }
   reserve_cloud(house, transaction, work, wanted);
+  Refusals refusals;
   for (MachineWork& machine : work.machines)
     if (machine.is_changed())
-      reserve_change(house, transaction, machine.row->spec, machine.spec, work.facts);
+      refusals.of(machine, [&] {
+        reserve_change(house, transaction, machine.row->spec, machine.spec, work.facts);
+      });
+  refusals.say();
 }
 
 void drop_networks(House& house, Transaction& transaction, const CloudWork& work) {

@@ -235,10 +235,7 @@ CloudWork plan_work(House& house, const CloudFile& file, const UpOptions& option
                     "again, with all that it holds",
                     printable(file.path), work.cloud));
   refuse_other_file(work, file, options);
-  const std::vector<CloudMachine>& machines = file.spec.machines;
-  if (std::any_of(machines.begin(), machines.end(),
-                  [](const CloudMachine& each) { return each.seed; }))
-    static_cast<void>(read_ssh_keys(file.spec.answers));
+  static_cast<void>(read_ssh_keys(file.spec.answers));
   work.file_moves = work.row && work.row->file != file.path;
   if (work.row) work.before = spec_of(*work.row);
   work.held = ranges_of(house, work.cloud);

@@ -5,6 +5,7 @@
 
 #include "app/cloud_work.hpp"
 #include "app/network.hpp"
+#include "nutshell/error.hpp"
 
 namespace nutshell {
 namespace {
@@ -206,6 +207,16 @@ void plan_groups(House& house, CloudWork& work, const CloudSpec& wanted) {
           "{}: there is a group {} in the cloud {} already, which no file of a cloud has made; "
           "remove it with `nutshell group rm {} --cloud {}`, or give this one another name",
           group.origin, group.name, work.cloud, group.name, work.cloud));
+    for (const GroupRule& rule : group.rules) {
+      const std::string& from = rule.from_group;
+      const bool made_by_hand = row_of(from) != rows.end() && !named(work.before, from);
+      if (!from.empty() && !named(wanted, from) && !made_by_hand)
+        throw ConfigError(
+            group.origin,
+            fmt::format("the group {} lets in from the group {}, which the cloud {} does not have; "
+                        "write a [[group]] of that name, or another source",
+                        group.name, from, work.cloud));
+    }
     const bool same = row != rows.end() && before->rules == group.rules &&
                       before->description == group.description;
     if (!same)

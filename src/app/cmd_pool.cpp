@@ -84,6 +84,11 @@ Exit run_lease_reserve(const Parsed& args, House& house) {
   facts.ranges = lost_ranges(house);
   const auto other =
       transaction.allocator().obstacle(Uuid{}, {pool, 0, Lifetime::machine, value}, facts);
+  for (const Lease& lost : lost_reservations(house))
+    if (lost.pool == pool && lost.value == value)
+      throw Conflict(fmt::format(
+          "{} of pool {} is reserved already, which the registry has lost; run `nutshell recover`",
+          printable(value), pool));
   transaction.allocator().reserve(pool, value, args.value("note").value_or("by hand"));
   if (other && *other != "nutshell.toml")
     throw Conflict(

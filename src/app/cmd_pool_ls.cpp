@@ -6,6 +6,7 @@
 
 #include "app/cloud_facts.hpp"
 #include "app/cmd.hpp"
+#include "app/lost.hpp"
 #include "app/pool_map.hpp"
 #include "app/start.hpp"
 #include "host/observe.hpp"
@@ -79,6 +80,7 @@ Exit run_pool_ls(const Parsed&, House& house) {
                           std::to_string(pool.leased), std::to_string(pool.reserved),
                           std::to_string(pool.foreign), pool.range.origin});
   }
+  warn_of_lost(house);
   house.reporter.answer(Json::object({{"pools", list}}),
                         table.text(house.reporter.colour()) + maps);
   return Exit::done;

@@ -9,6 +9,7 @@
 #include "app/cloud_unit.hpp"
 #include "app/cloud_work.hpp"
 #include "app/cmd.hpp"
+#include "app/lost.hpp"
 #include "app/machine_json.hpp"
 #include "app/machine_state.hpp"
 #include "app/settle.hpp"
@@ -56,6 +57,7 @@ Exit show_all(House& house) {
                           ranges.publics.empty() ? "-" : to_string(ranges.publics),
                           ranges.subnet ? to_string(*ranges.subnet) : "-", printable(row.file)});
   }
+  if (table.rows.empty()) warn_of_lost(house);
   if (table.rows.empty() && !house.reporter.json())
     house.reporter.note("no clouds yet; `nutshell up FILE` brings one up");
   else

@@ -66,7 +66,7 @@ std::vector<KeptList> lists_of(House& house) {
 
 }  // namespace
 
-void keep_firewall(House& house, const Transaction& transaction) {
+void keep_firewall(House& house, Transaction& transaction) {
   keep_lists(house, transaction, file_of(house), lists_of);
 }
 

@@ -84,7 +84,7 @@ bool runs_unguarded(House& house, const MachineSummary& row) {
 }
 
 void add_missed(House& house) {
-  for (const MachineSummary& row : house.registry().summaries()) {
+  for (const MachineSummary& row : house.registry().runs()) {
     if (!runs_unguarded(house, row)) continue;
     const std::string guests = missed_guests(house, row);
     if (guests.empty()) continue;
@@ -110,7 +110,7 @@ bool lacks(const std::string& listing, const std::string& rules, const GuestNic&
 
 std::vector<GuardedRun> guarded_runs(House& house, const Uuid& leaving) {
   std::vector<GuardedRun> runs;
-  for (MachineSummary& row : house.registry().summaries()) {
+  for (MachineSummary& row : house.registry().runs()) {
     if (!row.run || row.run->guests.empty() || row.uuid == leaving ||
         row.run->boot_id != house.boot_id || !is_alive(house, row.uuid))
       continue;
@@ -144,7 +144,7 @@ std::vector<std::string> unguarded_machines(House& house) {
   const FirewallNote note = read_firewall_note(house);
   std::string bridge, inet;
   bool listed = false;
-  for (const MachineSummary& row : house.registry().summaries()) {
+  for (const MachineSummary& row : house.registry().runs()) {
     if (!row.run || row.run->guests.empty() || !is_alive(house, row.uuid)) continue;
     if (!std::exchange(listed, true)) {
       if (!note.bridge_table.empty()) bridge = host::list_table(note.bridge_table, "bridge");
@@ -166,7 +166,7 @@ std::vector<GuestNic> standing_beside(House& house, const FirewallNote& note, co
   constexpr std::size_t enough = 16;
   std::vector<GuestNic> others;
   if (nics.empty()) return others;
-  for (const MachineSummary& row : house.registry().summaries()) {
+  for (const MachineSummary& row : house.registry().runs()) {
     if (others.size() >= enough) break;
     if (row.name.cloud != nics.front().cloud || row.uuid == uuid || !row.run ||
         !note.standing.contains(row.uuid.text))
@@ -183,7 +183,7 @@ std::vector<std::string> guard_drift(House& house) {
     return drift;
   std::set<std::string> wanted, addresses;
   const std::set<std::string> busy = busy_machines(house);
-  for (const MachineSummary& row : house.registry().summaries()) {
+  for (const MachineSummary& row : house.registry().runs()) {
     if (busy.contains(row.uuid.text) || !runs_unguarded(house, row)) continue;
     if (!missed_guests(house, row).empty())
       drift.push_back(fmt::format("{} runs without its rules", to_string(row.name)));

@@ -1,5 +1,6 @@
-// The file says which registry wrote it. One that was made anew since knows nothing of what was
-// before, and its first change must not wipe that out: it is carried along under "lost".
+// The file says which registry wrote it, and after which of its changes. One that was made anew
+// since, or an older copy of it, does not know all that was before, and its first change must not
+// wipe that out: it is carried along under "lost".
 #include "app/kept_lists.hpp"
 
 #include <fmt/format.h>
@@ -15,6 +16,7 @@ namespace {
 
 constexpr Bytes largest_file = 64 * mebi;
 constexpr const char* lost_name = "lost";
+constexpr const char* change_name = "change";
 
 std::string key_of(const Json& entry, const KeptList& list) {
   std::string key;
@@ -45,49 +47,73 @@ void put_aside(House& house, const std::string& path) {
       printable(path), printable(aside)));
 }
 
-struct Texts {
-  std::optional<std::string> old, now;  ///< of the file, which is not there without one
-  bool readable = true;                 ///< the old one
+/// True when that file is of another registry than ours, or of a later day of ours.
+bool knows_more(House& house, const Json& file) {
+  const std::string writer = file.text("registry");
+  return !writer.empty() &&
+         (writer != house.registry().born() || file.integer(change_name) > house.registry().kept());
+}
+
+struct File {
+  std::optional<std::string> old;  ///< its text, where it is there
+  bool readable = true;
+  std::optional<Json> now;  ///< what it has to say but for its number; nullopt: no file
+  bool same = false;        ///< it says that already
 };
 
-Texts texts_of(House& house, const std::string& path, const std::vector<KeptList>& lists) {
-  Texts texts{host::read_file(path, largest_file), std::nullopt};
-  const auto was = texts.old ? Json::try_parse(*texts.old) : std::nullopt;
-  texts.readable = !texts.old || (was && was->is_object());
-  const std::string writer = house.registry().born(), before = was ? was->text("registry") : "";
-  const bool is_anothers = !before.empty() && before != writer;
-  Json all = Json::object({{"registry", writer}}), lost = Json::object();
+std::string text_of(Json file, std::int64_t change) {
+  file.append(change_name, change);
+  return file.dump(true) + "\n";
+}
+
+File look_at_file(House& house, const std::string& path, const std::vector<KeptList>& lists) {
+  File file{host::read_file(path, largest_file), true, std::nullopt, false};
+  const auto was = file.old ? Json::try_parse(*file.old) : std::nullopt;
+  file.readable = !file.old || (was && was->is_object());
+  const bool carries = was && was->is_object() && knows_more(house, *was);
+  Json all = Json::object({{"registry", house.registry().born()}}), lost = Json::object();
   bool any = false;
   for (const KeptList& list : lists) {
     std::set<std::string> known;
     for (const Json& entry : list.entries) known.insert(key_of(entry, list));
     Json missing = Json::array();
-    if (was && is_anothers) carry(&*was, list, known, missing);
+    if (carries) carry(&*was, list, known, missing);
     if (was) carry(was->find(lost_name), list, known, missing);
     any = any || !known.empty();
     all.append(list.name, Json(list.entries));
     if (!missing.as_array().empty()) lost.append(list.name, missing);
   }
-  if (!any) return texts;
   if (!lost.as_object().empty()) all.append(lost_name, lost);
-  texts.now = all.dump(true) + "\n";
-  return texts;
+  if (any) file.now = all;
+  file.same = any ? was && !carries && file.old == text_of(all, was->integer(change_name))
+                  : !file.old.has_value();
+  return file;
+}
+
+void write(House& house, const std::string& path, const File& file) {
+  if (!file.readable) put_aside(house, path);
+  if (file.now)
+    host::write_file(path, text_of(*file.now, house.registry().kept()));
+  else
+    host::drop_file(path);
 }
 
 }  // namespace
 
-void keep_lists(House& house, const Transaction&, const std::string& path, MakeLists made) {
-  const Texts texts = texts_of(house, path, made(house));
-  if (!texts.readable) put_aside(house, path);
-  if (!texts.now) return host::drop_file(path);
-  if (texts.old != texts.now) host::write_file(path, *texts.now);
+// The file has the number that the registry will have: whoever is killed between the two leaves a
+// file that knows more, and what it has more is lost until it is recovered, but never given away.
+void keep_lists(House& house, Transaction& transaction, const std::string& path, MakeLists made) {
+  const File file = look_at_file(house, path, made(house));
+  if (file.same) return;
+  transaction.count_kept();
+  write(house, path, file);
 }
 
 void follow_lists(House& house, const std::string& path, MakeLists made) {
-  const Texts texts = texts_of(house, path, made(house));
-  if (texts.readable && texts.old == texts.now) return;
-  const Transaction transaction = house.registry().begin();
-  keep_lists(house, transaction, path, made);
+  if (look_at_file(house, path, made(house)).same) return;
+  const Transaction alone = house.registry().begin();
+  const File file = look_at_file(house, path, made(house));
+  if (!file.same) write(house, path, file);
 }
 
 std::vector<Json> kept_list(const std::string& path, const std::string& name,
@@ -111,9 +137,8 @@ std::vector<Json> lost_list(House& house, const std::string& path, const std::st
   const auto text = host::read_file(path, largest_file);
   const auto json = text ? Json::try_parse(*text) : std::nullopt;
   if (!json || !json->is_object()) return {};
-  const std::string writer = json->text("registry");
   std::vector<Json> all;
-  if (!writer.empty() && writer != house.registry().born()) add_entries(&*json, name, all);
+  if (knows_more(house, *json)) add_entries(&*json, name, all);
   add_entries(json->find(lost_name), name, all);
   return all;
 }

@@ -20,8 +20,7 @@ struct KeptList {
 /// that changes them: what cannot be kept is not done, and of two commands the later one has the
 /// last word.
 using MakeLists = std::vector<KeptList> (*)(House& house);
-void keep_lists(House& house, const Transaction& transaction, const std::string& path,
-                MakeLists made);
+void keep_lists(House& house, Transaction& transaction, const std::string& path, MakeLists made);
 /// The same where no transaction is open; it takes one only where the file says something else.
 void follow_lists(House& house, const std::string& path, MakeLists made);
 /// A list with all its entries, lost ones too. A file that cannot be read is named in `failed`,

@@ -8,6 +8,7 @@
 #include <map>
 #include <set>
 
+#include "app/cloud_file.hpp"
 #include "app/cloud_recover.hpp"
 #include "app/firewall_kept.hpp"
 #include "app/machine_state.hpp"
@@ -67,6 +68,19 @@ void refuse_beside_unknown(House& house) {
   throw Conflict(fmt::format(
       "{} runs{}, and the registry does not know of it; run `nutshell recover` first", who,
       unknown.size() == 1 ? "" : fmt::format(", as do {} more", unknown.size() - 1)));
+}
+
+void warn_of_lost(House& house) {
+  std::vector<std::string> what;
+  for (const MachineSpec& spec : lost_machines(house))
+    what.push_back("the machine " + to_string(spec.name));
+  for (const std::string& cloud : noted_clouds(house))
+    if (is_noted(house, cloud) && !house.registry().cloud(cloud))
+      what.push_back("the cloud " + cloud);
+  if (what.empty()) return;
+  house.reporter.warn(fmt::format(
+      "the registry does not know {}{}; `nutshell recover` finds what it has lost", what.front(),
+      what.size() == 1 ? "" : fmt::format(" and {} more", what.size() - 1)));
 }
 
 void add_lost_machines(House& house, Facts& facts) {

@@ -16,6 +16,9 @@ std::vector<Uuid> unknown_living(House& house);
 /// Throws Conflict when there are any: their firewall and ports are not known, and whoever starts
 /// beside them would take both away.
 void refuse_beside_unknown(House& house);
+/// Warns, once for all of them, where there are lost machines or clouds: a list that is empty, or
+/// what it calls free, is not the whole truth then.
+void warn_of_lost(House& house);
 /// MACs and addresses of lost machines as facts, with a holder that says where they are from.
 void add_lost_machines(House& house, Facts& facts);
 /// Ranges and subnets of lost clouds, their public addresses, and what was reserved by hand.

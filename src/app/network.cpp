@@ -157,6 +157,19 @@ NetworkRow find_or_add_network(House& house, Transaction& transaction, const std
   return add_network(house, transaction, row, facts);
 }
 
+void put_on_network(House& house, Transaction& transaction, const MachineName& machine,
+                    NicSpec& nic, const Facts& facts) {
+  const NetworkRow network = find_or_add_network(house, transaction, nic.network, facts);
+  nic.bridge = network.bridge;
+  if (nic.ip && network.address.prefix != 0 && !network.address.contains(*nic.ip))
+    throw ConfigError(
+        to_string(machine),
+        fmt::format("ip={} is not in {}, the network {}; name an address of it, or leave ip= out",
+                    to_string(*nic.ip),
+                    to_string(Ipv4Net{network.address.first(), network.address.prefix}),
+                    nic.network));
+}
+
 void forget_network(Transaction& transaction, const NetworkRow& row) {
   transaction.remove_network(row.name);
   transaction.allocator().release(network_holder(row.name), Lifetime::network);

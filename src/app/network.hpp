@@ -17,6 +17,10 @@ inline constexpr const char* default_network = "nutshell0";
 /// has if there is none yet. Throws NotFound for another one that is not there.
 NetworkRow find_or_add_network(House& house, Transaction& transaction, const std::string& name,
                                const Facts& facts);
+/// Gives a NIC on a managed network its bridge. Throws as find_or_add_network(), and ConfigError
+/// where the NIC asks for an address outside of the network.
+void put_on_network(House& house, Transaction& transaction, const MachineName& machine,
+                    NicSpec& nic, const Facts& facts);
 /// Whose a network's subnet is: a lease of its own, or its cloud's private one.
 enum class SubnetOf { pool, cloud };
 /// Adds a network. `wanted` has its name, mode, MTU and so on; a subnet where one is asked for

@@ -22,7 +22,7 @@ namespace {
 /// A machine whose QEMU lives has had its network; one that is being started has not yet.
 bool is_used_by_the_living(House& house, const std::string& network) {
   const std::string wanted = fmt::format("\"network\":\"{}\"", network);
-  for (const MachineSummary& row : house.registry().summaries()) {
+  for (const MachineSummary& row : house.registry().runs()) {
     if (!row.run || row.spec_json.find(wanted) == std::string::npos) continue;
     const auto machine = house.registry().machine(row.uuid);
     if (machine && runs_on(*machine, network) && is_alive(house, row.uuid)) return true;

@@ -243,8 +243,7 @@ void reserve_machine(House& house, Transaction& transaction, MachineSpec& spec, 
                      const std::vector<MachineSpec>& lost) {
   refuse_others_volumes(transaction, spec);
   for (NicSpec& nic : spec.nics)
-    if (nic.kind == NicKind::network)
-      nic.bridge = find_or_add_network(house, transaction, nic.network, facts).bridge;
+    if (nic.kind == NicKind::network) put_on_network(house, transaction, spec.name, nic, facts);
   for (const NicSpec& nic : spec.nics) refuse_also_of_others(transaction, spec, nic, facts);
   std::vector<Want> wants = wants_for_life(spec, facts);
   pass_over_lost(lost, transaction.allocator(), wants, facts);

@@ -38,7 +38,7 @@ std::vector<KeptList> lists_of(House& house) {
 
 }  // namespace
 
-void keep_reservations(House& house, const Transaction& transaction) {
+void keep_reservations(House& house, Transaction& transaction) {
   keep_lists(house, transaction, file_of(house), lists_of);
 }
 

@@ -86,8 +86,7 @@ std::vector<Ended> ended_runs(House& house, const std::optional<Uuid>& only,
     if (const auto row = house.registry().machine(*only))
       look(row->uuid, row->name, row->run, row->last_end);
   } else {
-    for (const auto& row : house.registry().summaries())
-      look(row.uuid, row.name, row.run, row.last_end);
+    for (const auto& row : house.registry().runs()) look(row.uuid, row.name, row.run, row.last_end);
   }
   return ended;
 }

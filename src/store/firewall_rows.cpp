@@ -6,6 +6,7 @@
 #include "nutshell/registry.hpp"
 #include "store/core.hpp"
 #include "store/free_space.hpp"
+#include "store/pool_book.hpp"
 
 namespace nutshell {
 
@@ -74,6 +75,8 @@ void Transaction::put_group(const GroupRow& row) {
 void Transaction::remove_group(const std::string& cloud, const std::string& name) {
   state_->db().run(group_drop, cloud, name);
 }
+
+void Transaction::count_kept() { store::PoolBook(state_->db()).count_kept(); }
 
 void Transaction::put_address(const PublicAddress& row) {
   state_->db().run(address_put, row.address.value, row.pool, row.cloud,

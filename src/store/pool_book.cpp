@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "nutshell/error.hpp"
 #include "store/free_space.hpp"
@@ -233,5 +234,11 @@ std::string PoolBook::tag() {
 }
 
 std::string PoolBook::born() { return setting("born").value_or(""); }
+
+std::int64_t PoolBook::kept() {
+  const auto text = setting("kept");
+  return text ? std::strtoll(text->c_str(), nullptr, 10) : 0;
+}
+void PoolBook::count_kept() { db_.run(setting_write, "kept", std::to_string(kept() + 1)); }
 
 }  // namespace nutshell::store

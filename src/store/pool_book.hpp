@@ -36,6 +36,9 @@ class PoolBook {
   [[nodiscard]] std::string tag();
   /// What was drawn when this registry was made.
   std::string born();
+  /// Registry::kept(), and one more.
+  std::int64_t kept();
+  void count_kept();
 
  private:
   Pool read(Statement& row);

@@ -13,22 +13,23 @@ namespace nutshell {
 using store::Statement;
 
 namespace {
-#define NUTSHELL_RUN                                                                          \
-  "run.boot_id, run.pid, run.start_time, run.boot, run.since, run.display, run.vnc_listen, "  \
-  "run.taps, run.accel, run.volumes, run.guests FROM machine LEFT JOIN run ON run.machine = " \
-  "machine.uuid "
-#define NUTSHELL_MACHINE                                                            \
-  "SELECT machine.uuid, machine.cloud, machine.name, machine.spec, machine.boots, " \
-  "machine.last_end, machine.cpus, machine.memory, machine.created, "               \
-  "machine.once_consumed, " NUTSHELL_RUN
+#define NUTSHELL_COLUMNS                                                                     \
+  "SELECT machine.uuid, machine.cloud, machine.name, machine.spec, machine.boots, "          \
+  "machine.last_end, machine.cpus, machine.memory, machine.created, machine.once_consumed, " \
+  "run.boot_id, run.pid, run.start_time, run.boot, run.since, run.display, run.vnc_listen, " \
+  "run.taps, run.accel, run.volumes, run.guests FROM "
+#define NUTSHELL_MACHINE NUTSHELL_COLUMNS "machine LEFT JOIN run ON run.machine = machine.uuid "
 constexpr const char* machine_all = NUTSHELL_MACHINE "ORDER BY machine.cloud, machine.name";
+// CROSS JOIN is SQLite's word for this order of the loops.
+constexpr const char* machine_runs = NUTSHELL_COLUMNS
+    "run CROSS JOIN machine ON machine.uuid = run.machine ORDER BY machine.cloud, machine.name";
 constexpr const char* machine_by_uuid = NUTSHELL_MACHINE "WHERE machine.uuid = ?1";
 constexpr const char* machine_by_name =
     NUTSHELL_MACHINE "WHERE machine.cloud = ?1 AND machine.name = ?2";
 constexpr const char* machine_by_bare_name =
     NUTSHELL_MACHINE "WHERE machine.name = ?1 ORDER BY machine.cloud";
 #undef NUTSHELL_MACHINE
-#undef NUTSHELL_RUN
+#undef NUTSHELL_COLUMNS
 constexpr int run_first = 10;
 
 constexpr const char* network_all =
@@ -58,6 +59,12 @@ MachineSummary read_summary(const Statement& row) {
   made.memory = static_cast<Bytes>(row.integer(7));
   made.run = store::read_run(row, run_first);
   return made;
+}
+
+std::vector<MachineSummary> read_summaries(Statement statement) {
+  std::vector<MachineSummary> rows;
+  while (statement.step()) rows.push_back(read_summary(statement));
+  return rows;
 }
 
 MachineRow read_machine(const store::Connection& db, const Statement& row) {
@@ -106,10 +113,10 @@ std::vector<MachineRow> Registry::machines() {
 }
 
 std::vector<MachineSummary> Registry::summaries() {
-  std::vector<MachineSummary> rows;
-  Statement statement = state_->core->db.use(machine_all);
-  while (statement.step()) rows.push_back(read_summary(statement));
-  return rows;
+  return read_summaries(state_->core->db.use(machine_all));
+}
+std::vector<MachineSummary> Registry::runs() {
+  return read_summaries(state_->core->db.use(machine_runs));
 }
 
 std::optional<MachineRow> Registry::machine(const MachineName& name) {
@@ -164,6 +171,7 @@ std::vector<Lease> Registry::leases_in(const std::string& pool) {
   return store::LeaseBook(state_->core->db).leases_in(pool);
 }
 std::string Registry::born() { return store::PoolBook(state_->core->db).born(); }
+std::int64_t Registry::kept() { return store::PoolBook(state_->core->db).kept(); }
 std::string Registry::tag() { return store::PoolBook(state_->core->db).tag(); }
 
 std::vector<Registry::PoolState> Registry::pools() {

@@ -38,6 +38,13 @@ for verb in plan up; do
   check 'a disk' matches "$said" 'bad.toml:25: four: .*/nowhere/disk.img'
   cloud <<<"$(idle_machine m 'nics = ["network=elsewhere"]')"
   refuse 3 'bad.toml:7: m: there is no managed network elsewhere' nutshell "$verb" "$file"
+  cloud <<<$'[[network]]\nname = "in"\nsubnet = "10.75.9.0/24"\n'"$(idle_machine a 'nics = ["network=in,ip=10.9.9.9"]')"$'\n'"$(idle_machine b 'nics = ["network=in,ip=10.8.8.8"]')"
+  refuse 3 'bad.toml:10: bad/a: ip=10.9.9.9 is not in 10.75.9.0/24, the network bad-in; name an address of it, or leave ip= out' nutshell "$verb" "$file"
+  check 'and the other with it' matches "$(nutshell "$verb" "$file" 2>&1)" 'bad.toml:16: bad/b: ip=10.8.8.8 is not in'
+  cloud <<<$'[[group]]\nname = "front"\nrules = ["tcp 22 from group jump"]\n'"$m"
+  refuse 3 'bad.toml:2: the group front lets in from the group jump, which the cloud bad does not have; write a ..group.. of that name' nutshell "$verb" "$file"
+  cloud <<<$'[answers]\nssh_keys = ["ssh-ed25519 short"]\n'"$m"
+  refuse 3 'bad.toml:3: one of ssh_keys: ' nutshell "$verb" "$file"
 
   cloud <<<"$(idle_machine m 'nics = ["user"]' 'publish = ["80:80"]')"
   refuse 3 'bad.toml:8: m: ports are published on a NIC on a managed network that leads out' nutshell "$verb" "$file"

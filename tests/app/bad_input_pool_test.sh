@@ -81,7 +81,7 @@ before=$(traces)
 pools=$(json "${with[@]}" pool ls)
 bad 4 'pool ipv4:nutshell0 \(10.75.9.2 to 10.75.9.2\) has nothing left|ipv4:nutshell0.*nothing left' "${with[@]}" launch two "${machine[@]}" --disk 1M
 check "the other pools are as before" equal "$(json "${with[@]}" pool ls)" "$pools"
-bad 3 'is not in 10' "${with[@]}" launch two "${machine[@]}" --nic network=nutshell0,ip=192.168.1.1
+bad 3 'two: ip=192.168.1.1 is not in 10[0-9./]+, the network nutshell0; name an address of it, or leave ip= out' "${with[@]}" launch two "${machine[@]}" --nic network=nutshell0,ip=192.168.1.1
 bad 4 'address 10.75.9.2 is leased to one' "${with[@]}" launch two "${machine[@]}" --nic network=nutshell0,ip=10.75.9.2
 check "rm" n "${with[@]}" rm one
 before=$(traces)

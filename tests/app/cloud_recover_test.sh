@@ -23,7 +23,12 @@ had=$(held) kept=$(reserved)
 check 'they hold this' equal "$(wc -l <<<"$had")" 4
 printf 'exclude = ["203.0.113.2", "203.0.113.31"]\n' >>"$config"
 lose
+for words in ls status 'pool ls' 'ls --json'; do
+  # shellcheck disable=SC2086  # words
+  check "$words does not keep that to itself" says 'the registry does not know the machine b/m and 2 more; .nutshell recover. finds' nutshell $words
+done
 check 'with more kept out, both come back' says 'found again: cloud b' nutshell recover
+check 'ls has nothing more to say on it' equal "$(nutshell ls 2>&1; nutshell pool ls 2>&1)" "$(nutshell ls 2>/dev/null; nutshell pool ls 2>/dev/null)"
 check 'with all that they held' equal "$(held)" "$had"
 check 'and what was reserved' equal "$(reserved)" "$kept"
 check 'nothing was to be done' says 'nothing was to be done' nutshell up "$clouds/a.toml"
@@ -201,6 +206,25 @@ printf 'name = "x-y"\n[[network]]\nname = "z"\n' >"$clouds/x-y.toml"
 quiet n up "$clouds/x.toml"
 refuse 4 'x-y.toml:2: .*x-y-z, .* the network y-z of the cloud x' nutshell up "$clouds/x-y.toml"
 down x --purge
+say '-- an older registry, and then a change before recover'
+check 'what the older one has' quiet n group create first --cloud o
+rm -rf "$scratch/older" && mkdir "$scratch/older" && cp "$root"/state/registry.db* "$scratch/older"
+check 'a group of a later day' quiet n group create second --cloud o
+check 'with a rule' quiet n group authorize second --cloud o --protocol tcp --port 22
+check 'a reservation' quiet n lease reserve vnc :9 --note later
+rm "$root"/state/registry.db* && cp "$scratch"/older/* "$root/state"
+check 'a change of the older one' quiet n group create third --cloud o
+refuse 4 'second' nutshell group create second --cloud o
+refuse 4 'which the registry has lost' nutshell lease reserve vnc :9
+check 'and one of its reservations' quiet n lease reserve vnc :8
+check 'recover' quiet n recover
+check 'has the groups of both' equal "$(json group ls --cloud o | jq -r '.groups[].name' | sort | xargs)" 'first second third'
+check 'with their rules' equal "$(json group ls --cloud o | jq -c '.groups[] | select(.name == "second") | .rules | length')" 1
+check 'and the reservations' equal "$(reserved)" $'vnc :8 by hand\nvnc :9 later'
+check 'twice does no more' says 'knows every machine' nutshell recover
+for each in first second third; do n group rm $each --cloud o >/dev/null; done
+check 'what is removed stays so' equal "$(n recover >/dev/null; json group ls --cloud o | jq -c .groups)" '[]'
+
 say '-- a list that cannot be written'
 rm -f "$root/state/firewall.json"
 mkdir -p "$root/state/firewall.json/in-the-way"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Groups and reservations are written into a file beside the registry, within the transaction that changes them: killed at
-# each write of it, such a command leaves a registry and a file that the next command brings together, and no half file.
+# each write of it, such a command leaves a registry and a file that the next command brings together, and no half file. What
+# the file had more is no one's then, but not gone: `recover` finds it.
 . "$(dirname "$0")/../app/lib.sh"
 
 # killed_at CALL I COMMAND...: whether it was killed before the I-th CALL.
@@ -50,6 +51,9 @@ trial drop_group again_group
 trial reserve again_reserve
 
 # A list that a lost registry's recovery reads has what the last command said.
+check "what was only in the files is kept there" test "$(jq '.lost.groups | length' "$root/state/firewall.json")" -gt 0
+check "and recover finds it" eval "n recover >$scratch/found"
+check "nothing is lost any more" equal "$(kept firewall.json .lost)|$(kept reserved.json .lost)" 'null|null'
 before="$(groups)|$(reserved)"
 rm "$root"/state/registry.db*
 check "recover after all that" eval "n recover >$scratch/found"

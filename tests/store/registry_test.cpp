@@ -57,6 +57,7 @@ TEST_CASE("a machine comes back as it was written") {
   CHECK(summaries[0].memory == 2 * gibi);
   CHECK(summaries[0].cpus == 2);
   CHECK(spec_from_json(Json::parse(summaries[0].spec_json)) == made.spec);
+  CHECK(registry.runs().empty());
   struct stat status {};
   REQUIRE(stat(room.file().c_str(), &status) == 0);
   CHECK((status.st_mode & 0777) == 0600);
@@ -128,6 +129,9 @@ TEST_CASE("a run begins, gets its process, and ends with its leases") {
   CHECK(on->run == run_record());
   CHECK(on->boots == 3);
   CHECK(registry.summaries()[0].run == run_record());
+  REQUIRE(registry.runs().size() == 1);
+  CHECK(registry.runs()[0].name == registry.summaries()[0].name);
+  CHECK(registry.runs()[0].run == run_record());
   Transaction t = registry.begin();
   t.end_run(uuid(1), "crashed: QEMU was killed");
   t.end_run(uuid(1), "crashed: QEMU was killed");
@@ -220,4 +224,23 @@ TEST_CASE("the log stays short, however many commands write one row each") {
   }
   CHECK(std::filesystem::file_size(room.file() + "-wal") < 500 * 4200);
   CHECK(Registry::open(options(room)).machine(uuid(1)));
+}
+
+TEST_CASE("an older copy of a registry has kept less beside it") {
+  Room room;
+  Registry registry = Registry::open(options(room));
+  CHECK(registry.kept() == 0);
+  for (int i = 1; i <= 2; ++i) {
+    Transaction t = registry.begin();
+    t.count_kept();
+    CHECK(registry.kept() == i);
+    t.commit();
+  }
+  {
+    Transaction t = registry.begin();
+    t.count_kept();
+  }
+  CHECK(registry.kept() == 2);
+  CHECK(registry.born().size() == 16);
+  CHECK(Registry::open(options(room)).born() == registry.born());
 }
