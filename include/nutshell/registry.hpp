@@ -191,6 +191,8 @@ class Registry {
   [[nodiscard]] std::vector<MachineRow> machines();
   /// The same machines for a list: ten times cheaper, as no spec is parsed. By cloud, then name.
   [[nodiscard]] std::vector<MachineSummary> summaries();
+  /// The same one by one, so that not all of them are in memory at once.
+  void each_summary(const std::function<void(MachineSummary)>& use);
   /// Those of them that have a run, which costs nothing where there are none.
   [[nodiscard]] std::vector<MachineSummary> runs();
   [[nodiscard]] std::optional<MachineRow> machine(const MachineName& name);

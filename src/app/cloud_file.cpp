@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "app/interrupt.hpp"
+#include "app/lost.hpp"
 #include "app/settle.hpp"
 #include "host/files.hpp"
 
@@ -132,6 +133,9 @@ CloudRow find_cloud(House& house, const std::string& typed) {
     if (row.name == typed) return row;
   const bool is_path = typed.find('/') != typed.npos || typed.ends_with(".toml");
   if (is_path) return cloud_from(house, rows, typed);
+  if (is_name(typed) && is_noted(house, typed))
+    throw NotFound(fmt::format(
+        "the registry has lost the cloud {}; run `nutshell recover` to have it again", typed));
   std::vector<std::string> names;
   for (const CloudRow& row : rows) names.push_back(row.name);
   const auto meant = nearest(typed, names);

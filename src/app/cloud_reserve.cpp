@@ -87,6 +87,12 @@ void add_one(House& house, Transaction& transaction, const CloudWork& work,
       break;
   }
   refuse_allocated(house, network, row.address);
+  std::vector<std::string> unreadable;
+  const std::vector<std::string> lost = lost_networks(house, unreadable);
+  if (std::find(lost.begin(), lost.end(), one.name) != lost.end())
+    throw Conflict(
+        fmt::format("{}: the registry has lost the network {}; run `nutshell recover` first",
+                    network.origin, one.name));
   try {
     Facts facts = work.facts;
     add_other_ranges(house, facts, work.cloud);

@@ -11,6 +11,7 @@
 #include "app/bridge_checks.hpp"
 #include "app/cloud_answers.hpp"
 #include "app/cloud_unit.hpp"
+#include "app/lost.hpp"
 #include "app/machine_state.hpp"
 #include "app/network.hpp"
 #include "app/reserved_kept.hpp"
@@ -235,6 +236,7 @@ CloudWork plan_work(House& house, const CloudFile& file, const UpOptions& option
                     "again, with all that it holds",
                     printable(file.path), work.cloud));
   refuse_other_file(work, file, options);
+  refuse_lost_part(house, work.cloud);
   static_cast<void>(read_ssh_keys(file.spec.answers));
   work.file_moves = work.row && work.row->file != file.path;
   if (work.row) work.before = spec_of(*work.row);

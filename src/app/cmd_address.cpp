@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "app/cloud_facts.hpp"
+#include "app/cloud_file.hpp"
 #include "app/cloud_quota.hpp"
 #include "app/cloud_ranges.hpp"
 #include "app/cmd.hpp"
@@ -158,6 +159,12 @@ Exit run_address_allocate(const Parsed& args, House& house) {
   if (!args.words.empty()) wanted = parse_address(args.words[0]);
   require_root(house);
   settle(house);
+  if (!house.registry().cloud(cloud) && is_noted(house, cloud))
+    throw Conflict(
+        fmt::format("the registry has lost the cloud {}; run `nutshell recover` to have it again, "
+                    "with all that "
+                    "it holds",
+                    cloud));
   const std::string pool = pool_for(house, args, cloud, wanted);
   refuse_network(house, pool, cloud, wanted);
   Facts facts = observe_parts(

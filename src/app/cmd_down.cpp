@@ -10,6 +10,7 @@
 #include "app/cloud_unit.hpp"
 #include "app/cmd.hpp"
 #include "app/firewall_kept.hpp"
+#include "app/lost.hpp"
 #include "app/machine_options.hpp"
 #include "app/machine_state.hpp"
 #include "app/network.hpp"
@@ -167,6 +168,7 @@ Exit run_down(const Parsed& args, House& house) {
     settle_cloud(house, row.name);
     row = find_cloud(house, row.name);  // by its name: its file may be another's by now
   }
+  refuse_lost_part(house, row.name);
   const CloudSpec cloud = spec_of(row);
   const Members members = members_of(house, cloud);
   if (purge) {

@@ -80,9 +80,11 @@ Exit run_ls(const Parsed& args, House& house) {
     house.reporter.note(
         fmt::format("this box is a machine of nutshell's itself, at depth {}", depth));
   Table table{{"NAME", "STATE", "CPUS", "MEMORY", "ADDRESS", "VNC"}, {}};
-  for (const MachineSummary& summary : house.registry().summaries()) {
-    if (cloud && summary.name.cloud != *cloud) continue;
-    if (!filters.empty() && !has_tags(summary, filters)) continue;
+  bool any = false;
+  house.registry().each_summary([&](const MachineSummary& summary) {
+    any = true;
+    if (cloud && summary.name.cloud != *cloud) return;
+    if (!filters.empty() && !has_tags(summary, filters)) return;
     Seen seen = look_at(house, summary.uuid, summary.run, summary.last_end);
     const bool busy =
         std::find(settled.busy.begin(), settled.busy.end(), summary.uuid) != settled.busy.end();
@@ -93,7 +95,7 @@ Exit run_ls(const Parsed& args, House& house) {
     if (busy) seen.words += " (a command is at work on it)";
     if (house.reporter.json()) {
       list.push(machine_json(house, summary, spec_from_json(Json::parse(summary.spec_json)), seen));
-      continue;
+      return;
     }
     const auto run = seen.state == MachineState::running || seen.state == MachineState::paused
                          ? summary.run
@@ -106,12 +108,13 @@ Exit run_ls(const Parsed& args, House& house) {
     table.rows.push_back({to_string(summary.name), house.reporter.state(seen.words),
                           std::to_string(summary.cpus), format_size(summary.memory),
                           address.empty() ? "-" : address, vnc.empty() ? "-" : vnc});
-  }
+  });
   if (table.rows.empty() && !house.reporter.json() && (cloud || !filters.empty())) {
     house.reporter.note("no machine is so");
     return Exit::done;
   }
-  if (house.registry().summaries().empty()) warn_of_lost(house);
+  if (!any) warn_of_lost(house);
+  warn_of_unknown_runs(house);
   if (table.rows.empty() && !house.reporter.json()) {
     house.reporter.note(
         "no machines yet; `nutshell launch NAME --cdrom ISO --disk SIZE` makes one");

@@ -84,6 +84,12 @@ Exit run_lease_reserve(const Parsed& args, House& house) {
   facts.ranges = lost_ranges(house);
   const auto other =
       transaction.allocator().obstacle(Uuid{}, {pool, 0, Lifetime::machine, value}, facts);
+  for (const MachineSpec& spec : lost_machines(house))
+    for (const NicSpec& nic : spec.nics)
+      if (pool == "mac" && nic.mac && nic.mac == parse_mac(value))
+        throw Conflict(
+            fmt::format("{} is the MAC of {}, which the registry has lost; run `nutshell recover`",
+                        printable(value), to_string(spec.name)));
   for (const Lease& lost : lost_reservations(house))
     if (lost.pool == pool && lost.value == value)
       throw Conflict(fmt::format(

@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include "app/cmd.hpp"
+#include "app/lost.hpp"
 #include "app/machine_json.hpp"
 #include "app/settle.hpp"
 
@@ -89,7 +90,12 @@ std::string text_of(House& house, const MachineRow& row, const Seen& seen) {
 }  // namespace
 
 Exit run_show(const Parsed& args, House& house) {
-  const MachineRow row = settled_machine(house, find_machine(house, args.word(0, "NAME")));
+  const Uuid uuid = find_machine(house, args.word(0, "NAME")).uuid;
+  settle(house, uuid);
+  const auto found = house.registry().machine(uuid);
+  if (!found) throw NotFound("it is gone: its launch had been cut short, and is undone now");
+  const MachineRow& row = *found;
+  warn_of_unknown_runs(house);
   Seen seen = look_at(house, row.uuid, row.run, row.last_end);
   if (seen.uncollected) seen.words += " (not yet collected)";
   house.reporter.answer(machine_details(house, row, seen), text_of(house, row, seen));

@@ -58,6 +58,7 @@ Exit show_all(House& house) {
                           ranges.subnet ? to_string(*ranges.subnet) : "-", printable(row.file)});
   }
   if (table.rows.empty()) warn_of_lost(house);
+  warn_of_unknown_runs(house);
   if (table.rows.empty() && !house.reporter.json())
     house.reporter.note("no clouds yet; `nutshell up FILE` brings one up");
   else
@@ -95,6 +96,7 @@ std::string words_of_file(House& house, const CloudRow& row) {
 }
 
 Exit show_one(House& house, const CloudRow& row) {
+  warn_of_unknown_runs(house);
   const CloudSpec spec = spec_of(row);
   const CloudRanges ranges = ranges_of(house, row.name);
   Json machines = Json::array();

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <set>
@@ -18,6 +19,27 @@
 #include "host/observe.hpp"
 
 namespace nutshell {
+namespace {
+
+std::string unknown_words(const std::string& who) {
+  return fmt::format("{} runs, and the registry does not know of it", who);
+}
+
+/// Empty: there are none.
+std::string words_of_unknown(House& house) {
+  const std::vector<Uuid> unknown = unknown_living(house);
+  if (unknown.empty()) return "";
+  std::string who = "the machine " + unknown.front().text;
+  for (const MachineSpec& spec : lost_machines(house))
+    if (spec.uuid == unknown.front()) who = to_string(spec.name);
+  if (const auto row = house.registry().machine(unknown.front())) who = to_string(row->name);
+  return unknown.size() == 1
+             ? unknown_words(who)
+             : fmt::format("{} and {} more run, and the registry does not know of it", who,
+                           unknown.size() - 1);
+}
+
+}  // namespace
 
 std::vector<MachineSpec> lost_machines(House& house) {
   std::vector<std::string> folders;
@@ -59,15 +81,39 @@ std::vector<Uuid> unknown_living(House& house) {
 }
 
 void refuse_beside_unknown(House& house) {
-  const std::vector<Uuid> unknown = unknown_living(house);
-  if (unknown.empty()) return;
-  std::string who = "the machine " + unknown.front().text;
+  if (const std::string who = words_of_unknown(house); !who.empty())
+    throw Conflict(fmt::format("{}; run `nutshell recover` first", who));
+}
+
+void refuse_unknown_run(House& house, const Uuid& uuid, const MachineName& name) {
+  if (!is_alive(house, uuid) || !host::find_qemu_by_uuid(uuid)) return;
+  const auto row = house.registry().machine(uuid);  // it may have been started meanwhile
+  if (row && !row->run && is_alive(house, uuid))
+    throw Conflict(fmt::format("{}; run `nutshell recover` first", unknown_words(to_string(name))));
+}
+
+void refuse_lost_part(House& house, const std::string& cloud) {
   for (const MachineSpec& spec : lost_machines(house))
-    if (spec.uuid == unknown.front()) who = to_string(spec.name);
-  if (const auto row = house.registry().machine(unknown.front())) who = to_string(row->name);
-  throw Conflict(fmt::format(
-      "{} runs{}, and the registry does not know of it; run `nutshell recover` first", who,
-      unknown.size() == 1 ? "" : fmt::format(", as do {} more", unknown.size() - 1)));
+    if (spec.name.cloud == cloud)
+      throw Conflict(
+          fmt::format("the registry has lost the machine {}; run `nutshell recover` first",
+                      to_string(spec.name)));
+  for (const MachineSummary& row : house.registry().summaries())
+    if (row.name.cloud == cloud && !row.run) refuse_unknown_run(house, row.uuid, row.name);
+}
+
+// A machine that runs has its folder below paths.run, whoever knows of it.
+void warn_of_unknown_runs(House& house) {
+  constexpr std::size_t length_of_short_id = 8;
+  std::set<std::string> known;
+  for (const MachineSummary& row : house.registry().runs()) known.insert(row.uuid.short_id());
+  const std::vector<std::string> folders = host::names_in(house.paths.run);
+  if (std::all_of(folders.begin(), folders.end(), [&](const std::string& name) {
+        return name.size() != length_of_short_id || known.contains(name);
+      }))
+    return;
+  if (const std::string who = words_of_unknown(house); !who.empty())
+    house.reporter.warn(fmt::format("{}; `nutshell recover` finds it again", who));
 }
 
 void warn_of_lost(House& house) {

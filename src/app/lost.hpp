@@ -16,6 +16,14 @@ std::vector<Uuid> unknown_living(House& house);
 /// Throws Conflict when there are any: their firewall and ports are not known, and whoever starts
 /// beside them would take both away.
 void refuse_beside_unknown(House& house);
+/// Throws Conflict when that machine runs and the registry does not know of it: an older one was
+/// put in its place, and nothing that is done to the machine would be what it seems.
+void refuse_unknown_run(House& house, const Uuid& uuid, const MachineName& name);
+/// Throws Conflict when machines of that cloud are lost, or run unknown: until `recover`, their
+/// names are not free, and the cloud is not what the registry says.
+void refuse_lost_part(House& house, const std::string& cloud);
+/// Warns, once for all of them, of machines that run unknown. Costs nothing where there are none.
+void warn_of_unknown_runs(House& house);
 /// Warns, once for all of them, where there are lost machines or clouds: a list that is empty, or
 /// what it calls free, is not the whole truth then.
 void warn_of_lost(House& house);

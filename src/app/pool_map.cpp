@@ -64,22 +64,46 @@ std::string link_name(const Facts& facts, int index) {
   return fmt::format("link {}", index);
 }
 
+bool names_a_net(const RouteFact& route) {
+  return route.destination.prefix > 1 && route.table != local_table;
+}
+
+bool is_on_link(const RouteFact& route) { return route.link != 0 && !route.gateway; }
+
+std::string words_of(const RouteFact& route, const Facts& facts) {
+  const std::string net = to_string(route.destination);
+  return route.link == 0 ? fmt::format("route {} (unreachable)", net)
+                         : fmt::format("route {} via {}", net, link_name(facts, route.link));
+}
+
+/// Public addresses may lie in a LAN of the host; what of theirs is routed elsewhere is a
+/// stranger's. The longer prefix wins.
+void paint_far_routes(Wall& wall, const Facts& facts) {
+  std::vector<RouteFact> routes = facts.routes;
+  std::stable_sort(routes.begin(), routes.end(), [](const RouteFact& one, const RouteFact& other) {
+    return one.destination.prefix < other.destination.prefix;
+  });
+  for (const RouteFact& route : routes) {
+    if (!names_a_net(route)) continue;
+    const bool lan = is_on_link(route);
+    wall.paint(route.destination.first().value, route.destination.last().value,
+               lan ? "free" : "foreign", lan ? "" : words_of(route, facts));
+  }
+}
+
 void paint_facts(Wall& wall, const PoolRange& pool, const Facts& facts) {
   const bool subnets = pool.kind == "subnet";
+  if (!subnets) paint_far_routes(wall, facts);
   for (const RangeFact& range : facts.ranges)
     if (subnets || !range.subnets_only)
       wall.paint(range.first.value, range.last.value, "foreign", range.holder);
   for (const RouteFact& route : facts.routes) {
-    const Ipv4Net& net = route.destination;
-    const std::uint64_t first = net.first().value, last = net.last().value;
-    // Public addresses may lie in the LAN; what of theirs is routed elsewhere is a stranger's.
+    const std::uint64_t first = route.destination.first().value,
+                        last = route.destination.last().value;
     const bool inside =
         first >= pool.low && last <= pool.high && last - first < pool.high - pool.low;
-    if (net.prefix <= 1 || route.table == local_table || (!subnets && !inside)) continue;
-    wall.paint(first, last, "foreign",
-               route.link == 0
-                   ? fmt::format("route {} (unreachable)", to_string(net))
-                   : fmt::format("route {} via {}", to_string(net), link_name(facts, route.link)));
+    if (names_a_net(route) && (subnets || (is_on_link(route) && inside)))
+      wall.paint(first, last, "foreign", words_of(route, facts));
   }
   for (const AddressFact& address : facts.addresses) {
     const std::uint64_t value = address.net.address.value;

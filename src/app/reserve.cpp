@@ -214,6 +214,17 @@ void refuse_others_volumes(Transaction& transaction, const MachineSpec& spec) {
   }
 }
 
+void refuse_lost_volumes(const std::vector<MachineSpec>& lost, const MachineSpec& spec) {
+  for (const MachineSpec& other : lost)
+    for (const DiskSpec& theirs : other.disks)
+      for (const DiskSpec& disk : spec.disks)
+        if (theirs.ours() && !theirs.path.empty() && canonical(theirs.path) == canonical(disk.path))
+          throw Conflict(
+              fmt::format("{}: {} is a volume of the machine {}, which the registry has lost; "
+                          "run `nutshell recover` first",
+                          to_string(spec.name), printable(disk.path), to_string(other.name)));
+}
+
 // Its own neighbours on the wire may be what it uses them for, so the wire is not asked.
 void refuse_also_of_others(Transaction& transaction, const MachineSpec& spec, const NicSpec& nic,
                            const Facts& facts) {
@@ -234,14 +245,14 @@ void refuse_also_of_others(Transaction& transaction, const MachineSpec& spec, co
   }
 }
 
-void reserve_machine(House& house, Transaction& transaction, MachineSpec& spec,
-                     const Facts& facts) {
-  reserve_machine(house, transaction, spec, facts, lost_machines(house));
+void reserve_machine(House& house, Transaction& transaction, MachineSpec& spec, const Facts& f) {
+  reserve_machine(house, transaction, spec, f, lost_machines(house));
 }
 
 void reserve_machine(House& house, Transaction& transaction, MachineSpec& spec, const Facts& facts,
                      const std::vector<MachineSpec>& lost) {
   refuse_others_volumes(transaction, spec);
+  refuse_lost_volumes(lost, spec);
   for (NicSpec& nic : spec.nics)
     if (nic.kind == NicKind::network) put_on_network(house, transaction, spec.name, nic, facts);
   for (const NicSpec& nic : spec.nics) refuse_also_of_others(transaction, spec, nic, facts);

@@ -11,6 +11,7 @@
 
 #include "app/execute.hpp"
 #include "app/interrupt.hpp"
+#include "app/lost.hpp"
 #include "app/machine_state.hpp"
 #include "app/network.hpp"
 #include "app/perform.hpp"
@@ -111,7 +112,10 @@ bool may_write(const House& house) {
 
 MachineRow settled_machine(House& house, const MachineRow& found) {
   settle(house, found.uuid);
-  if (auto row = house.registry().machine(found.uuid)) return *std::move(row);
+  if (auto row = house.registry().machine(found.uuid)) {
+    if (!row->run) refuse_unknown_run(house, row->uuid, row->name);
+    return *std::move(row);
+  }
   throw NotFound(fmt::format("{} is gone: its launch had been cut short, and is undone now",
                              to_string(found.name)));
 }

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "app/lost.hpp"
 #include "app/lvm_access.hpp"
 #include "app/machine_state.hpp"
 #include "app/settle.hpp"
@@ -154,6 +155,7 @@ void add_machine_matches(const VolumeList& volumes, House& house, const std::str
   } catch (const NotFound&) {
     return;
   }
+  if (!row->run) refuse_unknown_run(house, row->uuid, row->name);
   for (const Volume& volume : volumes.all)
     if (volume.kind == Volume::Kind::disk && volume.owner == row->uuid &&
         volume.disk == typed->second)

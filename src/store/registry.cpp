@@ -61,12 +61,6 @@ MachineSummary read_summary(const Statement& row) {
   return made;
 }
 
-std::vector<MachineSummary> read_summaries(Statement statement) {
-  std::vector<MachineSummary> rows;
-  while (statement.step()) rows.push_back(read_summary(statement));
-  return rows;
-}
-
 MachineRow read_machine(const store::Connection& db, const Statement& row) {
   MachineSummary summary = read_summary(row);
   MachineRow made;
@@ -113,10 +107,19 @@ std::vector<MachineRow> Registry::machines() {
 }
 
 std::vector<MachineSummary> Registry::summaries() {
-  return read_summaries(state_->core->db.use(machine_all));
+  std::vector<MachineSummary> rows;
+  each_summary([&](MachineSummary row) { rows.push_back(std::move(row)); });
+  return rows;
+}
+void Registry::each_summary(const std::function<void(MachineSummary)>& use) {
+  Statement statement = state_->core->db.use(machine_all);
+  while (statement.step()) use(read_summary(statement));
 }
 std::vector<MachineSummary> Registry::runs() {
-  return read_summaries(state_->core->db.use(machine_runs));
+  std::vector<MachineSummary> rows;
+  Statement statement = state_->core->db.use(machine_runs);
+  while (statement.step()) rows.push_back(read_summary(statement));
+  return rows;
 }
 
 std::optional<MachineRow> Registry::machine(const MachineName& name) {

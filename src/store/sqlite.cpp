@@ -136,7 +136,11 @@ Connection::Connection(const std::string& path, Access access, Wait wait)
   sqlite3_busy_handler(db, Waiting::on_busy, waiting_.get());
   sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_FKEY, 1, nullptr);
   sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
-  if (access != Access::write) return;
+  if (access != Access::write) {
+    // Who looks reads most pages once: each that is kept costs a page of memory, and its fault.
+    execute("PRAGMA cache_size = 64");
+    return;
+  }
   int persist = 1;
   sqlite3_file_control(db, "main", SQLITE_FCNTL_PERSIST_WAL, &persist);
   log_pages_ = std::make_unique<int>(0);

@@ -113,8 +113,7 @@ void Transaction::add_machine(const MachineRow& row) {
     if (other.step()) {
       MachineName name{other.text(0), other.text(1)};
       if (name == row.name) {
-        throw Conflict("machine " + to_string(name) + " exists already; choose another name, or " +
-                       "remove it with `nutshell rm " + to_string(name) + "`");
+        throw Conflict("machine " + to_string(name) + " exists already; choose another name");
       }
       throw Conflict("machine " + to_string(row.name) + ": its id " + short_id +
                      " is that of machine " + to_string(name) + "; run the command again");

@@ -47,6 +47,13 @@ check 'the map' equal "$(map public)" '192.0.2.0-192.0.2.3 excluded null
 192.0.2.48-192.0.2.55 foreign route 192.0.2.48/29 via tun7
 192.0.2.56-192.0.2.62 free null
 192.0.2.63-192.0.2.63 excluded null'
+ip route add unreachable 192.0.2.16/28
+ip route add unreachable 192.0.0.0/20
+check 'what is routed elsewhere, but for a LAN inside of that' equal "$(map public | grep -E '192.0.2.(12|16|3[0-9])')" '192.0.2.12-192.0.2.15 free null
+192.0.2.16-192.0.2.31 foreign route 192.0.2.16/28 (unreachable)
+192.0.2.32-192.0.2.39 free null'
+ip route del unreachable 192.0.2.16/28
+ip route del unreachable 192.0.0.0/20
 check 'as a bar' says '^  \[eeee\.\.\.\.rrrr\.{28}f\.{7}f{8}\.{7}e\]$' "${with[@]}" pool ls
 check 'with its owners' says '^  r 192\.0\.2\.8-192\.0\.2\.11 +reserved the printers$' "${with[@]}" pool ls
 check 'addresses are counted, not leases' equal "$("${with[@]}" --json pool ls | jq '.pools[] | select(.name == "public") | .size, .reserved' | tr '\n' ' ')" '59 4 '
