@@ -162,8 +162,7 @@ Exit run_address_allocate(const Parsed& args, House& house) {
   if (!house.registry().cloud(cloud) && is_noted(house, cloud))
     throw Conflict(
         fmt::format("the registry has lost the cloud {}; run `nutshell recover` to have it again, "
-                    "with all that "
-                    "it holds",
+                    "with all that it holds",
                     cloud));
   const std::string pool = pool_for(house, args, cloud, wanted);
   refuse_network(house, pool, cloud, wanted);

@@ -90,11 +90,7 @@ std::string text_of(House& house, const MachineRow& row, const Seen& seen) {
 }  // namespace
 
 Exit run_show(const Parsed& args, House& house) {
-  const Uuid uuid = find_machine(house, args.word(0, "NAME")).uuid;
-  settle(house, uuid);
-  const auto found = house.registry().machine(uuid);
-  if (!found) throw NotFound("it is gone: its launch had been cut short, and is undone now");
-  const MachineRow& row = *found;
+  const MachineRow row = settled_row(house, find_machine(house, args.word(0, "NAME")));
   warn_of_unknown_runs(house);
   Seen seen = look_at(house, row.uuid, row.run, row.last_end);
   if (seen.uncollected) seen.words += " (not yet collected)";

@@ -14,12 +14,13 @@ struct KeptList {
   std::vector<Json> entries;      ///< what the registry has
 };
 
+using MakeLists = std::vector<KeptList> (*)(House& house);
+
 /// Writes the lists that `made` gives as one file, which goes where there is nothing to keep. What
 /// the file has from a registry that was lost, and this one does not know yet, stays in it until it
 /// is recovered. A file that cannot be read is moved aside with a warning. Within the transaction
 /// that changes them: what cannot be kept is not done, and of two commands the later one has the
 /// last word.
-using MakeLists = std::vector<KeptList> (*)(House& house);
 void keep_lists(House& house, Transaction& transaction, const std::string& path, MakeLists made);
 /// The same where no transaction is open; it takes one only where the file says something else.
 void follow_lists(House& house, const std::string& path, MakeLists made);

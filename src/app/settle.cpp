@@ -111,11 +111,14 @@ bool may_write(const House& house) {
 }  // namespace
 
 MachineRow settled_machine(House& house, const MachineRow& found) {
+  MachineRow row = settled_row(house, found);
+  if (!row.run) refuse_unknown_run(house, row.uuid, row.name);
+  return row;
+}
+
+MachineRow settled_row(House& house, const MachineRow& found) {
   settle(house, found.uuid);
-  if (auto row = house.registry().machine(found.uuid)) {
-    if (!row->run) refuse_unknown_run(house, row->uuid, row->name);
-    return *std::move(row);
-  }
+  if (auto row = house.registry().machine(found.uuid)) return *std::move(row);
   throw NotFound(fmt::format("{} is gone: its launch had been cut short, and is undone now",
                              to_string(found.name)));
 }

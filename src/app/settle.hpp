@@ -23,6 +23,8 @@ Settled settle(House& house, const std::optional<Uuid>& only = std::nullopt);
 
 /// The machine as it is once what earlier commands left of it is settled. Throws NotFound when that
 /// was a launch cut short, which is undone now.
+MachineRow settled_row(House& house, const MachineRow& found);
+/// The same for whoever does something with the machine. Throws as refuse_unknown_run(), too.
 MachineRow settled_machine(House& house, const MachineRow& found);
 
 /// True when the owner of a journaled plan still lives.
