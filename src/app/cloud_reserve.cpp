@@ -169,43 +169,45 @@ DiskSpec seed_disk(const House& house, const MachineName& name) {
   return disk;
 }
 
-/// What machines ask for and cannot have, all of it, each at the line that asks.
-class Refusals {
- public:
-  /// Does `work` for that machine; what refuses it is kept until say().
-  template <class Work>
-  void of(const MachineWork& machine, Work work) {
-    try {
-      work();
-    } catch (const ConfigError& error) {
-      problems_.push_back({line_of(machine), error.what()});
-      bad_ = true;
-    } catch (const Conflict& error) {
-      problems_.push_back({line_of(machine), error.what()});
-    }
-  }
-  void say() {
-    if (problems_.empty()) return;
-    const ConfigError all(std::move(problems_));
-    if (bad_) throw all;
-    throw Conflict(all.what());
-  }
+/// FILE:LINE of what a machine asks for.
+std::string line_of(const MachineWork& machine) {
+  const Origins& origins = machine.wanted->wish.origins;
+  auto at = origins.find("nic.0");
+  if (at == origins.end()) at = origins.find("name");
+  return at == origins.end() ? to_string(machine.spec.name) : at->second;
+}
 
- private:
-  Problems problems_;
-  bool bad_ = false;  ///< one of them cannot be whoever has what
-
-  static std::string line_of(const MachineWork& machine) {
-    const Origins& origins = machine.wanted->wish.origins;
-    auto at = origins.find("nic.0");
-    if (at == origins.end()) at = origins.find("name");
-    return at == origins.end() ? to_string(machine.spec.name) : at->second;
+/// Does `work` for that machine; what refuses it says the line.
+template <class Work>
+void at_its_line(const MachineWork& machine, Work work) {
+  try {
+    work();
+  } catch (const ConfigError& error) {
+    throw ConfigError(line_of(machine), error.what());
+  } catch (const Conflict& error) {
+    throw Conflict(fmt::format("{}: {}", line_of(machine), error.what()));
+  } catch (const Exhausted& error) {
+    throw Exhausted(fmt::format("{}: {}", line_of(machine), error.what()));
   }
-};
+}
+
+/// The networks of new machines. All addresses that lie outside of theirs are said at once.
+void find_networks(House& house, Transaction& transaction, CloudWork& work) {
+  Problems problems;
+  for (MachineWork& machine : work.machines)
+    if (machine.action == Action::create)
+      for (NicSpec& nic : machine.spec.nics) try {
+          if (nic.kind == NicKind::network)
+            put_on_network(house, transaction, machine.spec.name, nic, work.facts);
+        } catch (const ConfigError& error) {
+          problems.push_back({line_of(machine), error.what()});
+        }
+  if (!problems.empty()) throw ConfigError(problems);
+}
 
 void reserve_machines(House& house, Transaction& transaction, CloudWork& work) {
   const std::vector<MachineSpec> lost = lost_machines(house);
-  Refusals refusals;
+  find_networks(house, transaction, work);
   for (MachineWork& machine : work.machines) {
     if (machine.seed_comes && machine.is_changed() && !machine.waits)
       machine.spec.disks.push_back(seed_disk(house, machine.spec.name));
@@ -216,12 +218,11 @@ void reserve_machines(House& house, Transaction& transaction, CloudWork& work) {
     row.spec = machine.spec;
     row.created = now_utc();
     transaction.add_machine(row);
-    refusals.of(machine,
+    at_its_line(machine,
                 [&] { reserve_machine(house, transaction, machine.spec, work.facts, lost); });
     if (machine.wanted->seed) machine.spec.disks.push_back(seed_disk(house, machine.spec.name));
     transaction.change_spec(machine.spec.uuid, machine.spec);
   }
-  refusals.say();
 }
 
 }  // namespace
@@ -243,13 +244,11 @@ void reserve_all(House& house, Transaction& transaction, CloudWork& work, const 
     if (machine.row->run) forget_display(work.facts, *machine.row->run);
   }
   reserve_cloud(house, transaction, work, wanted);
-  Refusals refusals;
   for (MachineWork& machine : work.machines)
     if (machine.is_changed())
-      refusals.of(machine, [&] {
+      at_its_line(machine, [&] {
         reserve_change(house, transaction, machine.row->spec, machine.spec, work.facts);
       });
-  refusals.say();
 }
 
 void drop_networks(House& house, Transaction& transaction, const CloudWork& work) {

@@ -160,6 +160,7 @@ void plan_machines(House& house, CloudWork& work, const CloudSpec& wanted,
           origin == one.wish.origins.end() ? printable(wanted.file) : origin->second,
           to_string(one.wish.name), to_string(one.wish.name)));
     if (!machine.row) {
+      if (machine.before) refuse_beside_unreadable(house, machine.name);
       machine.action = MachineWork::Action::create;
       machine.seed_comes = one.seed;
     } else {

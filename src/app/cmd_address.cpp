@@ -112,8 +112,7 @@ void commit(House& house, Transaction& transaction, const PublicAddress& before,
             const PublicAddress& after, const std::optional<Change>& change) {
   transaction.put_address(after);
   if (change) transaction.change_guests(change->machine, guests_to_json(change->after));
-  keep_firewall(house, transaction);
-  transaction.commit();
+  commit_with_firewall(house, transaction);
   if (!change) return;
   try {
     change_guests(house, change->machine, change->before, change->after);
@@ -121,8 +120,7 @@ void commit(House& house, Transaction& transaction, const PublicAddress& before,
     Transaction back = house.registry().begin();
     back.put_address(before);
     back.change_guests(change->machine, guests_to_json(change->before));
-    keep_firewall(house, back);
-    back.commit();
+    commit_with_firewall(house, back);
     take_addresses(house, change->before);
     throw;
   }
@@ -188,8 +186,7 @@ Exit run_address_allocate(const Parsed& args, House& house) {
     return Exit::done;
   }
   transaction.put_address({parse_ipv4(value).value(), pool, cloud, std::nullopt, now_utc()});
-  keep_firewall(house, transaction);
-  transaction.commit();
+  commit_with_firewall(house, transaction);
   house.reporter.answer(Json::object({{"address", value}, {"cloud", cloud}, {"pool", pool}}),
                         fmt::format("{} is {}'s\n", value, cloud));
   return Exit::done;
@@ -242,6 +239,7 @@ Exit run_address_disassociate(const Parsed& args, House& house) {
   PublicAddress address = existing(house, args.word(0, "ADDRESS"));
   const auto row = address.machine ? house.registry().machine(*address.machine) : std::nullopt;
   if (row) check_alone(house, row->uuid, to_string(row->name));
+  if (row && !row->run) refuse_unknown_run(house, row->uuid, row->name);
   if (!house.dry()) {
     const PublicAddress before = address;
     address.machine.reset();
@@ -264,8 +262,7 @@ Exit run_address_release(const Parsed& args, House& house) {
   if (!house.dry()) {
     transaction.allocator().release_value(address.pool, value);
     transaction.remove_address(address.address);
-    keep_firewall(house, transaction);
-    transaction.commit();
+    commit_with_firewall(house, transaction);
   }
   house.reporter.done(fmt::format("{} {} given back", value, house.dry() ? "would be" : "is"));
   return Exit::done;

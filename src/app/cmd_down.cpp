@@ -134,9 +134,8 @@ void forget_rows(House& house, const CloudSpec& cloud, const std::vector<Network
     forget_network(transaction, row);
   }
   transaction.remove_cloud(cloud.name);
-  keep_firewall(house, transaction);  // without the groups that go, as the notes are
   keep_reservations(house, transaction);
-  transaction.commit();
+  commit_with_firewall(house, transaction);  // without the groups that go, as the notes are
 }
 
 }  // namespace

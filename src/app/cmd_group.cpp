@@ -117,15 +117,13 @@ GroupRule rule_from(const Parsed& args) {
 void change_group(House& house, Transaction& transaction, const GroupRow& before,
                   const GroupRow& after) {
   transaction.put_group(after);
-  keep_firewall(house, transaction);
-  transaction.commit();
+  commit_with_firewall(house, transaction);
   try {
     guard_group(house, after);
   } catch (const Error&) {
     Transaction back = house.registry().begin();
     back.put_group(before);
-    keep_firewall(house, back);
-    back.commit();
+    commit_with_firewall(house, back);
     throw;
   }
 }
@@ -178,8 +176,7 @@ Exit run_group_create(const Parsed& args, House& house) {
     return Exit::done;
   }
   transaction.put_group(group);
-  keep_firewall(house, transaction);
-  transaction.commit();
+  commit_with_firewall(house, transaction);
   house.reporter.done(fmt::format("{} lets nobody in; `nutshell group authorize` opens it",
                                   words_of_group(group.cloud, group.name)));
   return Exit::done;
@@ -242,8 +239,7 @@ Exit run_group_rm(const Parsed& args, House& house) {
                                    who, other.name, words_of_rule(rule)));
   if (!house.dry()) {
     transaction.remove_group(cloud, group.name);
-    keep_firewall(house, transaction);
-    transaction.commit();
+    commit_with_firewall(house, transaction);
   }
   house.reporter.done(fmt::format("{} {} removed", who, house.dry() ? "would be" : "is"));
   return Exit::done;

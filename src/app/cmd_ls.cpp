@@ -11,6 +11,7 @@
 #include "app/lost.hpp"
 #include "app/machine_json.hpp"
 #include "app/settle.hpp"
+#include "host/files.hpp"
 #include "host/outer.hpp"
 
 namespace nutshell {
@@ -80,9 +81,9 @@ Exit run_ls(const Parsed& args, House& house) {
     house.reporter.note(
         fmt::format("this box is a machine of nutshell's itself, at depth {}", depth));
   Table table{{"NAME", "STATE", "CPUS", "MEMORY", "ADDRESS", "VNC"}, {}};
-  bool any = false;
+  std::size_t rows = 0;
   house.registry().each_summary([&](const MachineSummary& summary) {
-    any = true;
+    ++rows;
     if (cloud && summary.name.cloud != *cloud) return;
     if (!filters.empty() && !has_tags(summary, filters)) return;
     Seen seen = look_at(house, summary.uuid, summary.run, summary.last_end);
@@ -113,7 +114,7 @@ Exit run_ls(const Parsed& args, House& house) {
     house.reporter.note("no machine is so");
     return Exit::done;
   }
-  if (!any) warn_of_lost(house);
+  if (host::names_in(house.paths.machines()).size() > rows) warn_of_lost(house);
   warn_of_unknown_runs(house);
   if (table.rows.empty() && !house.reporter.json()) {
     house.reporter.note(

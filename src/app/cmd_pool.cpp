@@ -100,8 +100,7 @@ Exit run_lease_reserve(const Parsed& args, House& house) {
     throw Conflict(
         fmt::format("{} of pool {} is given already: {} has it", printable(value), pool, *other));
   if (!house.dry()) {
-    keep_reservations(house, transaction);
-    transaction.commit();
+    commit_with_reservations(house, transaction);
   }
   house.reporter.done(fmt::format("{} of pool {} is {}reserved; nobody is given it",
                                   printable(value), pool, house.dry() ? "free and would be " : ""));
@@ -132,8 +131,7 @@ Exit run_lease_release(const Parsed& args, House& house) {
                                            : fmt::format("address release {}", value)));
   transaction.allocator().release_value(pool, value);
   if (!house.dry()) {
-    keep_reservations(house, transaction);
-    transaction.commit();
+    commit_with_reservations(house, transaction);
   }
   house.reporter.done(
       fmt::format("{} of pool {} {}free again", value, pool, house.dry() ? "would be " : "is "));

@@ -57,7 +57,7 @@ Exit show_all(House& house) {
                           ranges.publics.empty() ? "-" : to_string(ranges.publics),
                           ranges.subnet ? to_string(*ranges.subnet) : "-", printable(row.file)});
   }
-  if (table.rows.empty()) warn_of_lost(house);
+  warn_of_lost(house);
   warn_of_unknown_runs(house);
   if (table.rows.empty() && !house.reporter.json())
     house.reporter.note("no clouds yet; `nutshell up FILE` brings one up");

@@ -104,7 +104,7 @@ Exit run_supervise(const Parsed& args, House& house) {
   const std::string who = to_string(row.name);
   auto window_start = std::chrono::steady_clock::now();
   for (int restarts = 0;;) {
-    settle(house, row.uuid);
+    settled_machine(house, row);
     if (!is_alive(house, row.uuid)) start_machine(house, row, std::nullopt);
     if (house.dry()) return Exit::done;
     notify(fmt::format("READY=1\nSTATUS={} runs", who));

@@ -190,6 +190,7 @@ Exit run_volume_rm(const Parsed& args, House& house) {
   const Volume volume = find_volume(volumes, house, args.word(0, "VOLUME"));
   const std::string who = printable(volume.name);
   refuse_foreign(volume, "removed");
+  refuse_lost_user(house, volume);
   if (volume.kind == Volume::Kind::disk)
     throw Conflict(
         fmt::format("{} is disk {} of {}; `nutshell set {} --drop-disk {}` takes it "
@@ -233,6 +234,7 @@ Exit run_volume_resize(const Parsed& args, House& house) {
   const Volume volume = find_volume(volumes, house, args.word(0, "VOLUME"));
   const std::string who = printable(volume.name);
   refuse_foreign(volume, "resized");
+  refuse_lost_user(house, volume);
   if (volume.kind == Volume::Kind::snapshot)
     throw Conflict(
         fmt::format("{} is a snapshot, which stays as it is; clone it, and resize the "

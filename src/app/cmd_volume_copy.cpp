@@ -99,6 +99,7 @@ Exit run_volume_restore(const Parsed& args, House& house) {
   Volume origin;
   origin.name = snapshot.origin;
   origin.place = {fact->path(), fact->vg, fact->pool, snapshot.place.tag, {}, fact->size, false};
+  refuse_lost_user(house, origin);
   refuse_running(house, origin, "it is put back");
   refuse_running(house, snapshot, "it is put back");
   for (const std::string& path : {origin.place.path, snapshot.place.path})

@@ -70,6 +70,12 @@ void keep_firewall(House& house, Transaction& transaction) {
   keep_lists(house, transaction, file_of(house), lists_of);
 }
 
+void commit_with_firewall(House& house, Transaction& transaction) {
+  keep_firewall(house, transaction);
+  transaction.commit();
+  number_lists(house, file_of(house), lists_of);
+}
+
 void follow_firewall(House& house) { follow_lists(house, file_of(house), lists_of); }
 
 std::vector<std::string> recover_groups(House& house, std::vector<std::string>& failed) {

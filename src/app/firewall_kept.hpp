@@ -10,6 +10,8 @@ namespace nutshell {
 /// Writes down the groups and public addresses that the registry has; where there are none, there
 /// is no file. Within the transaction that changes them: what cannot be kept is not done.
 void keep_firewall(House& house, Transaction& transaction);
+/// keep_firewall(), commit, and what comes after that.
+void commit_with_firewall(House& house, Transaction& transaction);
 /// The same where no transaction is open, for what an earlier command may have left undone.
 void follow_firewall(House& house);
 /// Puts back the groups that the registry has lost; gives their names. What cannot be put back is

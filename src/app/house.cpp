@@ -11,6 +11,7 @@
 #include <ctime>
 #include <filesystem>
 
+#include "app/lost.hpp"
 #include "host/files.hpp"
 
 namespace nutshell {
@@ -168,6 +169,11 @@ MachineRow find_machine(House& house, const std::string& typed) {
           "several clouds have a machine {}: {}; give its name with the cloud", name.name, clouds));
     }
   }
+  for (const MachineSpec& spec : lost_machines(house))
+    if (spec.name.name == name.name && (name.cloud.empty() || spec.name.cloud == name.cloud))
+      throw NotFound(
+          fmt::format("the registry has lost the machine {}; `nutshell recover` finds it again",
+                      to_string(spec.name)));
   std::vector<std::string> known;
   for (const auto& row : house.registry().summaries()) known.push_back(to_string(row.name));
   const auto meant = nearest(typed, known);

@@ -100,13 +100,22 @@ void write(House& house, const std::string& path, const File& file) {
 
 }  // namespace
 
-// The file has the number that the registry will have: whoever is killed between the two leaves a
-// file that knows more, and what it has more is lost until it is recovered, but never given away.
+// Until the registry has committed, the file has the number of before: of whoever is killed in
+// between, or finds the disk full, the registry's word stands.
 void keep_lists(House& house, Transaction& transaction, const std::string& path, MakeLists made) {
   const File file = look_at_file(house, path, made(house));
   if (file.same) return;
-  transaction.count_kept();
   write(house, path, file);
+  transaction.count_kept();
+}
+
+void number_lists(House& house, const std::string& path, MakeLists made) {
+  const auto text = host::read_file(path, largest_file);
+  const auto json = text ? Json::try_parse(*text) : std::nullopt;
+  if (!json || !json->is_object() || json->integer(change_name) >= house.registry().kept()) return;
+  const Transaction alone = house.registry().begin();
+  const File file = look_at_file(house, path, made(house));
+  if (file.now) host::write_file(path, text_of(*file.now, house.registry().kept()));
 }
 
 void follow_lists(House& house, const std::string& path, MakeLists made) {

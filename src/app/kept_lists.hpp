@@ -22,6 +22,10 @@ using MakeLists = std::vector<KeptList> (*)(House& house);
 /// that changes them: what cannot be kept is not done, and of two commands the later one has the
 /// last word.
 void keep_lists(House& house, Transaction& transaction, const std::string& path, MakeLists made);
+/// To be called once that transaction is committed: from then on an older copy of the registry
+/// knows less than the file. Whoever is killed before leaves a file that says so of the change
+/// before it.
+void number_lists(House& house, const std::string& path, MakeLists made);
 /// The same where no transaction is open; it takes one only where the file says something else.
 void follow_lists(House& house, const std::string& path, MakeLists made);
 /// A list with all its entries, lost ones too. A file that cannot be read is named in `failed`,

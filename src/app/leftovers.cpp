@@ -201,9 +201,9 @@ std::vector<Leftover> find_leftovers(House& house) {
 
 void drop_half_written(const House& house) {
   const auto parent = [](const std::string& path) { return fs::path(path).parent_path().string(); };
-  std::vector<std::string> folders{house.paths.state, adoptions_folder(house), house.paths.cache,
-                                   parent(unit_path(house, "any")),
-                                   parent(house.paths.config_file)};
+  std::vector<std::string> folders{
+      house.paths.state, house.paths.state + "/networks", adoptions_folder(house),
+      house.paths.cache, parent(unit_path(house, "any")), parent(house.paths.config_file)};
   for (const std::string& cloud : noted_clouds(house))
     folders.push_back(cloud_folder(house, cloud));
   for (const std::string& folder : folders) host::drop_temporaries(folder);

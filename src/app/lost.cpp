@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <map>
 #include <set>
 
@@ -21,6 +20,29 @@
 namespace nutshell {
 namespace {
 
+struct Lost {
+  std::vector<MachineSpec> machines;
+  std::vector<std::string> unreadable;  ///< folders
+};
+
+Lost look_at_lost(House& house) {
+  const std::vector<std::string> folders = host::names_in(house.paths.machines());
+  std::set<std::string> known;  // asked after the folders were listed
+  house.registry().each_summary([&](const MachineSummary& row) { known.insert(row.uuid.text); });
+  Lost lost;
+  for (const std::string& folder : folders) {
+    const auto uuid = parse_uuid(folder);
+    if (!uuid || known.contains(uuid->text)) continue;
+    try {
+      const auto text = host::read_file(house.paths.spec_file(*uuid));
+      if (text) lost.machines.push_back(spec_from_json(Json::parse(*text)));
+    } catch (const Error&) {
+      lost.unreadable.push_back(house.paths.machine(*uuid));
+    }
+  }
+  return lost;
+}
+
 std::string unknown_words(const std::string& who) {
   return fmt::format("{} runs, and the registry does not know of it", who);
 }
@@ -35,31 +57,21 @@ std::string words_of_unknown(House& house) {
   if (const auto row = house.registry().machine(unknown.front())) who = to_string(row->name);
   return unknown.size() == 1
              ? unknown_words(who)
-             : fmt::format("{} and {} more run, and the registry does not know of it", who,
+             : fmt::format("{} and {} more run, and the registry does not know of them", who,
                            unknown.size() - 1);
 }
 
 }  // namespace
 
-std::vector<MachineSpec> lost_machines(House& house) {
-  std::vector<std::string> folders;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(house.paths.machines(), error))
-    folders.push_back(entry.path().filename().string());
-  std::set<std::string> known;  // asked after the folders were listed
-  for (const MachineSummary& row : house.registry().summaries()) known.insert(row.uuid.text);
-  std::vector<MachineSpec> lost;
-  for (const std::string& folder : folders) {
-    const auto uuid = parse_uuid(folder);
-    if (!uuid || known.contains(uuid->text)) continue;
-    try {
-      const auto text = host::read_file(house.paths.spec_file(*uuid));
-      if (text) lost.push_back(spec_from_json(Json::parse(*text)));
-    } catch (const Error&) {
-      // Of a spec that cannot be read nobody knows what it needs.
-    }
-  }
-  return lost;
+std::vector<MachineSpec> lost_machines(House& house) { return look_at_lost(house).machines; }
+
+void refuse_beside_unreadable(House& house, const std::string& machine) {
+  const std::vector<std::string> folders = look_at_lost(house).unreadable;
+  if (!folders.empty())
+    throw Conflict(fmt::format(
+        "{} is not there, and may be what is in {}, whose spec.json cannot be read; mend that and "
+        "run `nutshell recover`, or move the folder away",
+        machine, folders.front()));
 }
 
 std::vector<Uuid> unknown_living(House& house) {

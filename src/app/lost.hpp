@@ -10,6 +10,9 @@ namespace nutshell {
 
 /// Their specs; those that cannot be read are left out (`recover` names them).
 std::vector<MachineSpec> lost_machines(House& house);
+/// For a machine of an earlier `up` which is not there. Throws Conflict where it may be the one in
+/// a folder that the registry does not know and whose spec cannot be read.
+void refuse_beside_unreadable(House& house, const std::string& machine);
 /// Machines that run although the registry does not know of it: it was lost, or an older one was
 /// put in its place. A machine that somebody only holds the lock of does not count.
 std::vector<Uuid> unknown_living(House& house);

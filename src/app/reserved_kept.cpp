@@ -42,6 +42,12 @@ void keep_reservations(House& house, Transaction& transaction) {
   keep_lists(house, transaction, file_of(house), lists_of);
 }
 
+void commit_with_reservations(House& house, Transaction& transaction) {
+  keep_reservations(house, transaction);
+  transaction.commit();
+  number_lists(house, file_of(house), lists_of);
+}
+
 void follow_reservations(House& house) { follow_lists(house, file_of(house), lists_of); }
 
 std::vector<std::string> recover_reservations(House& house, std::vector<std::string>& failed) {

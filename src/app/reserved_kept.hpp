@@ -10,6 +10,8 @@ namespace nutshell {
 /// Writes down the reservations that the registry has; where there are none, there is no file.
 /// Within the transaction that changes them: what cannot be kept is not done.
 void keep_reservations(House& house, Transaction& transaction);
+/// keep_reservations(), commit, and what comes after that.
+void commit_with_reservations(House& house, Transaction& transaction);
 /// The same where no transaction is open, after something else that may have taken some away.
 void follow_reservations(House& house);
 /// Puts back those that the registry has lost; gives them in words. What cannot be put back is

@@ -165,6 +165,21 @@ void add_machine_matches(const VolumeList& volumes, House& house, const std::str
                              to_string(row->name), typed->second, to_string(row->name)));
 }
 
+/// The number of the disk that is at `path`, or has a layer there.
+std::optional<unsigned> disk_at(const MachineSpec& spec, const std::string& path) {
+  const std::string real = canonical(path);
+  const auto name = parse_volume_name(path);  // one that is not active has no device
+  const auto same = [&](const std::string& other) {
+    return other == path || canonical(other) == real || (name && parse_volume_name(other) == name);
+  };
+  for (unsigned i = 0; i < spec.disks.size(); ++i)
+    if (same(spec.disks[i].path) ||
+        std::any_of(spec.disks[i].backing.begin(), spec.disks[i].backing.end(),
+                    [&](const BackingLayer& layer) { return same(layer.path); }))
+      return i;
+  return std::nullopt;
+}
+
 }  // namespace
 
 VolumeList gather_volumes(House& house) {
@@ -223,20 +238,17 @@ Volume find_volume(const VolumeList& volumes, House& house, const std::string& w
 
 std::vector<VolumeUser> users_of(House& house, const std::string& path) {
   std::vector<VolumeUser> users;
-  const std::string real = canonical(path);
-  const auto name = parse_volume_name(path);  // one that is not active has no device
-  const auto same = [&](const std::string& other) {
-    return other == path || canonical(other) == real || (name && parse_volume_name(other) == name);
-  };
   for (const MachineRow& row : house.registry().machines())
-    for (unsigned i = 0; i < row.spec.disks.size(); ++i) {
-      const DiskSpec& disk = row.spec.disks[i];
-      if (same(disk.path) ||
-          std::any_of(disk.backing.begin(), disk.backing.end(),
-                      [&](const BackingLayer& layer) { return same(layer.path); }))
-        users.push_back({row, i});
-    }
+    if (const auto disk = disk_at(row.spec, path)) users.push_back({row, *disk});
   return users;
+}
+
+void refuse_lost_user(House& house, const Volume& volume) {
+  for (const MachineSpec& spec : lost_machines(house))
+    if (disk_at(spec, volume.place.path))
+      throw Conflict(fmt::format(
+          "{} is a disk of {}, which the registry has lost; run `nutshell recover` first",
+          printable(volume.name), to_string(spec.name)));
 }
 
 void refuse_running(House& house, const Volume& volume, const std::string& what) {

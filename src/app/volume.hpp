@@ -51,6 +51,9 @@ struct VolumeUser {
   unsigned disk = 0;
 };
 std::vector<VolumeUser> users_of(House& house, const std::string& path);
+/// Throws Conflict when a machine that the registry has lost has that volume, as users_of() has it
+/// of the others.
+void refuse_lost_user(House& house, const Volume& volume);
 
 /// Throws Conflict when a machine that uses the volume runs, naming what else could be done.
 void refuse_running(House& house, const Volume& volume, const std::string& what);

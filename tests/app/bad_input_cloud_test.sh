@@ -41,6 +41,10 @@ for verb in plan up; do
   cloud <<<$'[[network]]\nname = "in"\nsubnet = "10.75.9.0/24"\n'"$(idle_machine a 'nics = ["network=in,ip=10.9.9.9"]')"$'\n'"$(idle_machine b 'nics = ["network=in,ip=10.8.8.8"]')"
   refuse 3 'bad.toml:10: bad/a: ip=10.9.9.9 is not in 10.75.9.0/24, the network bad-in; name an address of it, or leave ip= out' nutshell "$verb" "$file"
   check 'and the other with it' matches "$(nutshell "$verb" "$file" 2>&1)" 'bad.toml:16: bad/b: ip=10.8.8.8 is not in'
+  cloud <<<"$(idle_machine a 'nics = ["user,mac=52:54:00:00:77:01"]')"$'\n'"$(idle_machine b 'nics = ["user"]')"
+  n create holder --nic user,mac=52:54:00:00:77:01 --accel tcg --nested off >/dev/null
+  refuse 4 'bad.toml:7: MAC 52:54:00:00:77:01 .*holder' nutshell "$verb" "$file"
+  n rm holder >/dev/null
   cloud <<<$'[[group]]\nname = "front"\nrules = ["tcp 22 from group jump"]\n'"$m"
   refuse 3 'bad.toml:2: the group front lets in from the group jump, which the cloud bad does not have; write a ..group.. of that name' nutshell "$verb" "$file"
   cloud <<<$'[answers]\nssh_keys = ["ssh-ed25519 short"]\n'"$m"

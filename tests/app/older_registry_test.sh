@@ -20,7 +20,7 @@ disk=$(json show o/m1 | jq -r '.disks[0].path')
 put_copy_back
 for words in ls status 'status o' 'show o/m1'; do
   # shellcheck disable=SC2086  # words
-  check "$words says so" says 'warning: o/m. (and 1 more run|runs), and the registry does not know of it; .nutshell recover' nutshell $words
+  check "$words says so" says 'warning: o/m. (and 1 more run|runs), and the registry does not know of (it|them); .nutshell recover' nutshell $words
 done
 know='o/m[12] runs, and the registry does not know of it; run .nutshell recover. first'
 for words in 'rm o/m1' 'rm o/m1 --force' 'stop o/m1' 'kill o/m2' 'restart o/m1' 'set o/m1 --cpus 2' 'down o' 'down o --force --timeout 1' 'down o --purge --force' 'volume resize o/m1:0 20M' 'console o/m1'; do
@@ -57,6 +57,30 @@ check 'the note of the network is as it was' equal "$(cat "$root/state/networks/
 check 'recover' quiet n recover
 check 'finds it' equal "$(uuid_of o/db)" "$uuid"
 check 'nothing was to be done' says 'nothing was to be done' nutshell up "$file" --no-start
+
+check 'the older one knew the volume' quiet n volume create keep --size 8M
+keep_copy
+check 'a machine of a later day has it' quiet n create user --nic none --accel tcg --nested off --disk "path=$root/state/volumes/keep.img"
+put_copy_back
+for words in 'volume rm keep' 'volume resize keep 16M'; do
+  # shellcheck disable=SC2086  # words
+  refuse 4 'keep is a disk of user, which the registry has lost' nutshell $words
+done
+refuse 6 'the registry has lost the machine user; .nutshell recover. finds it again' nutshell rm user
+check 'ls says so, too' says 'the registry does not know the machine user' nutshell ls
+check 'recover' quiet n recover
+check 'the volume is its' quiet n rm user
+check 'and goes after it' quiet n volume rm keep
+
+say '-- a spec that cannot be read'
+keep=$(cat "$root/state/machines/$uuid/spec.json")
+rm "$root"/state/registry.db*
+printf '%s' "${keep:0:300}" >"$root/state/machines/$uuid/spec.json"
+refuse 5 "$uuid" nutshell recover
+refuse 4 "db is not there, and may be what is in .*$uuid, whose spec.json cannot be read; mend that" nutshell up "$file" --no-start
+printf '%s' "$keep" >"$root/state/machines/$uuid/spec.json"
+check 'once it is mended' quiet n recover
+check 'it is whole' says 'nothing was to be done' nutshell up "$file" --no-start
 
 say '-- no registry at all'
 mac=$(json show o/db | jq -r '.nics[0].mac') disk=$(json show o/db | jq -r '.disks[0].path')

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Groups and reservations are written into a file beside the registry, within the transaction that changes them: killed at
-# each write of it, such a command leaves a registry and a file that the next command brings together, and no half file. What
-# the file had more is no one's then, but not gone: `recover` finds it.
+# each write of it, or where the disk is full, such a command leaves a registry and a file that the next command brings
+# together, and no half file; and what was not committed can be asked for again.
 . "$(dirname "$0")/../app/lib.sh"
 
 # killed_at CALL I COMMAND...: whether it was killed before the I-th CALL.
 killed_at() {
+  if [[ $1 == never ]]; then n "${@:3}" >"$scratch/out" 2>&1; return 1; fi
   # shellcheck disable=SC2016  # the inner shell's own words; it also hears that strace was killed
   bash -c '"$@"; exit $?' - strace -qq -o "$scratch/trace" -e trace="$1" -e inject="$1:signal=KILL:when=$2" \
     "$nutshell_bin" --quiet --root "$root" "${@:3}" >"$scratch/out" 2>&1
@@ -32,28 +33,40 @@ trial() {
       killed=$((killed + 1))
       half=$((half + $(half_files)))
       both "$1, $call $i"
+      "$1" never "$i" "$call" && fail "$1, $call $i: killed though nobody did"
+      check "$1, $call $i: done anew" sane "$scratch/out"
       "$2" >/dev/null 2>&1
       check "$1, $call $i: the next command brings both together" equal "$(kept firewall.json '.groups[].name')|$(kept reserved.json '.reservations[].value')" "$(groups)|$(reserved)"
     done
     check "$1: at last it is not killed" test "$i" -le 60
   done
   check "$1 was killed at many moments" test "$killed" -gt 8
-  check "$1 left half files" test "$half" -eq 2 # before fsync, and before rename
+  check "$1 left half files" test "$half" -eq 4 # before fsync and rename, both before and after the commit
 }
-make_group() { killed_at "$@" group create "$1$2"; }
-drop_group() { n group create goes >/dev/null 2>&1; killed_at "$@" group rm goes; }
-reserve() { killed_at "$@" lease reserve vnc ":$((10 + drawn++))"; }
+# sane FILE: nothing in it of what a registry has lost, or of errors that nobody would understand.
+sane() { ! grep -E 'lost|recover|internal' "$1"; }
+# Each is given a call and its number, at which it is killed; or "never", a number and a call: the same once more.
+make_group() { killed_at "$1" "$2" group create "${3:-$1}$2"; }
+drop_group() { [[ $1 == never ]] || n group create goes >/dev/null 2>&1; killed_at "$1" "$2" group rm goes; }
+reserve() { [[ $1 == never ]] || drawn=$((drawn + 1)); killed_at "$1" "$2" lease reserve vnc ":$((10 + drawn))"; }
 again_group() { n group create "again$((drawn++))"; }
-again_reserve() { n lease reserve vnc ":$((10 + drawn++))"; }
+again_reserve() { drawn=$((drawn + 1)); n lease reserve vnc ":$((10 + drawn))"; }
 drawn=0
 trial make_group again_group
 trial drop_group again_group
 trial reserve again_reserve
 
 # A list that a lost registry's recovery reads has what the last command said.
-check "what was only in the files is kept there" test "$(jq '.lost.groups | length' "$root/state/firewall.json")" -gt 0
-check "and recover finds it" eval "n recover >$scratch/found"
-check "nothing is lost any more" equal "$(kept firewall.json .lost)|$(kept reserved.json .lost)" 'null|null'
+say '-- a full disk'
+for command in 'group create full' 'lease reserve vnc :95'; do
+  # shellcheck disable=SC2086  # words
+  strace -qq -o "$scratch/trace" -e trace=pwrite64 -e inject=pwrite64:error=ENOSPC:when=9+ "$nutshell_bin" --quiet --root "$root" $command >"$scratch/out" 2>&1
+  check "$command: does not fit" grep -q 'disk is full' "$scratch/out"
+  # shellcheck disable=SC2086  # words
+  check "$command: but fits once there is room" n $command
+done
+
+check "nothing is taken for lost" equal "$(kept firewall.json .lost)|$(kept reserved.json .lost)" 'null|null'
 before="$(groups)|$(reserved)"
 rm "$root"/state/registry.db*
 check "recover after all that" eval "n recover >$scratch/found"
