@@ -78,12 +78,18 @@ void commit_with_firewall(House& house, Transaction& transaction) {
 
 void follow_firewall(House& house) { follow_lists(house, file_of(house), lists_of); }
 
+bool firewall_is_of_later_day(House& house) { return is_of_later_day(house, file_of(house)); }
+
 std::vector<std::string> recover_groups(House& house, std::vector<std::string>& failed) {
   std::vector<std::string> names;
-  const Groups known = groups_of(house.registry().groups());
+  const std::vector<GroupRow> known = house.registry().groups();
+  const bool later = firewall_is_of_later_day(house);
   for (const Json& json : kept_list(file_of(house), "groups", failed)) {
     const GroupRow group = group_of(json);
-    if (known.contains({group.cloud, group.name})) continue;
+    if (std::any_of(known.begin(), known.end(), [&](const GroupRow& row) {
+          return row.cloud == group.cloud && row.name == group.name && (!later || row == group);
+        }))
+      continue;
     put_back_entry(house, "security group", to_string(MachineName{group.cloud, group.name}), names,
                    failed, [&](Transaction& transaction) { transaction.put_group(group); });
   }
@@ -93,17 +99,20 @@ std::vector<std::string> recover_groups(House& house, std::vector<std::string>& 
 std::vector<std::string> recover_addresses(House& house, std::vector<std::string>& failed) {
   std::vector<std::string> names;
   const auto known = house.registry().addresses();
+  const bool later = firewall_is_of_later_day(house);
   std::vector<std::string> faults;  // told with the groups, which come first
   for (const Json& json : kept_list(file_of(house), "addresses", faults)) {
     const auto lost = address_of(json);
-    if (!lost || is_among(known, lost->address)) continue;
+    if (!lost || (!later && is_among(known, lost->address))) continue;
     PublicAddress row = *lost;
     const Uuid machine{json.text("machine")};
     if (house.registry().machine(machine)) row.machine = machine;
+    if (std::find(known.begin(), known.end(), row) != known.end()) continue;
     put_back_entry(house, "public address", to_string(row.address), names, failed,
                    [&](Transaction& transaction) {
                      const Want want{row.pool, 0, Lifetime::machine, to_string(row.address)};
-                     transaction.take_again(Uuid{"cloud:" + row.cloud}, {want});
+                     if (!is_among(known, row.address))
+                       transaction.take_again(Uuid{"cloud:" + row.cloud}, {want});
                      transaction.put_address(row);
                    });
   }

@@ -14,7 +14,11 @@ void keep_firewall(House& house, Transaction& transaction);
 void commit_with_firewall(House& house, Transaction& transaction);
 /// The same where no transaction is open, for what an earlier command may have left undone.
 void follow_firewall(House& house);
-/// Puts back the groups that the registry has lost; gives their names. What cannot be put back is
+/// True when what is kept is of a later day than the registry, an older copy of which was put in
+/// its place: what stands on the host is not to be mended by its word.
+bool firewall_is_of_later_day(House& house);
+/// Puts back the groups that the registry has lost, or has as they were on an earlier day; gives
+/// their names. What cannot be put back is
 /// named in `failed`. Nothing is changed in a dry run.
 std::vector<std::string> recover_groups(House& house, std::vector<std::string>& failed);
 /// The same for public addresses, which lead again to the machines that are there.

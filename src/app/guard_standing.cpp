@@ -221,6 +221,12 @@ std::vector<std::string> guard_drift(House& house) {
 
 bool mend_drift(House& house) {
   if (guard_drift(house).empty()) return false;  // another has done it
+  if (firewall_is_of_later_day(house)) {
+    house.reporter.warn(
+        "the firewall is left as it is, as the registry is older than what is kept beside it; "
+        "`nutshell recover` brings both together");
+    return false;
+  }
   add_missed(house);
   restore_guests(house);
   drop_stray_addresses(house);

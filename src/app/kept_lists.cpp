@@ -152,6 +152,13 @@ std::vector<Json> lost_list(House& house, const std::string& path, const std::st
   return all;
 }
 
+bool is_of_later_day(House& house, const std::string& path) {
+  const auto text = host::read_file(path, largest_file);
+  const auto json = text ? Json::try_parse(*text) : std::nullopt;
+  return json && json->is_object() && json->text("registry") == house.registry().born() &&
+         knows_more(house, *json);
+}
+
 void put_back_entry(House& house, const std::string& kind, const std::string& name,
                     std::vector<std::string>& names, std::vector<std::string>& failed,
                     const std::function<void(Transaction& transaction)>& put) {

@@ -34,6 +34,8 @@ std::vector<Json> kept_list(const std::string& path, const std::string& name,
                             std::vector<std::string>& failed);
 /// The entries that a registry had which was lost; this one may know some of them again.
 std::vector<Json> lost_list(House& house, const std::string& path, const std::string& name);
+/// True when that file is of a later day of this very registry, which is an older copy then.
+bool is_of_later_day(House& house, const std::string& path);
 /// Puts one entry back, in a transaction of its own, and names it in `names`; one that cannot be
 /// goes to `failed`, as what it is (`kind`) and why not. Nothing is changed in a dry run.
 void put_back_entry(House& house, const std::string& kind, const std::string& name,

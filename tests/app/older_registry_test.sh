@@ -72,6 +72,19 @@ check 'recover' quiet n recover
 check 'the volume is its' quiet n rm user
 check 'and goes after it' quiet n volume rm keep
 
+say '-- a group that has changed on a later day'
+quiet n group create web --cloud o
+check 'it lets in' quiet n group authorize web --cloud o --protocol tcp --port 22
+check 'a machine is in it' quiet n set o/m2 --group web
+keep_copy
+check 'later it does not' quiet n group revoke web --cloud o --protocol tcp --port 22
+put_copy_back
+check 'recover' says 'found again: security group o/web' nutshell recover
+check 'has the word of the later day' equal "$(json group ls --cloud o | jq -c '.groups[].rules')" '[]'
+check 'and nothing more is found' says 'knows every machine' nutshell recover
+check 'the machine leaves it' quiet n set o/m2 --drop-group web
+check 'and it goes' quiet n group rm web --cloud o
+
 say '-- a spec that cannot be read'
 keep=$(cat "$root/state/machines/$uuid/spec.json")
 rm "$root"/state/registry.db*
