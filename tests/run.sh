@@ -142,20 +142,23 @@ build_asan() { renice -n 19 "$BASHPID" >/dev/null; build asan; }
 without='nest|bench'
 [[ $all == yes ]] || without+='|guest'
 one_pass release release 4 "$without" "${select[@]}"
-ended asan-build
-if [[ $asan == yes && $all == yes ]]; then
-  one_pass asan asan 4 'bench|house|nest|guest' -E "$not_under_asan" "${select[@]}"
-elif [[ $asan == yes ]]; then
-  one_pass asan asan 4 bench -L '^asan$' -E "$not_under_asan" "${select[@]}"
-fi
-# What needs KVM and device-mapper: each scenario in a lab host of its own, which takes one processor.
+# What needs KVM and device-mapper: each scenario in a lab host of its own, which takes one processor. The other one has the
+# sanitizers' compiler and tests first, and then scenarios, too: those labelled late.
 long=none
 [[ $all == yes ]] || long=long
-[[ $nest == no ]] || one_pass nest release "$(nproc)" "$long" -L '^nest$' "${select[@]}"
+[[ $nest == no ]] || beside nest one_pass nest release 1 "$long|late" -L '^nest$' "${select[@]}"
+ended asan-build
+if [[ $asan == yes && $all == yes ]]; then
+  one_pass asan asan 3 'bench|house|nest|guest' -E "$not_under_asan" "${select[@]}"
+elif [[ $asan == yes ]]; then
+  one_pass asan asan 3 bench -L '^asan$' -E "$not_under_asan" "${select[@]}"
+fi
+[[ $nest == no ]] || one_pass nest-late release 1 "$long" -L '^late$' "${select[@]}"
+ended nest || touch "$results/nest.failed"
 # What measures time has the machine to itself.
 one_pass bench release 1 none -L '^bench$' "${select[@]}"
 
-mapfile -t summary < <(cat "$results"/{release,nest,asan,bench} 2>/dev/null)
+mapfile -t summary < <(cat "$results"/{release,nest,nest-late,asan,bench} 2>/dev/null)
 [[ ${#summary[@]} -gt 0 ]] || die 'no test matches'
 mapfile -t skipped_all < <(cat "$results"/*.skipped 2>/dev/null)
 
