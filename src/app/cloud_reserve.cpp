@@ -205,13 +205,25 @@ void find_networks(House& house, Transaction& transaction, CloudWork& work) {
   if (!problems.empty()) throw ConfigError(problems);
 }
 
+bool names_values(const MachineWork& machine) {
+  return std::any_of(machine.spec.nics.begin(), machine.spec.nics.end(),
+                     [](const NicSpec& nic) { return nic.ip || nic.mac; });
+}
+
+/// Those that name an address or MAC come first: nobody else of the file is given it.
 void reserve_machines(House& house, Transaction& transaction, CloudWork& work) {
   const std::vector<MachineSpec> lost = lost_machines(house);
   find_networks(house, transaction, work);
+  std::vector<MachineWork*> machines;
   for (MachineWork& machine : work.machines) {
     if (machine.seed_comes && machine.is_changed() && !machine.waits)
       machine.spec.disks.push_back(seed_disk(house, machine.spec.name));
-    if (machine.action != Action::create) continue;
+    if (machine.action == Action::create) machines.push_back(&machine);
+  }
+  std::stable_partition(machines.begin(), machines.end(),
+                        [](const MachineWork* machine) { return names_values(*machine); });
+  for (MachineWork* each : machines) {
+    MachineWork& machine = *each;
     MachineRow row;
     row.uuid = machine.spec.uuid;
     row.name = machine.spec.name;

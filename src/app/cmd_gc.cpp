@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "app/cmd.hpp"
+#include "app/firewall_kept.hpp"
 #include "app/guard.hpp"
 #include "app/leftovers.hpp"
 #include "app/settle.hpp"
@@ -13,7 +14,7 @@ namespace {
 
 /// Names of machines whose rules somebody took away; they are put in again, but in a dry run.
 std::vector<std::string> put_back_rules(House& house, std::vector<std::string>& failed) {
-  if (!house.root || !host::find_program("nft")) return {};
+  if (!house.root || !host::find_program("nft") || firewall_is_of_later_day(house)) return {};
   try {
     std::vector<std::string> names = unguarded_machines(house);
     if (!names.empty() && !house.dry()) restore_guests(house);

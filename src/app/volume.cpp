@@ -244,6 +244,7 @@ std::vector<VolumeUser> users_of(House& house, const std::string& path) {
 }
 
 void refuse_lost_user(House& house, const Volume& volume) {
+  refuse_beside_unreadable(house, "a machine that uses " + printable(volume.name));
   for (const MachineSpec& spec : lost_machines(house))
     if (disk_at(spec, volume.place.path))
       throw Conflict(fmt::format(

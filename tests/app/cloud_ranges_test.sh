@@ -79,4 +79,10 @@ refuse 7 'the cloud w: 2 of its machines did not come up' nutshell up "$file"
 check 'each says why' equal "$(n up "$file" 2>&1 | grep -c 'b[12]: not begun: .*serial=never')" 2
 check 'the one that they wait for runs' equal "$(states w)" 'a=running b1=defined b2=defined'
 down w --purge
+say '-- who names an address has it, wherever in the file'
+printf 'name = "named"\n[[network]]\nname = "in"\nsubnet = "10.75.99.0/24"\n' >"$clouds/named.toml"
+{ idle_machine a 'nics = ["network=in"]'; idle_machine b 'nics = ["network=in,ip=10.75.99.2"]'; } >>"$clouds/named.toml"
+check 'both are made' n up "$clouds/named.toml" --no-start
+check 'with what they asked for' equal "$(json show named/b | jq -r '.nics[0].ip')" 10.75.99.2
+n down named --purge >/dev/null
 finish

@@ -90,9 +90,12 @@ keep=$(cat "$root/state/machines/$uuid/spec.json")
 rm "$root"/state/registry.db*
 printf '%s' "${keep:0:300}" >"$root/state/machines/$uuid/spec.json"
 refuse 5 "$uuid" nutshell recover
+check 'a volume' quiet n volume create another --size 8M
+refuse 4 "a machine that uses another is not there, and may be what is in .*$uuid" nutshell volume rm another
 refuse 4 "db is not there, and may be what is in .*$uuid, whose spec.json cannot be read; mend that" nutshell up "$file" --no-start
 printf '%s' "$keep" >"$root/state/machines/$uuid/spec.json"
 check 'once it is mended' quiet n recover
+check 'the volume goes' quiet n volume rm another
 check 'it is whole' says 'nothing was to be done' nutshell up "$file" --no-start
 
 say '-- no registry at all'
