@@ -59,7 +59,7 @@ void say_warnings(House& house, const CloudWork& work) {
   for (const std::string& warning : work.warnings) house.reporter.warn(warning);
 }
 
-Exit show_plan(House& house, const CloudFile& file, const UpOptions& options) {
+Exit look_and_show(House& house, const CloudFile& file, const UpOptions& options) {
   // From here all that is read is of one moment, whatever an `up` beside us does.
   { const Transaction snapshot = house.registry().begin(); }
   CloudWork work = plan_work(house, file, options);
@@ -88,6 +88,17 @@ Exit show_plan(House& house, const CloudFile& file, const UpOptions& options) {
                                       {"machines", machines}}),
                         text);
   return Exit::done;
+}
+
+/// What an `up` or `down` makes or removes while we look is on the host and not in what we read, or
+/// the other way around. So a conflict counts when a second look finds it, too.
+Exit show_plan(House& house, const CloudFile& file, const UpOptions& options) {
+  try {
+    return look_and_show(house, file, options);
+  } catch (const Conflict&) {
+    house.look_anew();
+    return look_and_show(house, file, options);
+  }
 }
 
 struct State {

@@ -137,8 +137,9 @@ Connection::Connection(const std::string& path, Access access, Wait wait)
   sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_FKEY, 1, nullptr);
   sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
   if (access != Access::write) {
-    // Who looks reads most pages once: each that is kept costs a page of memory, and its fault.
-    execute("PRAGMA cache_size = 64");
+    // Who looks reads most pages once: each that is kept costs a page of memory, and its fault. The
+    // log's index may have to be waited for, which execute() would not do.
+    run("PRAGMA cache_size = 64");
     return;
   }
   int persist = 1;

@@ -35,9 +35,7 @@ edit() {
 }
 
 # Allowed are the ends that the pools and the others explain.
-is_usual() { # CODE STDERR VERB
-  # A plan takes no lock: what it looks at may come while it looks.
-  [[ "$1 $3" == '4 plan' && $2 =~ ('is that of network'|'exists already; choose another name') ]] && return
+is_usual() { # CODE STDERR
   case $1 in
     0 | 137) return 0 ;;
     4) [[ $2 =~ (is used up|is leased to|has no|no free|left|exhausted|belongs to|overlaps|exists already, from|was changed while|is held by|is taken|at work) ]] ;;
@@ -75,7 +73,7 @@ worker() { # NUMBER
       code=$?
     } 2>/dev/null
     err=$(cat "$scratch/err.$me")
-    if is_usual "$code" "$err" "${words[0]}"; then code="$code ${words[0]}"; else code="strange $code ${words[0]} $name: ${err//$'\n'/ | }"; fi
+    if is_usual "$code" "$err"; then code="$code ${words[0]}"; else code="strange $code ${words[0]} $name: ${err//$'\n'/ | }"; fi
     printf '%s\n' "$code" >>"$log"
   done
 }

@@ -5,7 +5,9 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
+#include "child.hpp"
 #include "room.hpp"
 #include "store/sqlite.hpp"
 
@@ -113,6 +115,29 @@ TEST_CASE("a log that a killed writer left with a header alone is looked at, and
   CHECK(content(log) == head);
   Registry registry = Registry::open(options(room));
   CHECK(registry.machines().size() == 1);
+}
+
+TEST_CASE("who looks while the log's index has to be made anew waits for the next writer") {
+  Room room;
+  Child writer([&](const std::function<void()>& pause) {
+    Registry registry = Registry::open(options(room));
+    Transaction t = registry.begin();
+    t.add_machine(row(1, "ciab"));
+    t.commit();
+    pause();  // alive, so that nobody else may say what the index is
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
+    (void)registry.machines();
+    pause();
+    return std::string();
+  });
+  writer.paused();
+  constexpr std::size_t header = 136;  // bytes: both copies, and what readers have marked
+  std::fstream(room.file() + "-shm", std::ios::in | std::ios::out | std::ios::binary)
+      << std::string(header, '\0');
+  writer.let_go();
+  const auto began = std::chrono::steady_clock::now();
+  dry_run(options(room, Registry::Mode::look), 1);
+  CHECK(std::chrono::steady_clock::now() - began > std::chrono::milliseconds(300));
 }
 
 TEST_CASE("looking where there is no registry sees an empty one and makes nothing") {

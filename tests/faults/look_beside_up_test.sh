@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# A cloud comes and goes, again and again, and whoever looks meanwhile takes no lock: no look takes what is being made or
+# removed for something that the registry has lost, for somebody else's, or for damage.
+. "$(dirname "$0")/../app/lib.sh"
+. "$here/cloud.sh"
+seconds=20
+public_pool 192.0.2.0-192.0.2.255
+file=$clouds/lab.toml
+{
+  printf 'name = "lab"\n[public]\ncount = 4\n[private]\nprefix = 28\n[[network]]\nname = "in"\nprefix = 28\nmode = "isolated"\n[[group]]\nname = "web"\nrules = ["tcp 80"]\n'
+  idle_machine m 'count = 3' 'nics = ["network=in"]'
+} >"$file"
+end=$((SECONDS + seconds))
+come_and_go() {
+  while ((SECONDS < end)); do
+    n up "$file" --no-start >/dev/null && n down lab --purge >/dev/null || return
+    echo >>"$scratch/rounds"
+  done
+}
+come_and_go 2>"$scratch/mover.err" &
+mover=$!
+# look USUAL WORDS...: ends with 0 and no warning, or as USUAL allows.
+look() {
+  local usual=$1 code=0
+  shift
+  n "$@" >/dev/null 2>"$scratch/look.err" || code=$?
+  printf '%s %s\n' "$code" "$1" >>"$scratch/ends"
+  [[ "$code$(<"$scratch/look.err")" == 0 ]] || [[ "$code $(<"$scratch/look.err")" =~ ^$usual$ ]] || printf '%s: %s %s\n' "$*" "$code" "$(<"$scratch/look.err")" >>"$scratch/strange"
+}
+touch "$scratch/strange"
+gone='6 .*there is no cloud lab.*'
+for ((i = 0; SECONDS < end; i++)); do
+  for ((plans = 0; plans < 4; plans++)); do look none plan "$file"; done
+  case $((i % 5)) in
+    0) look none ls ;;
+    1) look "$gone" status lab ;;
+    2) look "$gone" down lab --purge --dry-run ;;
+    3) look none network ls ;;
+    4) look none pool ls ;;
+  esac
+done
+wait "$mover"
+say "$(wc -l <"$scratch/rounds") rounds; looks that ended with each code:"
+sort "$scratch/ends" | uniq -c
+check 'the cloud came and went' test "$(wc -l <"$scratch/rounds")" -ge 5
+check 'and nobody hindered it' equal "$(<"$scratch/mover.err")" ''
+check 'there were plans' test "$(grep -c '^0 plan' "$scratch/ends")" -ge 20
+check 'no look saw what was not so' equal "$(head -5 "$scratch/strange")" ''
+finish
