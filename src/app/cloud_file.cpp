@@ -152,7 +152,10 @@ host::Lock lock_cloud(House& house, const std::string& cloud) {
   host::make_directories(clouds_folder(house));
   const std::string path = clouds_folder(house) + "/" + cloud + ".lock";
   for (bool said = false;;) {
-    if (auto lock = host::Lock::try_exclusive(path)) return *std::move(lock);
+    if (auto lock = host::Lock::try_exclusive(path)) {
+      lock->share_with_programs();  // the errands of a command that is killed are still at work
+      return *std::move(lock);
+    }
     if (!std::exchange(said, true))
       house.reporter.note(
           fmt::format("another command is at work on the cloud {}; waiting for it", cloud));

@@ -90,6 +90,11 @@ Lock Lock::exclusive(const std::string& path, std::chrono::milliseconds wait,
                   what, holder(open_lock_file(path)), path));
 }
 
+void Lock::share_with_programs() const {
+  if (::fcntl(fd_.get(), F_SETFD, 0) != 0)
+    throw SystemError(errno, "a lock cannot be shared with programs");
+}
+
 bool is_held(const std::string& path) {
   const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) {

@@ -20,6 +20,10 @@ class Lock {
   /// The lock if it is free now, else nullopt. Throws SystemError.
   static std::optional<Lock> try_exclusive(const std::string& path);
 
+  /// From here programs that this process executes have the lock, too: it lasts until the last of
+  /// them has ended, also where this process is killed before. Throws SystemError.
+  void share_with_programs() const;
+
   /// The descriptor that holds it.
   [[nodiscard]] int fd() const { return fd_.get(); }
 
