@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "app/cloud_work.hpp"
+#include "app/firewall_kept.hpp"
 #include "app/network.hpp"
 #include "nutshell/error.hpp"
 
@@ -226,6 +227,7 @@ void plan_groups(House& house, CloudWork& work, const CloudSpec& wanted) {
   for (const CloudGroup& group : work.before.groups)
     if (!named(wanted, group.name) && row_of(group.name) != rows.end())
       work.groups.push_back({GroupWork::Action::remove, group.name, nullptr, std::nullopt});
+  if (!work.groups.empty()) refuse_later_firewall(house);
 }
 
 }  // namespace nutshell

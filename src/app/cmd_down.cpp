@@ -171,6 +171,8 @@ Exit run_down(const Parsed& args, House& house) {
   const CloudSpec cloud = spec_of(row);
   const Members members = members_of(house, cloud);
   if (purge) {
+    refuse_later_firewall(house);
+    refuse_later_reservations(house);
     refuse_by_hand(cloud, members);
     refuse_allocated(house, cloud.name);
     for (const NetworkRow& network : networks_of(house, cloud)) {

@@ -79,6 +79,7 @@ void commit_with_firewall(House& house, Transaction& transaction) {
 void follow_firewall(House& house) { follow_lists(house, file_of(house), lists_of); }
 
 bool firewall_is_of_later_day(House& house) { return is_of_later_day(house, file_of(house)); }
+void refuse_later_firewall(House& house) { refuse_later_day(house, file_of(house)); }
 
 std::vector<std::string> recover_groups(House& house, std::vector<std::string>& failed) {
   std::vector<std::string> names;
@@ -116,7 +117,7 @@ std::vector<std::string> recover_addresses(House& house, std::vector<std::string
                      transaction.put_address(row);
                    });
   }
-  if (faults.empty() && !house.dry()) follow_firewall(house);  // this registry's word from here
+  if (faults.empty() && !house.dry()) replace_lists(house, file_of(house), lists_of);
   return names;
 }
 

@@ -17,11 +17,14 @@ void follow_firewall(House& house);
 /// True when what is kept is of a later day than the registry, an older copy of which was put in
 /// its place: what stands on the host is not to be mended by its word.
 bool firewall_is_of_later_day(House& house);
+/// Throws Conflict then. So does each change of groups and addresses in its transaction; this is
+/// for before.
+void refuse_later_firewall(House& house);
 /// Puts back the groups that the registry has lost, or has as they were on an earlier day; gives
-/// their names. What cannot be put back is
-/// named in `failed`. Nothing is changed in a dry run.
+/// their names. What cannot be put back is named in `failed`. Nothing is changed in a dry run.
 std::vector<std::string> recover_groups(House& house, std::vector<std::string>& failed);
-/// The same for public addresses, which lead again to the machines that are there.
+/// The same for public addresses, which lead again to the machines that are there. From then on
+/// what is kept is this registry's word.
 std::vector<std::string> recover_addresses(House& house, std::vector<std::string>& failed);
 /// True for a group of a registry that was lost, which has to be recovered before another one has
 /// its name.

@@ -1,6 +1,7 @@
 // The file says which registry wrote it, and after which of its changes. One that was made anew
-// since, or an older copy of it, does not know all that was before, and its first change must not
-// wipe that out: it is carried along under "lost".
+// since does not know all that was before, and its first change must not wipe that out: it is
+// carried along under "lost". An older copy of it would not even know that what it has is another
+// thing by now, so it changes nothing until `recover`.
 #include "app/kept_lists.hpp"
 
 #include <fmt/format.h>
@@ -47,11 +48,22 @@ void put_aside(House& house, const std::string& path) {
       printable(path), printable(aside)));
 }
 
+bool is_later(House& house, const Json& file) {
+  return file.text("registry") == house.registry().born() &&
+         file.integer(change_name) > house.registry().kept();
+}
+
 /// True when that file is of another registry than ours, or of a later day of ours.
 bool knows_more(House& house, const Json& file) {
   const std::string writer = file.text("registry");
-  return !writer.empty() &&
-         (writer != house.registry().born() || file.integer(change_name) > house.registry().kept());
+  return !writer.empty() && (writer != house.registry().born() || is_later(house, file));
+}
+
+void refuse(const std::string& path) {
+  throw Conflict(
+      fmt::format("{} is of a later day than the registry, an older copy of which was put in its "
+                  "place; run `nutshell recover` first",
+                  printable(path)));
 }
 
 struct File {
@@ -59,6 +71,7 @@ struct File {
   bool readable = true;
   std::optional<Json> now;  ///< what it has to say but for its number; nullopt: no file
   bool same = false;        ///< it says that already
+  bool later = false;       ///< it is of a later day than the registry
 };
 
 std::string text_of(Json file, std::int64_t change) {
@@ -67,10 +80,12 @@ std::string text_of(Json file, std::int64_t change) {
 }
 
 File look_at_file(House& house, const std::string& path, const std::vector<KeptList>& lists) {
-  File file{host::read_file(path, largest_file), true, std::nullopt, false};
+  File file;
+  file.old = host::read_file(path, largest_file);
   const auto was = file.old ? Json::try_parse(*file.old) : std::nullopt;
   file.readable = !file.old || (was && was->is_object());
   const bool carries = was && was->is_object() && knows_more(house, *was);
+  file.later = carries && is_later(house, *was);
   Json all = Json::object({{"registry", house.registry().born()}}), lost = Json::object();
   bool any = false;
   for (const KeptList& list : lists) {
@@ -104,6 +119,7 @@ void write(House& house, const std::string& path, const File& file) {
 // between, or finds the disk full, the registry's word stands.
 void keep_lists(House& house, Transaction& transaction, const std::string& path, MakeLists made) {
   const File file = look_at_file(house, path, made(house));
+  if (file.later) refuse(path);
   if (file.same) return;
   write(house, path, file);
   transaction.count_kept();
@@ -119,10 +135,21 @@ void number_lists(House& house, const std::string& path, MakeLists made) {
 }
 
 void follow_lists(House& house, const std::string& path, MakeLists made) {
-  if (look_at_file(house, path, made(house)).same) return;
+  const auto has_work = [](const File& file) { return !file.same && !file.later; };
+  if (!has_work(look_at_file(house, path, made(house)))) return;
+  const Transaction alone = house.registry().begin();
+  const File file = look_at_file(house, path, made(house));
+  if (has_work(file)) write(house, path, file);
+}
+
+void replace_lists(House& house, const std::string& path, MakeLists made) {
   const Transaction alone = house.registry().begin();
   const File file = look_at_file(house, path, made(house));
   if (!file.same) write(house, path, file);
+}
+
+void refuse_later_day(House& house, const std::string& path) {
+  if (is_of_later_day(house, path)) refuse(path);
 }
 
 std::vector<Json> kept_list(const std::string& path, const std::string& name,
@@ -155,8 +182,7 @@ std::vector<Json> lost_list(House& house, const std::string& path, const std::st
 bool is_of_later_day(House& house, const std::string& path) {
   const auto text = host::read_file(path, largest_file);
   const auto json = text ? Json::try_parse(*text) : std::nullopt;
-  return json && json->is_object() && json->text("registry") == house.registry().born() &&
-         knows_more(house, *json);
+  return json && json->is_object() && is_later(house, *json);
 }
 
 void put_back_entry(House& house, const std::string& kind, const std::string& name,

@@ -49,6 +49,7 @@ void commit_with_reservations(House& house, Transaction& transaction) {
 }
 
 void follow_reservations(House& house) { follow_lists(house, file_of(house), lists_of); }
+void refuse_later_reservations(House& house) { refuse_later_day(house, file_of(house)); }
 
 std::vector<std::string> recover_reservations(House& house, std::vector<std::string>& failed) {
   std::vector<std::string> names;
@@ -62,7 +63,7 @@ std::vector<std::string> recover_reservations(House& house, std::vector<std::str
                    [&](Transaction& transaction) { transaction.reserve_again(lease); });
   }
   failed.insert(failed.end(), faults.begin(), faults.end());
-  if (faults.empty() && !house.dry()) follow_reservations(house);  // this registry's word from here
+  if (faults.empty() && !house.dry()) replace_lists(house, file_of(house), lists_of);
   return names;
 }
 

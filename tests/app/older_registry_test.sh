@@ -79,11 +79,36 @@ check 'a machine is in it' quiet n set o/m2 --group web
 keep_copy
 check 'later it does not' quiet n group revoke web --cloud o --protocol tcp --port 22
 put_copy_back
+kept=$(cat "$root/state/firewall.json")
+for words in 'group authorize web --cloud o --protocol tcp --port 23' 'group revoke web --cloud o --protocol tcp --port 22' 'group create db --cloud o' 'address allocate --cloud o' 'down o --purge'; do
+  # shellcheck disable=SC2086  # words
+  refuse 4 'firewall.json is of a later day than the registry, .* run .nutshell recover. first' nutshell $words
+done
+check 'what waits for no group comes up' says 'nothing was to be done' nutshell up "$file" --no-start
+cp "$file" "$scratch/o.toml"
+printf '[[group]]\nname = "db"\n' >>"$file"
+for verb in plan up; do refuse 4 'firewall.json is of a later day than the registry' nutshell $verb "$file" --no-start; done
+cp "$scratch/o.toml" "$file"
+check 'gc' quiet n gc
+check 'what is kept is as it was' equal "$(cat "$root/state/firewall.json")" "$kept"
+check 'the machine is, too' equal "$(json show o/m2 | jq -r .state)" stopped
 check 'recover' says 'found again: security group o/web' nutshell recover
 check 'has the word of the later day' equal "$(json group ls --cloud o | jq -c '.groups[].rules')" '[]'
 check 'and nothing more is found' says 'knows every machine' nutshell recover
+check 'it can be changed again' quiet n group authorize web --cloud o --protocol tcp --port 23
+check 'and what is kept says so' matches "$(jq -c '.groups[] | select(.name == "web") | [.rules[].low]' "$root/state/firewall.json")" '^.23.$'
 check 'the machine leaves it' quiet n set o/m2 --drop-group web
 check 'and it goes' quiet n group rm web --cloud o
+
+say '-- an address that is reserved on a later day'
+keep_copy
+check 'it is reserved' quiet n lease reserve pub 203.0.113.9
+put_copy_back
+refuse 4 'reserved.json is of a later day than the registry, .* run .nutshell recover. first' nutshell lease reserve pub 203.0.113.10
+refuse 4 'reserved.json is of a later day' nutshell down o --purge
+check 'recover' says 'found again: reservation 203.0.113.9' nutshell recover
+check 'and both can be had' quiet n lease reserve pub 203.0.113.10
+for each in 9 10; do check "and given back ($each)" quiet n lease release pub 203.0.113.$each; done
 
 say '-- a spec that cannot be read'
 keep=$(cat "$root/state/machines/$uuid/spec.json")
