@@ -114,6 +114,10 @@ std::string host_network(std::string_view cloud, std::string_view network);
 /// names given twice, ranges that overlap inside the file, a count that is 0 or too large.
 CloudSpec parse_cloud(std::string_view text, const std::string& file, const std::string& folder,
                       const std::vector<InstanceType>& types);
+/// One machine, as the spec of a machine keeps it.
+Json to_json(const CloudMachine& machine);
+/// Throws Failed.
+CloudMachine cloud_machine_from_json(const Json& json);
 /// As kept in the registry; `cloud_from_json(to_json(spec)) == spec`.
 Json to_json(const CloudSpec& spec);
 /// Throws Failed when a field is missing or of the wrong type.

@@ -158,6 +158,8 @@ struct MachineSpec {
   std::optional<unsigned> vsock_cid;        ///< leased at create
   std::optional<unsigned> run_as_uid;  ///< leased at create by root: the uid of this machine's QEMU
                                        ///< where nutshell-qemu is missing
+  std::string applied;  ///< a CloudMachine as JSON: what the file of its cloud said when `up` last
+                        ///< changed it; empty: it has not since it was made
   Origins origins;
   bool operator==(const MachineSpec&) const = default;
 

@@ -196,6 +196,7 @@ std::vector<std::string> change_machines(House& house, CloudWork& work,
         });
       const auto now = house.registry().machine(machine.row->uuid);
       if (!now) continue;
+      machine.spec.applied = to_json(machine.comes_true()).dump();  // for whoever goes on after us
       Change change{machine.spec, {}, false, true};
       change_machine(house, *now, std::move(change), work.facts);
       follow_groups(house, machine);

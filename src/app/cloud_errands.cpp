@@ -18,6 +18,10 @@ namespace {
 
 constexpr std::string_view own_name = "nutshell: ", own_warning = "nutshell: warning:";
 
+/// A stop waits for its guest nearly all the time, and a `down` of many has to be done before the
+/// host that shuts down loses patience.
+constexpr std::size_t most_stops = 64;
+
 std::size_t most_at_once() { return std::max(4U, 2 * std::thread::hardware_concurrency()); }
 
 class Crew {
@@ -48,12 +52,13 @@ class Crew {
     return number;
   }
 
-  std::vector<ErrandResult> run(const std::string& doing) {
-    host::run_errands(errands_, most_at_once(), [&](std::size_t i, const host::ErrandEnd& end) {
+  std::vector<ErrandResult> run(const std::string& doing, std::size_t most = most_at_once()) {
+    const auto ended = [&](std::size_t i, const host::ErrandEnd& end) {
       note(i, end);
-      if (!errands_[i].idle)
+      if (!errands_[i].idle && end.how != host::ErrandEnd::How::never_begun)
         house_.reporter.step(fmt::format("{}: {} ({} of {})", cloud_, doing, ++over_, works()));
-    });
+    };
+    host::run_errands(errands_, most, ended, interrupted);
     house_.reporter.steps_over();
     check_interrupt_of(doing);
     return std::move(results_);
@@ -236,7 +241,7 @@ std::vector<ErrandResult> stop_machines(House& house, const CloudSpec& cloud,
     left = std::move(later);
     if (!any) break;
   }
-  return crew.run("being stopped");
+  return crew.run("being stopped", most_stops);
 }
 
 std::vector<ErrandResult> remove_machines(House& house, const std::string& cloud,

@@ -58,7 +58,7 @@ CloudFile file_as_applied(House& house, const std::string& typed) {
     if (rows.size() != 1) throw;
     house.reporter.warn(
         fmt::format("{}; the cloud {} comes up as it was", error.what(), rows.front().name));
-    return {path, host::read_file(path).value_or(""), spec_of(rows.front())};
+    return {path, host::read_file(path).value_or(""), spec_as_applied(house, rows.front())};
   }
   if (rows.empty()) return file;
   const auto named = std::find_if(
@@ -68,7 +68,7 @@ CloudFile file_as_applied(House& house, const std::string& typed) {
         "{} says the name {}, and several clouds came from it; put the name of one back",
         printable(typed), file.spec.name));
   const CloudRow& row = named == rows.end() ? rows.front() : *named;
-  CloudSpec applied = spec_of(row);
+  CloudSpec applied = spec_as_applied(house, row);
   if (to_json(applied).dump() != to_json(file.spec).dump())
     house.reporter.warn(
         fmt::format("{} was changed since it was last brought up; {} comes up as it was, and "
@@ -95,6 +95,16 @@ CloudSpec spec_of(const CloudRow& row) {
                     "recover` to rebuild it",
                     row.name, fault.what()));
   }
+}
+
+CloudSpec spec_as_applied(House& house, const CloudRow& row) {
+  CloudSpec spec = spec_of(row);
+  for (CloudMachine& machine : spec.machines) {
+    const auto present = house.registry().machine(machine.wish.name);
+    if (present && !present->spec.applied.empty())
+      machine = cloud_machine_from_json(Json::parse(present->spec.applied));
+  }
+  return spec;
 }
 
 namespace {

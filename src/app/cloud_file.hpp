@@ -27,6 +27,9 @@ bool has_changed(const CloudFile& file);
 
 /// The applied description that a row keeps. Throws Failed naming the cloud.
 CloudSpec spec_of(const CloudRow& row);
+/// The same with what an `up` that was cut short has changed: each machine keeps of which words it
+/// is.
+CloudSpec spec_as_applied(House& house, const CloudRow& row);
 /// The row of a cloud that is typed as its name, or as its file. Throws NotFound with what was
 /// probably meant, Conflict where the file says another name by now.
 CloudRow find_cloud(House& house, const std::string& typed);

@@ -240,7 +240,7 @@ CloudWork plan_work(House& house, const CloudFile& file, const UpOptions& option
   refuse_lost_part(house, work.cloud);
   static_cast<void>(read_ssh_keys(file.spec.answers));
   work.file_moves = work.row && work.row->file != file.path;
-  if (work.row) work.before = spec_of(*work.row);
+  if (work.row) work.before = spec_as_applied(house, *work.row);
   work.held = ranges_of(house, work.cloud);
   plan_machines(house, work, file.spec, options);
   plan_networks(house, work, file.spec, options);

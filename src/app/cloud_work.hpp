@@ -37,9 +37,15 @@ struct MachineWork {
   bool failed = false;   ///< it could not be made or changed, and is as it was
   bool is_down = false;  ///< it was to be started, and did not come up
   bool seed_comes = false, seed_goes = false;
+  /// It was made once, and is made again.
+  [[nodiscard]] bool is_missing() const { return action == Action::create && before; }
   /// Its spec changes in this `up`.
   [[nodiscard]] bool is_changed() const {
     return action == Action::change && (!waits || meanwhile);
+  }
+  /// The words that are so once it is changed.
+  [[nodiscard]] const CloudMachine& comes_true() const {
+    return waits && meanwhile ? *meanwhile : *wanted;
   }
   MachineSpec spec;  ///< create, change: as it is to be; complete but for leases
 };

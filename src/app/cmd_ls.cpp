@@ -68,34 +68,34 @@ bool has_tags(const MachineSummary& summary, const std::vector<TagFilter>& filte
   });
 }
 
-}  // namespace
-
-Exit run_ls(const Parsed& args, House& house) {
-  const std::vector<TagFilter> filters = filters_from(args);
-  const auto cloud = args.value("cloud");
-  const Settled settled = settle(house);
-  JsonList list("machines");
-  const unsigned depth = host::observe_outer() ? host::observe_outer()->depth : 0;
-  list.member("depth", depth);
-  if (depth != 0)
-    house.reporter.note(
-        fmt::format("this box is a machine of nutshell's itself, at depth {}", depth));
+struct Listed {
+  JsonList list{"machines"};
   Table table{{"NAME", "STATE", "CPUS", "MEMORY", "ADDRESS", "VNC"}, {}};
   std::size_t rows = 0;
+  bool doubtful = false;  ///< a run seems to be over, and had not been when all were looked at
+};
+
+Listed list_machines(House& house, const std::optional<std::string>& cloud,
+                     const std::vector<TagFilter>& filters, unsigned depth) {
+  const Settled settled = settle(house);
+  Listed listed;
+  listed.list.member("depth", depth);
   house.registry().each_summary([&](const MachineSummary& summary) {
-    ++rows;
+    ++listed.rows;
     if (cloud && summary.name.cloud != *cloud) return;
     if (!filters.empty() && !has_tags(summary, filters)) return;
     Seen seen = look_at(house, summary.uuid, summary.run, summary.last_end);
     const bool busy =
         std::find(settled.busy.begin(), settled.busy.end(), summary.uuid) != settled.busy.end();
+    listed.doubtful = listed.doubtful || (seen.uncollected && !busy);
     if (seen.uncollected && busy)
       seen = look_at(house, summary.uuid, std::nullopt, summary.last_end);
     seen.words = seen.words.substr(0, seen.words.find(':'));  // `show` says how it ended
     if (seen.uncollected) seen.words += " (not yet collected)";
     if (busy) seen.words += " (a command is at work on it)";
     if (house.reporter.json()) {
-      list.push(machine_json(house, summary, spec_from_json(Json::parse(summary.spec_json)), seen));
+      listed.list.push(
+          machine_json(house, summary, spec_from_json(Json::parse(summary.spec_json)), seen));
       return;
     }
     const auto run = seen.state == MachineState::running || seen.state == MachineState::paused
@@ -106,22 +106,39 @@ Exit run_ls(const Parsed& args, House& house) {
                              : VncMode::automatic;
     const std::string address = addresses_in(summary.spec_json),
                       vnc = vnc_words(house, summary.uuid, mode, run);
-    table.rows.push_back({to_string(summary.name), house.reporter.state(seen.words),
-                          std::to_string(summary.cpus), format_size(summary.memory),
-                          address.empty() ? "-" : address, vnc.empty() ? "-" : vnc});
+    listed.table.rows.push_back({to_string(summary.name), house.reporter.state(seen.words),
+                                 std::to_string(summary.cpus), format_size(summary.memory),
+                                 address.empty() ? "-" : address, vnc.empty() ? "-" : vnc});
   });
-  if (table.rows.empty() && !house.reporter.json() && (cloud || !filters.empty())) {
+  return listed;
+}
+
+}  // namespace
+
+Exit run_ls(const Parsed& args, House& house) {
+  constexpr int most_looks = 4;  // a machine that is being started or stopped is soon either
+  const std::vector<TagFilter> filters = filters_from(args);
+  const auto cloud = args.value("cloud");
+  const unsigned depth = host::observe_outer() ? host::observe_outer()->depth : 0;
+  Listed listed = list_machines(house, cloud, filters, depth);
+  for (int looks = 1; listed.doubtful && looks < most_looks; ++looks)
+    listed = list_machines(house, cloud, filters, depth);
+  if (depth != 0)
+    house.reporter.note(
+        fmt::format("this box is a machine of nutshell's itself, at depth {}", depth));
+  const bool says_none = listed.table.rows.empty() && !house.reporter.json();
+  if (says_none && (cloud || !filters.empty())) {
     house.reporter.note("no machine is so");
     return Exit::done;
   }
-  if (host::names_in(house.paths.machines()).size() > rows) warn_of_lost(house);
+  if (host::names_in(house.paths.machines()).size() > listed.rows) warn_of_lost(house);
   warn_of_unknown_runs(house);
-  if (table.rows.empty() && !house.reporter.json()) {
+  if (says_none) {
     house.reporter.note(
         "no machines yet; `nutshell launch NAME --cdrom ISO --disk SIZE` makes one");
     return Exit::done;
   }
-  house.reporter.answer(list, table);
+  house.reporter.answer(listed.list, listed.table);
   return Exit::done;
 }
 

@@ -92,7 +92,7 @@ std::string text_of(House& house, const MachineRow& row, const Seen& seen) {
 Exit run_show(const Parsed& args, House& house) {
   const MachineRow row = settled_row(house, find_machine(house, args.word(0, "NAME")));
   warn_of_unknown_runs(house);
-  Seen seen = look_at(house, row.uuid, row.run, row.last_end);
+  Seen seen = look_calmly(house, row);
   if (seen.uncollected) seen.words += " (not yet collected)";
   house.reporter.answer(machine_details(house, row, seen), text_of(house, row, seen));
   return Exit::done;

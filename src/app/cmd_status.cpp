@@ -82,11 +82,15 @@ std::string words_of_file(House& house, const CloudRow& row) {
     const bool differs =
         work.has_work() &&
         std::any_of(work.machines.begin(), work.machines.end(), [](const MachineWork& machine) {
-          return machine.action != MachineWork::Action::nothing;
+          return machine.action != MachineWork::Action::nothing && !machine.is_missing();
         });
     if (differs || !work.networks.empty() || !work.groups.empty() || work.ranges_change ||
         work.answers_change || work.autostart_change)
       return "its file has changed since; `nutshell plan` shows what `up` would do";
+    if (std::any_of(work.machines.begin(), work.machines.end(),
+                    [](const MachineWork& machine) { return machine.is_missing(); }))
+      return fmt::format("machines of its file are missing; `nutshell up {}` makes them",
+                         shell_quote(row.file));
     return "";
   } catch (const Interrupted&) {
     throw;
@@ -107,7 +111,7 @@ Exit show_one(House& house, const CloudRow& row) {
     if (!house.registry().machine(machine.wish.name)) missing.push_back(machine.wish.name.name);
   for (const MachineRow& each : house.registry().machines()) {
     if (each.name.cloud != row.name) continue;
-    const Seen seen = look_at(house, each.uuid, each.run, each.last_end);
+    const Seen seen = look_calmly(house, each);
     add_usage(usage, each.spec);
     Json json = machine_details(house, each, seen);
     machines.push(std::move(json));

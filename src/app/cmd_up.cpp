@@ -10,6 +10,7 @@
 #include "app/cmd.hpp"
 #include "app/machine_json.hpp"
 #include "app/machine_state.hpp"
+#include "app/settle.hpp"
 #include "app/wait.hpp"
 
 namespace nutshell {
@@ -59,11 +60,23 @@ void say_warnings(House& house, const CloudWork& work) {
   for (const std::string& warning : work.warnings) house.reporter.warn(warning);
 }
 
+/// What waits for --restart is tried as it would be done then: what cannot be is refused now, and
+/// not when somebody has waited for it.
+void try_what_waits(House& house, const CloudWork& work, const CloudFile& file, UpOptions options) {
+  if (!work.waits() || options.restart || options.autostart) return;
+  options.restart = true;
+  CloudWork later = plan_work(house, file, options);
+  complete_work(house, later);
+  Transaction transaction = house.registry().begin();  // rolled back
+  reserve_all(house, transaction, later, file.spec);
+}
+
 Exit look_and_show(House& house, const CloudFile& file, const UpOptions& options) {
   // From here all that is read is of one moment, whatever an `up` beside us does.
   { const Transaction snapshot = house.registry().begin(); }
   CloudWork work = plan_work(house, file, options);
   complete_work(house, work);
+  try_what_waits(house, work, file, options);
   if (work.autostart_change) check_autostart(house, file.spec);
   Transaction transaction = house.registry().begin();  // rolled back
   reserve_all(house, transaction, work, file.spec);
@@ -112,7 +125,7 @@ State state_of(House& house, const CloudSpec& spec) {
     const auto row = house.registry().machine(machine.wish.name);
     ++state.all;
     if (!row) continue;
-    const Seen seen = look_at(house, row->uuid, row->run, row->last_end);
+    const Seen seen = look_calmly(house, *row);
     if (seen.state == MachineState::running) ++state.running;
     if (seen.state == MachineState::paused) ++state.paused;
     state.machines.push(machine_details(house, *row, seen));
@@ -168,6 +181,7 @@ Exit run_up(const Parsed& args, House& house) {
   settle_cloud(house, file.spec.name);
   CloudWork work = plan_work(house, file, options);
   complete_work(house, work);
+  try_what_waits(house, work, file, options);
   if (work.autostart_change) check_autostart(house, file.spec);
   // From here it is known what is to be done, and that the host can do it.
   std::vector<ChangeWords> words;

@@ -152,10 +152,11 @@ std::vector<std::string> unguarded_machines(House& house) {
     }
     const auto nics = guests_from_json(row.run->guests);
     const Groups groups = groups_of(house.registry().groups());
-    if (std::any_of(nics.begin(), nics.end(), [&](const GuestNic& nic) {
-          return lacks(bridge, render_guests({"b", ""}, {nic}, groups), nic) ||
-                 lacks(inet, render_guests({"", "i"}, {nic}, groups), nic);
-        }))
+    const bool lacking = std::any_of(nics.begin(), nics.end(), [&](const GuestNic& nic) {
+      return lacks(bridge, render_guests({"b", ""}, {nic}, groups), nic) ||
+             lacks(inet, render_guests({"", "i"}, {nic}, groups), nic);
+    });
+    if (lacking && !is_at_work_on(house, row.uuid) && is_alive(house, row.uuid))
       names.push_back(to_string(row.name));
   }
   return names;

@@ -51,7 +51,7 @@ void find_cut_short(House& house, std::vector<Leftover>& found) {
            std::to_string(unfinished.id)});
   for (const MachineSummary& row : house.registry().summaries()) {
     const Seen seen = look_at(house, row.uuid, row.run, row.last_end);
-    if (seen.uncollected)
+    if (seen.uncollected && is_over(house, row.uuid))
       found.push_back({Kind::run, fmt::format("the run of {}", to_string(row.name)),
                        fmt::format("{}, and its lock is free", seen.end), row.uuid.text});
   }

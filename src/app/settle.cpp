@@ -71,7 +71,6 @@ void recover_one(House& house, const Unfinished& dead, Settled& settled) {
 struct Ended {
   MachineName name;
   Uuid uuid;
-  std::string end;
 };
 
 std::vector<Ended> ended_runs(House& house, const std::optional<Uuid>& only,
@@ -80,8 +79,7 @@ std::vector<Ended> ended_runs(House& house, const std::optional<Uuid>& only,
   const auto look = [&](const Uuid& uuid, const MachineName& name,
                         const std::optional<RunRecord>& run, const std::string& last_end) {
     if (!run || std::find(busy.begin(), busy.end(), uuid) != busy.end()) return;
-    const Seen seen = look_at(house, uuid, run, last_end);
-    if (seen.uncollected) ended.push_back({name, uuid, seen.end});
+    if (look_at(house, uuid, run, last_end).uncollected) ended.push_back({name, uuid});
   };
   if (only) {
     if (const auto row = house.registry().machine(*only))
@@ -92,16 +90,27 @@ std::vector<Ended> ended_runs(House& house, const std::optional<Uuid>& only,
   return ended;
 }
 
+std::vector<std::string> journal_and_execute(House& house, Transaction& transaction,
+                                             const Plan& plan) {
+  const auto id = transaction.journal(plan, house.self.pid, house.self.start_time, house.boot_id);
+  transaction.commit();
+  return execute_quietly(house, plan, {&house.registry(), id});
+}
+
 void collect_one(House& house, const Ended& ended, Settled& settled) {
+  Transaction transaction = house.registry().begin();
+  check_alone(house, ended.uuid, to_string(ended.name));
   const auto row = house.registry().machine(ended.uuid);
   if (!row || !row->run) return;
-  const Plan plan =
-      plan_of("collect", ended.uuid, OnFailure::keep_going,
-              steps_to_collect(row->spec, house.paths, ended.end, parts_of(row->run)));
-  const auto leftovers = run_teardown(house, plan, to_string(ended.name));
+  // A start that was looked at in the middle may be done by now.
+  const Seen seen = look_at(house, row->uuid, row->run, row->last_end);
+  if (!seen.uncollected) return;
+  const Plan plan = plan_of("collect", ended.uuid, OnFailure::keep_going,
+                            steps_to_collect(row->spec, house.paths, seen.end, parts_of(row->run)));
+  const auto leftovers = journal_and_execute(house, transaction, plan);
   settled.leftovers.insert(settled.leftovers.end(), leftovers.begin(), leftovers.end());
   settled.done.push_back(
-      fmt::format("{}: {}; what its run had is given back", to_string(ended.name), ended.end));
+      fmt::format("{}: {}; what its run had is given back", to_string(ended.name), seen.end));
 }
 
 bool may_write(const House& house) {
@@ -155,12 +164,35 @@ void wait_for_others(House& house, const Uuid& uuid, const std::string& who) {
   }
 }
 
+Seen look_calmly(House& house, const MachineRow& row) {
+  Seen seen = look_at(house, row.uuid, row.run, row.last_end);
+  if (!seen.uncollected || is_over(house, row.uuid)) return seen;
+  const auto now = house.registry().machine(row.uuid);
+  if (!now) return Seen{};
+  seen = look_at(house, now->uuid, now->run, now->last_end);
+  return seen.uncollected ? look_at(house, now->uuid, std::nullopt, now->last_end) : seen;
+}
+
 std::vector<std::string> run_teardown(House& house, const Plan& plan, const std::string& who) {
   Transaction transaction = house.registry().begin();
   check_alone(house, plan.machine, who);
-  const auto id = transaction.journal(plan, house.self.pid, house.self.start_time, house.boot_id);
-  transaction.commit();
-  return execute_quietly(house, plan, {&house.registry(), id});
+  return journal_and_execute(house, transaction, plan);
+}
+
+bool is_at_work_on(House& house, const Uuid& uuid) {
+  const auto all = house.registry().unfinished();
+  return std::any_of(all.begin(), all.end(), [&](const Unfinished& unfinished) {
+    return unfinished.plan.machine == uuid && owner_lives(house, unfinished);
+  });
+}
+
+bool is_over(House& house, const Uuid& uuid) {
+  const auto row = house.registry().machine(uuid);
+  if (!row || !row->run) return false;
+  if (is_at_work_on(house, uuid)) return false;
+  if (!look_at(house, uuid, row->run, row->last_end).uncollected) return false;
+  const auto now = house.registry().machine(uuid);
+  return now && now->run == row->run;
 }
 
 Settled settle(House& house, const std::optional<Uuid>& only) {

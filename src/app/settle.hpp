@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "app/house.hpp"
+#include "app/machine_state.hpp"
 #include "nutshell/step.hpp"
 
 namespace nutshell {
@@ -26,6 +27,14 @@ Settled settle(House& house, const std::optional<Uuid>& only = std::nullopt);
 MachineRow settled_row(House& house, const MachineRow& found);
 /// The same for whoever does something with the machine. Throws as refuse_unknown_run(), too.
 MachineRow settled_machine(House& house, const MachineRow& found);
+
+/// True when a living command works on that machine.
+bool is_at_work_on(House& house, const Uuid& uuid);
+/// True when a run that seemed to be over is: nobody starts it, or takes it away, just now.
+bool is_over(House& house, const Uuid& uuid);
+/// look_at() for whoever shows the machine: one that is being started or stopped just now is seen
+/// as before its start, or after its end, and not as one that ended by itself.
+Seen look_calmly(House& house, const MachineRow& row);
 
 /// True when the owner of a journaled plan still lives.
 bool owner_lives(const House& house, const Unfinished& unfinished);

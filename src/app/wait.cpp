@@ -17,6 +17,7 @@
 #include <cerrno>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <thread>
 
 #include "app/agent.hpp"
@@ -180,20 +181,16 @@ void check_condition(const MachineSpec& spec, const Condition& condition) {
 
 namespace {
 
-/// A command that lives may be about to start it: the run is written down before QEMU is there.
-bool is_at_work(House& house, const Uuid& uuid) {
-  const auto all = house.registry().unfinished();
-  return std::any_of(all.begin(), all.end(), [&](const Unfinished& each) {
-    return each.plan.machine == uuid && owner_lives(house, each);
-  });
+bool runs(const Seen& seen) {
+  return seen.state == MachineState::running || seen.state == MachineState::paused;
 }
 
-/// Looked at once more, after it is known that nobody is at work on it.
-bool is_over(House& house, const Uuid& uuid) {
+/// Looked at once more, after it is known that nobody is at work on it: how it ended.
+std::optional<std::string> ended(House& house, const Uuid& uuid) {
+  if (is_at_work_on(house, uuid)) return std::nullopt;  // it may be about to start it
   const auto row = house.registry().machine(uuid);
-  if (!row) return true;
-  const Seen seen = look_at(house, uuid, row->run, row->last_end);
-  return seen.state != MachineState::running && seen.state != MachineState::paused;
+  const Seen seen = row ? look_calmly(house, *row) : Seen{};
+  return runs(seen) ? std::nullopt : std::optional(seen.words);
 }
 
 }  // namespace
@@ -210,7 +207,7 @@ void await(House& house, const Uuid& uuid, const Condition& condition) {
   const Ipv4 address = condition.what == Condition::What::port ? address_of(*row) : Ipv4{};
   for (;;) {
     const Seen seen = look_at(house, uuid, row->run, row->last_end);
-    const bool alive = seen.state == MachineState::running || seen.state == MachineState::paused;
+    const bool alive = runs(seen);
     bool met = false;
     switch (condition.what) {
       case Condition::What::running: met = seen.state == MachineState::running; break;
@@ -225,10 +222,10 @@ void await(House& house, const Uuid& uuid, const Condition& condition) {
       case Condition::What::agent: met = alive && agent_answers(house.paths.agent(uuid)); break;
     }
     if (met) break;
-    if (needs_run && !alive && !is_at_work(house, uuid) && is_over(house, uuid)) {
+    if (const auto end = needs_run && !alive ? ended(house, uuid) : std::nullopt) {
       house.reporter.steps_over();
       throw WaitNotMet(fmt::format("{}: {} cannot be met any more: the machine is not running ({})",
-                                   to_string(row->name), printable(condition.words), seen.words));
+                                   to_string(row->name), printable(condition.words), *end));
     }
     if (Clock::now() >= deadline) {
       house.reporter.steps_over();

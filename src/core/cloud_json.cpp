@@ -231,6 +231,18 @@ void machines_from(const Json& json, std::vector<CloudMachine>& machines) {
 
 }  // namespace
 
+Json to_json(const CloudMachine& machine) {
+  return json_of(machine, Json::array({machine.wish.name.name}));
+}
+
+CloudMachine cloud_machine_from_json(const Json& json) {
+  if (!json.is_object()) damaged("a machine of it is no object");
+  std::vector<CloudMachine> machines;
+  machines_from(json, machines);
+  if (machines.size() != 1) damaged("a machine of it has not one name");
+  return machines.front();
+}
+
 Json to_json(const CloudSpec& spec) {
   Json networks = Json::array(), groups = Json::array(), machines = Json::array();
   for (const CloudNetwork& network : spec.networks) networks.push(json_of(network));

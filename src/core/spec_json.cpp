@@ -248,6 +248,7 @@ Json to_json(const MachineSpec& spec) {
                             {"origins", origins}});
   put_firewall(json, spec);
   put_tags(json, spec);
+  if (!spec.applied.empty()) json.append("applied", spec.applied);
   return json;
 }
 
@@ -283,6 +284,7 @@ MachineSpec spec_from_json(const Json& json) {
     spec.origins[field] = origin.as_string();
   read_firewall(json, spec);
   read_tags(json, spec);
+  if (json.find("applied")) spec.applied = text(json, "applied");
   return spec;
 }
 

@@ -57,6 +57,8 @@ struct Stream {
   ::dup2(null, 0);
   ::dup2(output, 1);
   ::dup2(errors, 2);
+  // What has come since the fork ends this process, and not a handler of the parent's.
+  for (const int each : {SIGINT, SIGTERM}) ::signal(each, SIG_DFL);
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -108,8 +110,9 @@ class Crew {
        const std::function<void(std::size_t, const ErrandEnd&)>& ended)
       : errands_(errands), most_(most), ended_(ended), states_(errands.size(), State::waits) {}
 
-  void run() {
+  void run(const std::function<bool()>& stopped) {
     const SignalsHeld signals;
+    stopping_ = stopped();
     for (;;) {
       begin_what_can();
       if (workers_.empty()) break;
@@ -182,8 +185,9 @@ class Crew {
 }  // namespace
 
 void run_errands(const std::vector<Errand>& errands, std::size_t most,
-                 const std::function<void(std::size_t, const ErrandEnd&)>& ended) {
-  Crew(errands, most, ended).run();
+                 const std::function<void(std::size_t, const ErrandEnd&)>& ended,
+                 const std::function<bool()>& stopped) {
+  Crew(errands, most, ended).run(stopped);
 }
 
 }  // namespace nutshell::host

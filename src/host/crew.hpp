@@ -28,8 +28,10 @@ struct ErrandEnd {
 /// Runs them, at most `most` at work at a time, and tells `ended` of each as it comes; of one that
 /// was never begun, too. An errand of a command that is killed gets SIGTERM, and undoes what it had
 /// begun. SIGINT or SIGTERM to this process passes on to those that run, which are waited for;
-/// nothing more is begun. Throws SystemError where no process can be made.
+/// nothing more is begun, nor anything at all where `stopped` says that such a signal has come
+/// before. Throws SystemError where no process can be made.
 void run_errands(const std::vector<Errand>& errands, std::size_t most,
-                 const std::function<void(std::size_t, const ErrandEnd&)>& ended);
+                 const std::function<void(std::size_t, const ErrandEnd&)>& ended,
+                 const std::function<bool()>& stopped);
 
 }  // namespace nutshell::host

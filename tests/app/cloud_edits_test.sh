@@ -86,8 +86,15 @@ write "$(idle_machine by-hand 'nics = ["user"]')"
 refuse 4 'there is a machine a/by-hand already' nutshell up "$file"
 check 'and nobody has gone for it' equal "$(states a)" 'by-hand=defined front=running node1=running'
 write "$(sed 's/64M/80M/' <<<"$tagged")" "$(idle_machine node 'count = 1' 'nics = ["network=lab,ip=10.99.0.1"]')"
-check 'what needs a restart waits, whatever it is' up
-refuse 3 '10.99.0.1' nutshell up "$file" --restart --timeout 1
+for words in plan up 'up --restart --timeout 1'; do
+  # shellcheck disable=SC2086  # words
+  refuse 3 'a.toml:[0-9]+: .*10.99.0.1' nutshell $words "$file"
+done
+say '-- what waits for a restart, and could not be done with one'
+for line in 'cdrom = "no.iso"' 'kernel = "nokernel"' 'memory = "900G"' 'qemu = "/no/such"' 'nics = ["bridge=br77"]'; do
+  write "$(sed 's/64M/80M/' <<<"$tagged")" "$(idle_machine node 'count = 1' "$line" | { if [[ $line == memory* ]]; then sed '/64M/d'; else cat; fi; })"
+  for verb in plan up; do refuse 3 'a.toml:[0-9]+: ' nutshell $verb "$file"; done
+done
 check 'and nobody was stopped for what cannot be' equal "$(states a)" 'by-hand=defined front=running node1=running'
 n rm a/by-hand
 

@@ -46,4 +46,33 @@ check 'the cloud came and went' test "$(wc -l <"$scratch/rounds")" -ge 5
 check 'and nobody hindered it' equal "$(<"$scratch/mover.err")" ''
 check 'there were plans' test "$(grep -c '^0 plan' "$scratch/ends")" -ge 20
 check 'no look saw what was not so' equal "$(head -5 "$scratch/strange")" ''
+
+say '-- machines that start and are stopped'
+seconds=25 end=$((SECONDS + seconds))
+start_and_stop() {
+  while ((SECONDS < end)); do
+    n up "$file" >/dev/null && n down lab --force --timeout 1 >/dev/null || return
+    echo >>"$scratch/starts"
+  done
+}
+start_and_stop 2>"$scratch/starter.err" &
+mover=$!
+: >"$scratch/strange"
+tell() { printf '%s: %s\n' "$1" "$2" >>"$scratch/strange"; }
+for ((i = 0; SECONDS < end; i++)); do
+  seen=$(n ls 2>&1) && [[ $seen != *crashed* ]] || tell ls "$seen"
+  [[ $(json ls | jq -c '[.machines[].state] - ["defined", "running", "stopped"]') == '[]' ]] || tell 'ls --json' "$(json ls)"
+  seen=$(n status lab 2>&1) && [[ $seen != *crashed* ]] || tell status "$seen"
+  case $((i % 3)) in
+    0) seen=$(n gc --dry-run 2>&1) && [[ $seen != *'the run of'* && $seen != *rules* ]] || tell 'gc --dry-run' "$seen" ;;
+    1) seen=$(n show lab/m2 2>&1) && [[ $seen != *crashed* ]] || tell show "$seen" ;;
+    2) seen=$(n gc 2>&1) && [[ $seen != *'the run of'* && $seen != *rules* ]] || tell gc "$seen" ;;
+  esac
+done
+wait "$mover"
+say "$(wc -l <"$scratch/starts") rounds"
+check 'they started and were stopped' test "$(wc -l <"$scratch/starts")" -ge 2
+check 'and nobody hindered it' equal "$(<"$scratch/starter.err")" ''
+check 'no look took a machine for one that crashed' equal "$(head -20 "$scratch/strange")" ''
+n down lab --purge --force --timeout 1 >/dev/null
 finish

@@ -39,4 +39,12 @@ check 'and goes on when it has ended' equal "$? $(grep '^nutshell: the cloud' "$
 check 'all machines are there' equal "$(json status lab | jq -c '[.machines[].state] | [length, unique[]]')" '[12,"defined"]'
 n down lab --purge >/dev/null
 check 'nothing has the lock in the end' equal "$(n up "$file" --no-start 2>&1 >/dev/null; n down lab --purge 2>&1 >/dev/null)" ''
+
+say '-- errands that wait for guests'
+n up "$file" >/dev/null || fail 'twelve machines that do not hear the power button'
+check 'Ctrl-C at once' equal "$(interrupt_after 0.01 down lab --force --timeout 4 2>&1 | grep -o 'interrupted while lab was being stopped')" 'interrupted while lab was being stopped'
+check 'stops nobody' equal "$(json status lab | jq -c '[.machines[].state] | [length, unique[]]')" '[12,"running"]'
+began=$SECONDS
+check 'down' n down lab --force --timeout 4 --purge >/dev/null
+check 'waits for all of them at once' test $((SECONDS - began)) -lt 11
 finish
