@@ -42,8 +42,8 @@ check 'nothing has the lock in the end' equal "$(n up "$file" --no-start 2>&1 >/
 
 say '-- errands that wait for guests'
 n up "$file" >/dev/null || fail 'twelve machines that do not hear the power button'
-check 'Ctrl-C at once' equal "$(interrupt_after 0.01 down lab --force --timeout 4 2>&1 | grep -o 'interrupted while lab was being stopped')" 'interrupted while lab was being stopped'
-check 'stops nobody' equal "$(json status lab | jq -c '[.machines[].state] | [length, unique[]]')" '[12,"running"]'
+for delay in 0.005 0.01 0.015 0.02 0.04; do interrupt_after "$delay" down lab --force --timeout 4 >/dev/null 2>&1; done
+check 'Ctrl-C at once stops nobody' equal "$(json status lab | jq -c '[.machines[].state] | [length, unique[]]')" '[12,"running"]'
 began=$SECONDS
 check 'down' n down lab --force --timeout 4 --purge >/dev/null
 check 'waits for all of them at once' test $((SECONDS - began)) -lt 11
