@@ -9,6 +9,7 @@
 #include "app/firewall_note.hpp"
 #include "app/forwarding.hpp"
 #include "app/guard.hpp"
+#include "app/network_up.hpp"
 #include "app/public_address.hpp"
 #include "host/nft.hpp"
 #include "host/tool.hpp"
@@ -125,11 +126,16 @@ bool has_firewall(House& house) {
 }
 
 void drop_firewall(House& house) {
-  const bool none = guests_up(house).empty();
-  for (const OurTable& table : our_tables(house))
-    if (none || table.family == "inet") drop_own_table(house, table.family, table.name);
-  follow_networks(house, {});
-  if (none) forget_guests(house);
+  {
+    // A start has its run in the registry before it asks for the tables, under this lock.
+    const host::Lock lock = lock_firewall(house);
+    if (!networks_up(house, Uuid{}).empty() || !isolated_bridges(house).empty()) return;
+    const bool none = guests_up(house).empty();
+    for (const OurTable& table : our_tables(house))
+      if (none || table.family == "inet") drop_own_table(house, table.family, table.name);
+  }
+  follow_networks(house, networks_up(house, Uuid{}));
+  if (guests_up(house).empty()) forget_guests(house);
 }
 
 std::vector<OurTable> our_tables(House& house) {

@@ -156,8 +156,10 @@ std::vector<std::string> unguarded_machines(House& house) {
       return lacks(bridge, render_guests({"b", ""}, {nic}, groups), nic) ||
              lacks(inet, render_guests({"", "i"}, {nic}, groups), nic);
     });
-    if (lacking && !is_at_work_on(house, row.uuid) && is_alive(house, row.uuid))
-      names.push_back(to_string(row.name));
+    if (!lacking || is_at_work_on(house, row.uuid) || !is_alive(house, row.uuid)) continue;
+    // It may have been stopped, and started anew, while its rules were listed.
+    const auto now = house.registry().machine(row.uuid);
+    if (now && now->run == row.run) names.push_back(to_string(row.name));
   }
   return names;
 }

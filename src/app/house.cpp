@@ -104,20 +104,23 @@ void House::open_for_change() {
   registry_.reset();
 }
 
+Registry House::open_registry(bool look) {
+  if (!look) host::make_directories(paths.state);
+  Registry::Options open;
+  open.path = paths.registry();
+  open.mode = look ? Registry::Mode::look : Registry::Mode::read_write;
+  open.pools = effective_pools(config);
+  open.waiting = [this](const std::string& what) { reporter.note(what); };
+  open.random = seed_beside(paths, look);
+  return Registry::open(open);
+}
+
 Registry& House::registry() {
-  if (!registry_) {
-    const bool look = access != Access::change || options.dry_run;
-    if (!look) host::make_directories(paths.state);
-    Registry::Options open;
-    open.path = paths.registry();
-    open.mode = look ? Registry::Mode::look : Registry::Mode::read_write;
-    open.pools = effective_pools(config);
-    open.waiting = [this](const std::string& what) { reporter.note(what); };
-    open.random = seed_beside(paths, look);
-    registry_.emplace(Registry::open(open));
-  }
+  if (!registry_) registry_.emplace(open_registry(access != Access::change || options.dry_run));
   return *registry_;
 }
+
+std::int64_t House::kept_now() { return dry() ? open_registry(true).kept() : registry().kept(); }
 
 std::string now_utc() {
   const std::time_t now = std::time(nullptr);

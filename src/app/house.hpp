@@ -35,12 +35,16 @@ struct House {
   /// From here the registry is open for writing, also in a command that only looks (it found
   /// something to take back). Not in a dry run.
   void open_for_change();
+  /// How often what is kept beside the registry has changed by now, also where this command sees
+  /// the registry as of an earlier moment.
+  std::int64_t kept_now();
   /// A command that only looks sees from here what the registry holds by now.
   void look_anew() { registry_.reset(); }
   /// True when this command may not write: a dry run, or a command that looks.
   [[nodiscard]] bool dry() const { return options.dry_run; }
 
  private:
+  Registry open_registry(bool look);
   std::optional<Registry> registry_;
 };
 

@@ -50,7 +50,8 @@ void put_aside(House& house, const std::string& path) {
 
 bool is_later(House& house, const Json& file) {
   return file.text("registry") == house.registry().born() &&
-         file.integer(change_name) > house.registry().kept();
+         file.integer(change_name) > house.registry().kept() &&
+         file.integer(change_name) > house.kept_now();
 }
 
 /// True when that file is of another registry than ours, or of a later day of ours.
