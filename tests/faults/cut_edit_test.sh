@@ -52,7 +52,7 @@ check 'a disk that was made in between does not become another' test "$refused" 
 write 80M '"1M"'
 interrupt_after 0.1 up "$file" --no-start >/dev/null 2>&1
 write 64M '"1M"'
-check 'after an interrupt, too' n up "$file" --no-start >/dev/null
+check 'after an interrupt, too' n up "$file" --no-start
 check 'it is what its file says' equal "$(memories)" 64
 n down lab --purge >/dev/null
 finish
