@@ -26,7 +26,7 @@ ip link set em1 up
 ip addr add 10.9.0.2/24 dev em1 valid_lft 3000 preferred_lft 2000
 ip route add default via 10.9.0.1 dev em1
 is_ready() { ip -n "$peer" -6 addr show dev far1 scope link | grep -v tentative | grep -q inet6; }
-until_true 10 is_ready
+until_true 30 is_ready
 router=$(ip -n "$peer" -6 -j addr show dev far1 | jq -r '[.[].addr_info[]? | select(.scope == "link") | .local][0]')
 in_peer dnsmasq -C /dev/null --port=0 --no-resolv --pid-file="$scratch/router.pid" --interface=far1 --bind-interfaces --enable-ra \
   --dhcp-range=2001:db8:9::,ra-only,64,120s --ra-param=far1,4,300 --log-facility="$scratch/router.log" || fail "no router"
@@ -58,7 +58,7 @@ check "its addresses are as before" equal "$(ip -6 -j addr show dev em1 | jq -S 
 say "-- put back by the command that comes next"
 check "adopt" n bridge adopt br9 --uplink em1 --force 2>/dev/null
 kill -9 "$(dead_man br9)"
-check "its dead-man is gone" until_true 5 no_dead_man
+check "its dead-man is gone" until_true 30 no_dead_man
 n version >/dev/null 2>&1
 check "the way out" equal "$(defaults)" '[[true,"em1",1024]]'
 check "the uplink goes on learning" learns em1

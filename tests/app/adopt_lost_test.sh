@@ -10,17 +10,17 @@ left() { jq -r '.left | length' "$note"; }
 addresses() { ip -j addr show "$1" 2>/dev/null | jq -r '[.[].addr_info[]? | select(.scope == "global") | .local] | sort | join(" ")'; }
 both="10.9.0.2 2001:db8:9::2"
 adopt() { n bridge adopt br9 --uplink em1 "$@"; }
-ended() { kill -9 "$(dead_man br9)"; until_true 5 no_dead_man; }
+ended() { kill -9 "$(dead_man br9)"; until_true 30 no_dead_man; }
 fresh() { drop_uplink; ip link del "${1:-em1}" 2>/dev/null; make_uplink; }
 make_uplink
-check "IPv6 is ready" until_true 10 ip_is_ready
+check "IPv6 is ready" until_true 30 ip_is_ready
 view >"$scratch/before"
 
 say "-- the uplink vanishes while the adoption waits"
 check "adopt" adopt --timeout 5
 ip link del em1
-check "the time is over" until_true 15 is_restored br9
-check "and the dead-man's attempts" until_true 15 no_dead_man
+check "the time is over" until_true 30 is_restored br9
+check "and the dead-man's attempts" until_true 30 no_dead_man
 check "what is missing is in the note" matches "$(jq -r '.left[]' "$note" | xargs)" 'em1 is not there.*10\.9\.0\.2/24.*route default via 10\.9\.0\.1'
 check "ls names it" matches "$(n bridge ls 2>&1; nutshell bridge ls 2>&1)" 'not everything could be: the link em1 is not there'
 refuse 5 'em1 is not there.*tries again' nutshell bridge release br9
@@ -45,7 +45,7 @@ fresh
 say "-- it is renamed, or down"
 check "adopt" adopt --timeout 5
 ip link set em1 down; ip link set em1 name lan0
-check "the time is over" until_true 15 is_restored br9
+check "the time is over" until_true 30 is_restored br9
 check "nothing is left to do" equal "$(left)" 0
 check "it has its addresses under its new name" equal "$(addresses lan0)" "$both"
 check "and its routes" matches "$(ip route show default)$(ip -6 route show default)" 'via 10\.9\.0\.1 dev lan0.*via 2001:db8:9::1 dev lan0'
@@ -58,7 +58,7 @@ check "doctor is content" equal "$(json doctor | jq -r '[.checks[] | select(.nam
 check "release of what was renamed later" n bridge release br9
 check "all is there" equal "$(addresses lan0)" "$both"
 fresh lan0
-until_true 10 ip_is_ready
+until_true 30 ip_is_ready
 view >"$scratch/before"
 check "adopt" adopt
 ip link set em1 down
@@ -116,7 +116,7 @@ check "confirm" n bridge confirm br9
 check "release" n bridge release br9
 check "and come back" equal "$(proxies)" "10.9.0.200 em1 2001:db8:9::200 em1"
 check "adopt" adopt --timeout 5
-check "put back" until_true 15 is_restored br9
+check "put back" until_true 30 is_restored br9
 check "they, too" equal "$(proxies)" "10.9.0.200 em1 2001:db8:9::200 em1"
 check "release" n bridge release br9
 
@@ -132,7 +132,7 @@ check "adopt" adopt --timeout 5
 kill -STOP "$(dead_man br9)"
 sleep 9
 check "the next command puts everything back" matches "$(nutshell ls 2>&1)" 'everything was put back'
-check "he is gone" until_true 5 no_dead_man
+check "he is gone" until_true 30 no_dead_man
 check "all is there" equal "$(addresses em1)" "$both"
 check "release" n bridge release br9
 

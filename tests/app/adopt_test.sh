@@ -16,7 +16,7 @@ streams() {
     [[ $v == 4 ]] || host=2001:db8:9::2
     rm -f "$scratch/ready.$v"
     perl "$here/stream.pl" send "$host" "500$v" >"$scratch/ready.$v" 2>&1 &
-      until_true 10 grep -qs ready "$scratch/ready.$v"
+      until_true 30 grep -qs ready "$scratch/ready.$v"
     in_peer perl "$here/stream.pl" receive "$host" "500$v" 5 >"$scratch/stream.$v" 2>&1 &
     eval "stream$v=$!"
   done
@@ -35,7 +35,7 @@ survived() { # WHAT
 }
 
 make_uplink
-check "IPv6 is ready" until_true 10 ip_is_ready
+check "IPv6 is ready" until_true 30 ip_is_ready
 before=$scratch/before
 view >"$before"
 links=$(ip -br link | awk '{print $1}' | sort)
@@ -60,7 +60,7 @@ check "the uplink has no global address" equal "$(ip -j addr show em1 | jq '[.[0
 check "both gateways are asked" equal "$(asked | sort | xargs)" "arp 10.9.0.1 nd 2001:db8:9::1"
 check "ls says that it waits" equal "$(json bridge ls | jq -r '.bridges[0].adoption | "\(.uplink) \(.state) \(.seconds_left >= 1 and .seconds_left <= 5)"')" "em1 waiting true"
 check "confirm" n bridge confirm br9
-check "its dead-man goes" until_true 5 no_dead_man
+check "its dead-man goes" until_true 30 no_dead_man
 sleep 5
 survived "adoption"
 check "it stays, confirmed" equal "$(json bridge ls | jq -r '.bridges[0] | "\(.ours) \(.adoption.state) \(.ports[0].name)"')" "true confirmed em1"
@@ -75,7 +75,7 @@ refuse 6 'br9 has adopted nothing' nutshell bridge release br9
 say "-- no confirm"
 streams
 check "adopt" n bridge adopt br9 --uplink em1 --timeout 5
-check "put back in time" until_true 15 is_restored br9
+check "put back in time" until_true 30 is_restored br9
 check "with its reason" equal "$(reason)" "no confirm came within 5 s"
 survived "putting back"
 check "all is as before" as_before "$before"
@@ -91,7 +91,7 @@ check "all is as before" as_before "$before"
 say "-- what could not be put back is tried again"
 check "adopt" n bridge adopt br9 --uplink em1
 kill -9 "$(dead_man br9)"
-until_true 5 no_dead_man
+until_true 30 no_dead_man
 note=$root/state/adoptions/br9.json
 jq '.state = "restored" | .reason = "a test" | .left = ["cannot add the route default"]' "$note" >"$scratch/note" && cp "$scratch/note" "$note"
 check "ls says so" matches "$(nutshell bridge ls 2>&1)" 'a test, but not everything could be: cannot add the route default; .* tries again'
@@ -116,7 +116,7 @@ printf 'cpus = [' >"$scratch/broken.toml"
 for config in broken none; do
   check "adopt" n bridge adopt br9 --uplink em1
   kill -9 "$(dead_man br9)"
-  until_true 5 no_dead_man
+  until_true 30 no_dead_man
   said=$(nutshell --config "$scratch/$config.toml" ls 2>&1)
   check "$config: the command fails" matches "$said" 'this is not TOML|there is no config file'
   check "$config: and puts everything back first" matches "$said" 'everything was put back'
@@ -146,7 +146,7 @@ ip -n "$peer" addr add 10.9.0.50/24 dev far1
 for family in 10.9.0.2 ::; do # a server for IPv4 alone, and one for both
   rm -f "$scratch/ready"
   perl "$here/stream.pl" send "$family" 22 >"$scratch/ready" 2>&1 & server=$!
-  until_true 10 grep -q ready "$scratch/ready"
+  until_true 30 grep -q ready "$scratch/ready"
   in_peer perl -MIO::Socket::INET -e 'my $s = IO::Socket::INET->new(PeerAddr => "10.9.0.2:22", LocalAddr => "10.9.0.50") or die; 1 while sysread $s, $_, 4096' & client=$!
   sleep 0.5
   check "adopt" n bridge adopt br9 --uplink em1 --timeout 300
@@ -164,18 +164,18 @@ check "he is asked" matches "$(asked | xargs)" 'tcp 10\.9\.0\.50 4711 echo 10\.9
 
 say "-- the dead-man is told to end, or killed"
 kill -TERM "$(dead_man br9)"
-check "SIGTERM: put back at once" until_true 5 is_restored br9
+check "SIGTERM: put back at once" until_true 30 is_restored br9
 check "all is as before" as_before "$before"
 check "adopt" n bridge adopt br9 --uplink em1
 kill -9 "$(dead_man br9)"
-check "it is gone" until_true 5 no_dead_man
+check "it is gone" until_true 30 no_dead_man
 check "a dry run only says so" matches "$(nutshell --dry-run ls 2>&1)" 'lost its dead-man'
 check "the adoption is there still" equal "$(note_state br9)" waiting
 check "the next command says what it does" matches "$(nutshell version 2>&1)" 'its dead-man is gone; everything was put back'
 check "all is as before" as_before "$before"
 check "adopt" n bridge adopt br9 --uplink em1
 kill -9 "$(dead_man br9)"
-until_true 5 no_dead_man
+until_true 30 no_dead_man
 check "a confirm in time counts without a dead-man" n bridge confirm br9
 check "and stays" n version >/dev/null
 check "confirmed" equal "$(note_state br9)" confirmed
@@ -186,7 +186,7 @@ say "-- the command is hung up on"
 { setsid -w bash -c '"$@"; kill -HUP 0' _ "$nutshell_bin" --quiet --root "$root" bridge adopt br9 --uplink em1 --timeout 5; } 2>/dev/null
 check "its dead-man lives" bash -c "kill -0 $(dead_man br9)"
 check "and holds nothing of ours open" equal "$(find /proc/"$(dead_man br9)"/fd -lname '/*' ! -lname /dev/null -printf '%l\n' | grep -v '\.deadman$')" ""
-check "and puts it back" until_true 15 is_restored br9
+check "and puts it back" until_true 30 is_restored br9
 check "all is as before" as_before "$before"
 
 say "-- the command stands still in the middle"
@@ -194,7 +194,7 @@ library=$build_dir/tests/faults/nutshell_kill_netlink.so
 # shellcheck disable=SC2016  # the shell that the library starts knows its parent
 { NUTSHELL_VANISH='kill -STOP $PPID' NUTSHELL_KILL_AT=11 LD_PRELOAD=$library ASAN_OPTIONS=verify_asan_link_order=0 n bridge adopt br9 --uplink em1 --timeout 5 & stopped=$!; } 2>/dev/null
 is_begun() { [[ $(note_state br9) == begun ]]; }
-check "it has begun" until_true 5 is_begun
+check "it has begun" until_true 30 is_begun
 check "its dead-man ends it and puts all back" until_true 25 is_restored br9
 { wait "$stopped"; } 2>/dev/null
 check "it was killed" equal "$?" 137
@@ -218,7 +218,7 @@ done
 say "-- the note is removed by somebody"
 check "adopt" n bridge adopt br9 --uplink em1 --timeout 5
 rm -r "$root/state/adoptions"
-check "put back all the same" until_true 15 no_dead_man
+check "put back all the same" until_true 30 no_dead_man
 check "all is as before" as_before "$before"
 
 say "-- the bridge is removed by somebody"
@@ -281,7 +281,7 @@ check "all is as before" as_before "$before"
 say "-- another boot"
 check "adopt" n bridge adopt br9 --uplink em1
 kill -9 "$(dead_man br9)"
-until_true 5 no_dead_man
+until_true 30 no_dead_man
 sed -i 's/"boot_id": "[^"]*"/"boot_id": "another"/' "$root/state/adoptions/br9.json"
 check "the note of an earlier boot is dropped with a word" matches "$(nutshell ls 2>&1)" 'ended when this host restarted'
 check "and is gone" test ! -e "$root/state/adoptions/br9.json"

@@ -53,7 +53,7 @@ advert() { echo "333300000001${1}86dd6000000000203aff${2}ff020000000000000000000
 what() {
   ip netns exec "$wire" "$raw" listen eth0 8 >"$scratch/heard" &
   local listener=$!
-  until_true 5 grep -q listening "$scratch/heard"
+  until_true 30 grep -q listening "$scratch/heard"
   guest "$1" "raw_frame send eth0 $2" >"$scratch/sent"
   until_true 1 grep -qi "$2" "$scratch/heard" || true
   kill "$listener" 2>/dev/null

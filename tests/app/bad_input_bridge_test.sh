@@ -4,7 +4,7 @@
 . "$here/uplink.sh"
 trap 'end_dead_men; drop_uplink; cleanup' EXIT
 make_uplink
-check "IPv6 is ready" until_true 10 ip_is_ready
+check "IPv6 is ready" until_true 30 ip_is_ready
 n create keep --memory 64M --nic user >/dev/null # there is a registry
 before=$(traces)
 view >"$scratch/before"
@@ -100,7 +100,7 @@ ip addr del 10.9.4.2/24 dev em1
 cat >"$scratch/udhcpc" <<<$'#!/bin/sh\nsleep 60'
 chmod +x "$scratch/udhcpc"
 "$scratch/udhcpc" -i em1 & client=$!
-until_true 5 grep -qsz em1 "/proc/$client/cmdline"
+until_true 30 grep -qsz em1 "/proc/$client/cmdline"
 bad 4 "udhcpc \(pid $client\) renews its address" bridge adopt br9 --uplink em1
 { kill "$client" && wait "$client"; } 2>/dev/null
 check "the uplink is as it was" as_before "$scratch/before"
@@ -122,7 +122,7 @@ before=$(traces)
 bad 4 'waits for its .nutshell bridge confirm' bridge adopt br6 --uplink em2
 bad 4 'em1 is a port of the bridge' bridge adopt br6 --uplink em1
 check "confirm" n bridge confirm $bridge
-until_true 5 no_dead_man
+until_true 30 no_dead_man
 before=$(traces)
 bad 4 'is confirmed already' bridge confirm $bridge
 bad 4 "$bridge has the addresses of em1 already" bridge adopt $bridge --uplink em2
@@ -160,7 +160,7 @@ for at in 9 15 21; do
   check "moment $at: it fails, and leaves something to do" equal "$code" 5
   check "moment $at: and says so in one sentence" matches "$(cat "$scratch/err")" '^nutshell: br9: .*(em1|No such device|no such device)'
   check "moment $at: no bridge is left" bash -c "! ip link show br9 2>/dev/null"
-  until_true 5 no_dead_man
+  until_true 30 no_dead_man
   drop_uplink
   ip link del em2 2>/dev/null
   refuse 5 'the link em1 is not there.*10\.9\.0\.2/24' nutshell bridge release br9

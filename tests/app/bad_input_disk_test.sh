@@ -22,7 +22,7 @@ say "-- a QEMU that was started by hand"
 qemu-system-x86_64 -S -display none -nodefaults -m 16 -accel tcg -monitor none -drive "file=$disk,format=raw,if=virtio" 2>/dev/null &
 holder=$!
 locked() { grep -q "OFDLCK.*:$(stat -c %i "$disk") " /proc/locks; }
-check "it holds the disk" until_true 10 locked
+check "it holds the disk" until_true 30 locked
 before=$(traces)
 bad 4 "disk $disk is in use: qemu.* \(pid $holder\); end that" launch x "${machine[@]}" --disk "path=$disk"
 bad 4 "\(pid $holder\)" launch x "${machine[@]}" --disk "path=$disk,ro"
@@ -54,12 +54,12 @@ qemu-img create -q -f qcow2 -b "$disk" -F raw "$scratch/top.qcow2"
 sleep 120 >>"$disk" &
 holder=$!
 sleeping() { [[ $(cat "/proc/$holder/comm") == sleep ]]; }
-check "somebody has it open for writing" until_true 10 sleeping
+check "somebody has it open for writing" until_true 30 sleeping
 bad 4 "disk $disk is in use: sleep \(pid $holder\), which has it open for writing; end that" launch x "${machine[@]}" --disk "path=$disk"
 let_go
 qemu-system-x86_64 -S -display none -nodefaults -m 16 -accel tcg -monitor none -drive "file=$disk,format=raw,if=virtio" 2>/dev/null &
 holder=$!
-check "a QEMU writes the backing file" until_true 10 locked
+check "a QEMU writes the backing file" until_true 30 locked
 before=$(traces)
 bad 4 "the backing file $disk is in use: .*\(pid $holder\)" launch x "${machine[@]}" --disk "path=$scratch/top.qcow2,format=qcow2"
 let_go

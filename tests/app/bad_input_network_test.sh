@@ -127,7 +127,7 @@ nft delete table inet nutshell
 say "-- a port that is held"
 perl -MIO::Socket::INET -e '$0 = "their-dns"; $s = IO::Socket::INET->new(LocalAddr => "0.0.0.0", LocalPort => 53, Proto => "tcp", Listen => 5) or die; sleep 1000' &
 holder=$!
-until_true 5 bash -c "ss -Hltn 'sport = :53' | grep -q ."
+until_true 30 bash -c "ss -Hltn 'sport = :53' | grep -q ."
 refuse 4 "bridge nutshell0: port 53 is held by (perl|their-dns) \(pid $holder\), so DNS cannot be served there" n launch x "${machine[@]}"
 check "no trace" nowhere
 check "he is still there" kill -0 "$holder"
@@ -139,7 +139,7 @@ kill "$holder"
 wait "$holder" 2>/dev/null
 dnsmasq --no-daemon --port=0 --conf-file=/dev/null --dhcp-range=10.55.0.2,10.55.0.9 --dhcp-leasefile="$scratch/leases" --pid-file 2>/dev/null &
 holder=$!
-until_true 5 bash -c "ss -Hlun 'sport = :67' | grep -q ."
+until_true 30 bash -c "ss -Hlun 'sport = :67' | grep -q ."
 refuse 4 "port 67 is held by dnsmasq \(pid $holder\), so DHCP cannot be served there" n launch x "${machine[@]}"
 kill "$holder"
 wait "$holder" 2>/dev/null
@@ -190,7 +190,7 @@ mkdir -p "$root/run/net-lab"
 printf 'port=0\ninterface=lo\nbind-interfaces\ndhcp-range=127.0.0.2,static\ndhcp-leasefile=leases\n' >"$root/run/net-lab/dnsmasq.conf"
 (cd "$root/run/net-lab" && exec dnsmasq -d --conf-file=dnsmasq.conf "--pid-file=$root/run/net-lab/dnsmasq.pid" 2>/dev/null) &
 lost=$!
-until_true 5 bash -c "[[ -e $root/run/net-lab/leases ]]"
+until_true 30 bash -c "[[ -e $root/run/net-lab/leases ]]"
 rm -r "$root/run/net-lab"
 found=$(n gc --dry-run)
 check "gc finds a table with our mark" matches "$found" "nftables table inet nutshell .its mark is nutshell:$tag"

@@ -49,7 +49,7 @@ bridge fdb add $stem:02 dev veth7 master static
 bad 4 "MAC $stem:02 is held by .*veth7" launch x "${machine[@]}" --nic bridge=br7,mac=$stem:02
 qemu-system-x86_64 -S -display none -nodefaults -m 16 -accel tcg -monitor none -device e1000,mac=$stem:03 >"$scratch/foreign.log" 2>&1 &
 foreign=$!
-until_true 10 grep -q e1000 "/proc/$foreign/cmdline"
+until_true 30 grep -q e1000 "/proc/$foreign/cmdline"
 before=$(traces)
 bad 4 "MAC $stem:03 is held by .*pid $foreign" launch x "${machine[@]}" --nic bridge=br7,mac=$stem:03
 kill "$foreign"; wait "$foreign" 2>/dev/null

@@ -57,7 +57,7 @@ pid=$(pid_of x)
 check "its display is leased" equal "$(n lease ls --json | jq -r '[.leases[] | select(.pool == "vnc")] | length')" 1
 kill -9 "$pid"
 crashed() { [[ $(state_of x) == crashed ]]; }
-check "show says crashed" until_true 10 crashed
+check "show says crashed" until_true 30 crashed
 check "and how" matches "$(json show x | jq -r .last_end)" '^crashed'
 check "ls says crashed" matches "$(n ls | grep '^x ')" crashed
 check "its display is given back" equal "$(n lease ls --json | jq -r '[.leases[] | select(.pool == "vnc")] | length')" 0
@@ -66,6 +66,6 @@ check "stop of what is down" matches "$(nutshell stop x 2>&1; echo "exit $?")" '
 check "it starts again" quiet n start x
 check "and has left no old end" equal "$(state_of x)" running
 kill -9 "$(pid_of x)"
-check "it is seen again" until_true 10 crashed
+check "it is seen again" until_true 30 crashed
 check "rm needs no --force" n rm x
 finish

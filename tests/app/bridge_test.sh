@@ -98,12 +98,12 @@ check "and the routes" equal "$(grep -E '^(Destination|Gateway)=' $networkd.netw
 check "release" n bridge release br9
 check "takes them away" equal "$(ls /etc/systemd/network)" ""
 check "adopt again" n bridge adopt br9 --uplink em1 --persist --timeout 5
-check "put back" until_true 15 is_restored br9
+check "put back" until_true 30 is_restored br9
 check "nothing was written" equal "$(ls /etc/systemd/network)" ""
 # A confirm and the power cut short in the middle of it.
 check "adopt again" n bridge adopt br9 --uplink em1 --persist
 kill -9 "$(dead_man br9)"
-until_true 5 no_dead_man
+until_true 30 no_dead_man
 printf '# Written by nutshell for its bridge br9, and removed with it.\n[NetDev]\n' >"$networkd.netdev"
 sed -i 's/"boot_id": "[^"]*"/"boot_id": "another"/' "$root/state/adoptions/br9.json"
 check "the next boot" matches "$(nutshell ls 2>&1)" 'ended when this host restarted'

@@ -28,8 +28,8 @@ disk=$(json show blog | jq -r '.disks[0].path')
 check "the blog's form, with this host's facts" equal "${line//$disk/DISK}" \
   "qemu-system-x86_64 -accel tcg -m 256 -cpu qemu64,+svm -drive file=DISK,if=virtio,format=raw -net nic,model=virtio,macaddr=52:54:00:12:34:60 -net bridge,br=br0 -cdrom $guest/demo.iso -boot once=d -vnc :1"
 start_line "$line"
-check "it runs, with a tap on br0" until_true 10 tap_on br0
-check "its display listens" until_true 10 listens 5901
+check "it runs, with a tap on br0" until_true 30 tap_on br0
+check "its display listens" until_true 30 listens 5901
 stop_line
 
 # On the managed network the very guest is reached, with the MAC and the address that were leased to it.
@@ -64,13 +64,13 @@ as_user() { setpriv --reuid=12345 --regid=12345 --clear-groups env -u XDG_RUNTIM
 as_user "$scratch/nutshell" --quiet create mine --memory 64M --nested off --nic bridge=br0 --vnc off >/dev/null || fail "create as an ordinary user"
 mine=$(as_user "$scratch/nutshell" command mine --by-hand)
 start_line "setpriv --reuid=12345 --regid=12345 --clear-groups -- $mine"
-check "an ordinary user's line gets a tap from the helper" until_true 10 tap_on br0
+check "an ordinary user's line gets a tap from the helper" until_true 30 tap_on br0
 stop_line
-until_true 5 bash -c '! ip -o link show master br0 | grep -q tap'
+until_true 30 bash -c '! ip -o link show master br0 | grep -q tap'
 check "launch as an ordinary user on that bridge" as_user "$scratch/nutshell" --quiet start mine
 check "it has a tap there" tap_on br0
 as_user "$scratch/nutshell" --quiet rm mine --force
-check "and none when it is removed" until_true 5 bash -c '! ip -o link show master br0 | grep -q tap'
+check "and none when it is removed" until_true 30 bash -c '! ip -o link show master br0 | grep -q tap'
 printf 'deny br0\n' >/etc/qemu/bridge.conf
 as_user "$scratch/nutshell" --quiet create other --memory 64M --nic bridge=br0 --vnc off >/dev/null
 refuse 1 'bridge br0.*the line .deny br0., which outweighs every allow' as_user "$scratch/nutshell" --quiet start other

@@ -123,7 +123,7 @@ for i in 1 2 3 4 5 6; do
   kill -9 "$pid" 2>/dev/null
   wait "$pid" 2>/dev/null
   # Its errands get SIGTERM with its death, and undo what they had begun.
-  check "$verb was killed: no errand outlives it" until_true 10 bash -c "! pgrep -f -- '--root $root .*(start|stop) small/' >/dev/null"
+  check "$verb was killed: no errand outlives it" until_true 30 bash -c "! pgrep -f -- '--root $root .*(start|stop) small/' >/dev/null"
   check 'the next up makes it whole' n up "$small"
   check 'all run' equal "$(states small)" 'm1=running m2=running m3=running m4=running'
   check 'each once' equal "$(our_processes | wc -l)" 4

@@ -70,7 +70,7 @@ dry ls
 check "the machine runs still" equal "$(state_of second)" running
 kill -9 "$(pid_of second)"
 gone() { [[ $(n ls --json --dry-run | jq -r '.machines[] | select(.name == "second") | .state') == crashed ]]; }
-check "ls of a dry run sees a crash" until_true 10 gone
+check "ls of a dry run sees a crash" until_true 30 gone
 check "its tap has gone, and the bridge has noticed" until_true 20 bash -c "ip link show br7 | grep -q NO-CARRIER"
 dry ls
 dry gc

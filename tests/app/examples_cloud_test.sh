@@ -108,7 +108,7 @@ address=$(ip_of shop/web1)
 check 'a machine has an address of it' matches "$address" '^198\.51\.100\.([2-9]|1[0-4])$'
 serial shop/web1 "eth0 $address" && serial shop/web1 nutshell-guest#
 serves shop/web1 22 80 81
-check 'the world reaches it there' until_true 10 pings in_world "$address"
+check 'the world reaches it there' until_true 30 pings in_world "$address"
 check 'on port 80' echoes in_world "$address" 80
 check 'on port 22 who is the desk' echoes in_world "$address" 22
 check 'not on port 81' not echoes in_world "$address" 81
@@ -118,7 +118,7 @@ from_elsewhere() { [[ $(echo hello | in_world socat -t 2 - "TCP4:$address:$1,bin
 check 'from elsewhere on port 80' from_elsewhere 80
 check 'not on port 22' not from_elsewhere 22
 in_world socat TCP4-LISTEN:7777,fork,reuseaddr 'SYSTEM:echo $SOCAT_PEERADDR' >/dev/null 2>&1 & listener=$!
-check 'it is seen by its own address' until_true 10 eval '[[ $(guest shop/web1 "nc -w 3 192.0.2.2 7777 </dev/null") == "$address" ]]'
+check 'it is seen by its own address' until_true 30 eval '[[ $(guest shop/web1 "nc -w 3 192.0.2.2 7777 </dev/null") == "$address" ]]'
 kill "$listener"
 check 'down' n down shop --purge
 check 'nothing is left' gone
@@ -203,7 +203,7 @@ check 'it has its address' serial ciab/box 'eth0 10\.101\.7\.1/16'
 check 'the office reaches it' pings in_office 10.101.7.1
 serial ciab/box nutshell-guest#
 guest ciab/box 'ip addr add 10.101.7.20/32 dev eth0; ip addr add 10.101.7.60/32 dev eth0' >/dev/null
-check 'and an address of the public range behind it' until_true 10 pings in_office 10.101.7.20
+check 'and an address of the public range behind it' until_true 30 pings in_office 10.101.7.20
 check 'and no other' not pings in_office 10.101.7.60
 check 'down' n down ciab --purge
 check 'nothing is left' gone

@@ -69,7 +69,7 @@ refuse 4 'port 8080/tcp is published already by shop/web' idle thief --nic netwo
 refuse 4 'port 192.0.2.1:8080/tcp is published already by shop/web' idle thief --nic network=nutshell0 --publish 192.0.2.1:8080:22
 socat TCP4-LISTEN:9090,fork,reuseaddr EXEC:/bin/true &
 servers+=("$!")
-until_true 5 bash -c 'ss -ltn | grep -q :9090'
+until_true 30 bash -c 'ss -ltn | grep -q :9090'
 refuse 4 'port 9090/tcp is held by socat \(pid [0-9]+\)' idle thief --nic network=nutshell0 --publish 9090:22
 refuse 3 '198.51.100.1 is no address of this host' idle thief --nic network=nutshell0 --publish 198.51.100.1:80:80
 refuse 3 '--publish: .* has no NIC on a managed network' idle thief --publish 9091:22

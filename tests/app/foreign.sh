@@ -53,7 +53,7 @@ firewalld_starts() {
   ln -sf org.fedoraproject.FirewallD1.server.policy.choice /usr/share/polkit-1/actions/org.fedoraproject.FirewallD1.policy
   dbus-daemon --system --nofork --nopidfile --address=unix:path=/run/dbus/system_bus_socket >/dev/null 2>&1 &
   foreign_daemons+=("$!")
-  until_true 5 test -S /run/dbus/system_bus_socket
+  until_true 30 test -S /run/dbus/system_bus_socket
   firewalld --nofork --nopid >/dev/null 2>&1 &
   foreign_daemons+=("$!")
   until_true 30 firewall-cmd --state >/dev/null 2>&1

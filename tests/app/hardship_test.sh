@@ -79,7 +79,7 @@ check "Ctrl-C is heard while it stands still" test "$? $((SECONDS - began < 15))
 check "and says what may come" matches "$(cat "$scratch/stderr")" 'interrupted; frozen may still power off'
 check "stop --force ends it" timeout 100 "$nutshell_bin" --quiet --root "$root" stop frozen --force --timeout 1
 check "it is stopped" equal "$(state_of frozen)" stopped
-check "its process is gone" until_true 10 no_process
+check "its process is gone" until_true 30 no_process
 n rm frozen
 
 # A pipe where a file is meant.

@@ -50,7 +50,7 @@ check "it is gone" equal "$(macvtaps)" 1
 check "it starts again" n start two
 check "with a link again" equal "$(macvtaps)" 2
 kill -9 "$(pid_of two)"
-until_true 10 equal "$(state_of two)" crashed >/dev/null
+until_true 30 equal "$(state_of two)" crashed >/dev/null
 check "a crash is collected by whoever looks" matches "$(n ls 2>/dev/null)" 'two +crashed'
 check "and the link is gone" equal "$(macvtaps)" 1
 check "set --drop-nic leaves none" quiet n set two --drop-nic 0

@@ -114,7 +114,7 @@ dns_pid() { cut -d' ' -f1 "$root/run/net-nutshell0/dnsmasq.pid"; }
 killed=$(dns_pid)
 kill -9 "$killed"
 ended() { ! our_processes | grep -qx "$killed"; }
-until_true 10 ended
+until_true 30 ended
 check "one that died is started again by the next command that looks" matches "$(nutshell ls 2>&1)" 'nutshell0: its dnsmasq had died'
 check "it answers" matches "$(busybox nslookup na.shop.nutshell "$gateway")" "Address.*$na"
 check "and is left alone by the one after" equal "$(before=$(dns_pid); n ls >/dev/null; [[ $(dns_pid) == "$before" ]] && echo same)" same

@@ -24,7 +24,7 @@ nft -f - <<'TABLE'
 table inet nutshell { comment "nutshell:0000 of somebody else"; chain forward { type filter hook forward priority filter; policy accept; iifname "nutshell0" counter; }; }
 TABLE
 stranger_view() { ip -d addr show dev nutshell0 | sed 's/hello_timer.*gc_timer *[0-9.]*//'; bridge -d link show | grep nutshell0; nft -a list table inet nutshell; tr '\0' ' ' <"/proc/$theirs/cmdline"; cat "$scratch/their/leases"; cat /proc/sys/net/ipv4/conf/nutshell0/forwarding; }
-until_true 5 test -e "$scratch/their/leases"
+until_true 30 test -e "$scratch/their/leases"
 stranger=$(stranger_view)
 check "launch beside a stranger's range, route and bridge" bare one --nic network=nutshell0
 check "it has an address outside of them" matches "$(lease_of one)" '^10\.75\.2\.'

@@ -83,7 +83,7 @@ say "-- anti-spoofing"
 guest na 'ip addr add 192.168.60.77/24 dev eth0; for i in 1 2 3; do ping -I 192.168.60.77 192.168.60.9 >/dev/null 2>&1 & done; true' >/dev/null
 check "anti-spoofing that drops at this moment" until_true 20 names "^$tap: drops by its anti-spoofing"
 guest na 'killall ping; ip addr del 192.168.60.77/24 dev eth0' >/dev/null
-check "is over when the guest sends as itself" until_true 10 whole
+check "is over when the guest sends as itself" until_true 30 whole
 check "what it dropped is still told" matches "$(nutshell path na)" 'anti-spoofing.*packets so far'
 
 say "-- watching, and the host's own host"
@@ -96,13 +96,13 @@ check "and as JSON, a line each" test "$(jq -r '.paths[0].devices[0].received.pa
 check "through a pipe that closes, it ends" timeout 10 bash -c '"$@" | head -n 2 >/dev/null' - "$nutshell_bin" --quiet --json --root "$root" path na --watch
 timeout --preserve-status -s INT -k 20 12 "$nutshell_bin" --quiet --root "$root" path na --watch >"$scratch/watch.stop" 2>&1 &
 watcher=$!
-until_true 5 test -s "$scratch/watch.stop"
+until_true 30 test -s "$scratch/watch.stop"
 n stop na --force
-check "a machine that stops meanwhile is seen to be stopped" until_true 5 grep -q 'broken at tap: it is not there: the machine does not run' "$scratch/watch.stop"
+check "a machine that stops meanwhile is seen to be stopped" until_true 30 grep -q 'broken at tap: it is not there: the machine does not run' "$scratch/watch.stop"
 n start na
-check "and to run again" until_true 5 eval 'tail -8 "$scratch/watch.stop" | grep -Eq "^0 +nt.*up"'
+check "and to run again" until_true 30 eval 'tail -8 "$scratch/watch.stop" | grep -Eq "^0 +nt.*up"'
 n rm na --force
-check "one that is removed ends it" until_true 5 nobody kill -0 "$watcher"
+check "one that is removed ends it" until_true 30 nobody kill -0 "$watcher"
 wait "$watcher"
 check "with the code of a machine that is not there" test $? -eq 6
 check "and a sentence" grep -q 'na was removed while it was watched' "$scratch/watch.stop"

@@ -35,7 +35,7 @@ away() { nft list tables | grep -v ' nutshell' | while read -r _ family name; do
 
 # passes WHAT: packets pass, and neither path nor doctor calls anything broken.
 passes() {
-  check "$1: packets pass" until_true 5 both
+  check "$1: packets pass" until_true 30 both
   check "$1: path says so" equal "$(broken_nics)" '[]'
   check "$1: and doctor" equal "$(in_doctor 'filter br0')$(in_doctor 'filter lab')" ''
 }
@@ -97,7 +97,7 @@ cured() {
   local cure
   cure=$(json path na | jq -r --argjson nic "$1" '.paths[$nic].broken.cure')
   check "$3: its cure can be run: $cure" bash -c "$cure"
-  check "$3: something arrives" until_true 10 "$2"
+  check "$3: something arrives" until_true 30 "$2"
   check "$3: path finds nothing" equal "$(broken_nics)" '[]'
   away
   iptables -t mangle -F
@@ -144,10 +144,10 @@ ip rule del from 10.75.0.0/24 prohibit
 ip rule add from 10.75.0.0/24 lookup 100
 ip route add default via 192.0.2.99 dev uplink table 100
 guest na 'ping -c 1 -W 4 198.18.0.1 >/dev/null' >/dev/null
-check "a gateway of another table that does not answer" until_true 5 eval '[[ $(why 1) == "uplink: hears nothing from 192.0.2.99"* ]]'
+check "a gateway of another table that does not answer" until_true 30 eval '[[ $(why 1) == "uplink: hears nothing from 192.0.2.99"* ]]'
 ip route flush table 100
 ip rule del from 10.75.0.0/24 lookup 100
-check "all is well again" until_true 10 both
+check "all is well again" until_true 30 both
 
 say "-- rp_filter"
 n network create two --subnet 10.77.0.0/24 >/dev/null

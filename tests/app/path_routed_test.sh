@@ -39,10 +39,10 @@ sysctl -qw net.ipv4.ip_forward=0
 check "nothing arrives when forwarding is off" nobody gets_out
 check "doctor names it" equal "$(in_doctor "forwarding $managed")" 'sysctl -w net.ipv4.ip_forward=1'
 bash -c "$(in_doctor "forwarding $managed")" >/dev/null
-check "and cures it" until_true 10 gets_out
+check "and cures it" until_true 30 gets_out
 sysctl -qw net.ipv4.ip_forward=0
 check "path puts it right by itself, and says so" matches "$(nutshell path na 2>&1)" 'IPv4 forwarding is off, which a network needs; it is put right'
-check "something arrives" until_true 10 gets_out
+check "something arrives" until_true 30 gets_out
 sysctl -qw "net.ipv4.conf.$managed.forwarding=0"
 scene "forwarding is off on the bridge" "$managed" "net.ipv4.conf.$managed.forwarding is 0" gets_out "forwarding $managed"
 sysctl -qw net.ipv4.conf.uplink.forwarding=0
@@ -67,20 +67,20 @@ bash -c "${cure/GATEWAY/192.0.2.2}"
 check "a route again" whole --to 203.0.113.9
 check "the default route is missed" matches "$(nutshell path na)" 'this host has no default route'
 ip route add default via 192.0.2.2
-check "something arrives" until_true 10 gets_out
+check "something arrives" until_true 30 gets_out
 # A neighbour that failed is the kernel's to forget at any time: each look comes right after somebody asked for it.
 unheard() { guest na 'ping -c 1 -W 4 192.0.2.77 >/dev/null' >/dev/null; names '^uplink: hears nothing from 192.0.2.77' --to 192.0.2.77; }
 check "an address that nobody answers for" until_true 20 unheard
 outside ip addr add 192.0.2.77/24 dev wan
 guest na 'ping -c 1 -W 4 192.0.2.77 >/dev/null' >/dev/null
-check "it answers" until_true 5 whole --to 192.0.2.77
+check "it answers" until_true 30 whole --to 192.0.2.77
 guest na 'ip link set eth0 down' >/dev/null
 ip neigh flush dev "$managed"
 silent() { ping -q -c 1 -W 4 "$ip" >/dev/null; names "^$managed: hears nothing from $ip, the machine's address"; }
 check "the machine itself does not answer" until_true 20 silent
 guest na "ip link set eth0 up; ip route add default via $gateway" >/dev/null
 up_again() { ping -q -c 1 -W 1 "$ip" >/dev/null && whole; }
-check "it answers again" until_true 10 up_again
+check "it answers again" until_true 30 up_again
 
 say "-- filters"
 docker_rules iptables
@@ -103,7 +103,7 @@ check "ufw drops what the machine asks of this host" nobody leased
 check "path says so" matches "$(broken | jq -r .why)" "what the machine asks of this host: ufw's"
 check "its cure" equal "$(broken | jq -r .cure)" "ufw allow in on $managed"
 bash -c "$(broken | jq -r .cure)" >/dev/null
-check "the machine is served" until_true 10 leased
+check "the machine is served" until_true 30 leased
 scene "ufw" "$managed" "ufw's ip filter FORWARD" gets_out "filter $managed"
 ufw --force disable >/dev/null
 iptables -P INPUT ACCEPT
@@ -128,8 +128,8 @@ cure=$(json path na | jq -r '.paths[1].broken.why' | sed -n 's/.*`\(nutshell gro
 check "the form of its cure" equal "$cure" 'nutshell group authorize web --protocol PROTOCOL --port PORT'
 cure=${cure/PROTOCOL --port PORT/icmp}
 n ${cure#nutshell }
-check "something arrives" until_true 10 answers
+check "something arrives" until_true 30 answers
 open_again() { [[ $(json path na | jq -r '.paths[1].broken') == null ]]; }
-check "it is not named when it is open" until_true 10 open_again
+check "it is not named when it is open" until_true 30 open_again
 n rm na --force
 finish

@@ -28,7 +28,7 @@ scene() {
   check "nothing arrives" nobody $traffic
   # What it goes by, neighbours above all, comes to it as packets do: on a busy host late.
   named() { found=$(broken "${to[@]}"); equal "$(jq -r .device <<<"$found")" "$device" >/dev/null; }
-  check "path names the device: $device" until_true 10 named
+  check "path names the device: $device" until_true 30 named
   check "and the cause" matches "$(jq -r .why <<<"$found")" "$pattern"
   check "as text, too" matches "$(nutshell path na "${to[@]}")" "broken at $device: .*"
   cure=$(jq -r .cure <<<"$found")
@@ -36,7 +36,7 @@ scene() {
   said=$(bash -c "$cure" 2>&1)
   check "its cure can be run: $cure" test $? -eq 0
   [[ -z $said ]] || say "$said"
-  check "something arrives" until_true 10 $traffic
-  check "path finds nothing" until_true 5 whole "${to[@]}"
+  check "something arrives" until_true 30 $traffic
+  check "path finds nothing" until_true 30 whole "${to[@]}"
   [[ -z $doctor ]] || check "nor does doctor" equal "$(in_doctor "$doctor")" ''
 }

@@ -22,7 +22,7 @@ check "and path says why" matches "$(why)" 'does not run'
 n start ciab --wait serial='nutshell-guest#' --timeout 60 >/dev/null
 tap=$(json show ciab | jq -r '.nics[0].tap')
 check "the devices in order" equal "$(path ciab | jq -r '[.paths[0].devices[] | .role + " " + .name] | join(", ")')" "uplink em1, bridge br0, tap $tap"
-check "nothing is broken" until_true 10 sees null
+check "nothing is broken" until_true 30 sees null
 
 # The counters are the kernel's, and rise by what goes through.
 counted() { path ciab | jq -r --arg name "$1" ".paths[0].devices[] | select(.name == \$name) | .$2.bytes"; }
@@ -45,11 +45,11 @@ ip -n "nutshell-path-$$" link set eth0 down
 check "the uplink has no carrier" sees em1
 check "and that is what it says" matches "$(why)" 'carrier'
 ip -n "nutshell-path-$$" link set eth0 up
-check "it is whole again" until_true 10 sees null
+check "it is whole again" until_true 30 sees null
 ip link set br0 down
 check "the bridge is down" sees br0
 ip link set br0 up
-check "it is whole again" until_true 10 sees null
+check "it is whole again" until_true 30 sees null
 ip link set "$tap" down
 check "the tap is down" sees "$tap"
 ip link set "$tap" up
@@ -60,7 +60,7 @@ ip link set em1 nomaster
 check "no uplink" sees br0
 check "and says so" matches "$(why)" 'no uplink'
 ip link set em1 master br0
-check "it is whole again" until_true 10 sees null
+check "it is whole again" until_true 30 sees null
 check "as text, too" matches "$(nutshell path ciab)" 'nothing of it is found broken'
 ip link del br0
 check "the bridge is gone" sees br0

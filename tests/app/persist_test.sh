@@ -43,7 +43,7 @@ ip addr add 10.9.3.2 peer 10.9.3.1 dev em1
 ip addr add 10.9.2.2/24 dev em1 noprefixroute
 ip route add 192.0.2.0/24 via 10.9.0.1 dev em1 metric 7
 ip route add default via 10.9.0.1 dev em1 table 100
-check "IPv6 is ready" until_true 10 ip_is_ready
+check "IPv6 is ready" until_true 30 ip_is_ready
 
 say "-- an adoption"
 check "adopt" n bridge adopt br9 --uplink em1 --persist
@@ -80,7 +80,7 @@ printf '[Match]\nName=em1\n[Network]\nAddress=10.9.0.2/24\nGateway=10.9.0.1\n' >
 restart
 check "it sets it up" until_true 20 has_way_out
 is_configured() { grep -q ADMIN_STATE=configur "/run/systemd/netif/links/$(cat /sys/class/net/em1/ifindex)"; }
-check "and says so" until_true 10 is_configured
+check "and says so" until_true 30 is_configured
 refuse 4 'em1: systemd-networkd manages it' nutshell bridge adopt br9 --uplink em1
 json bridge adopt br9 --uplink em1 >"$scratch/answer" 2>/dev/null
 jq -c '.native.files[]' "$scratch/answer" | while read -r file; do jq -r .text <<<"$file" >"$(jq -r .path <<<"$file")"; done

@@ -87,7 +87,7 @@ there() { ip link show "$1" >"$scratch/link" 2>&1; }
 gone() { ! there "$1"; }
 check "its tap is there" there "$tap"
 kill -9 "$b"
-check "killed from outside: its tap is gone" until_true 5 gone "$tap"
+check "killed from outside: its tap is gone" until_true 30 gone "$tap"
 held() { perl -MFcntl -e 'open my $f, "<", shift or die; my $l = pack "s s x4 q q i x4", F_WRLCK, SEEK_SET, 0, 0, 0; fcntl $f, 36, $l or die; exit((unpack "s", $l)[0] == F_UNLCK)' "$1"; }
 check "a living machine's lock is held" held "$root/state/machines/$(uuid_of c3)/lock"
 freed() { ! held "$1"; }

@@ -17,7 +17,7 @@ n launch runs --memory 64M --nested off --accel tcg --disk 16M --nic network=nut
 n launch halts --memory 64M --nested off --accel tcg --disk 16M,format=qcow2 --cloud lab >/dev/null
 n qmp lab/halts quit >/dev/null
 stopped() { [[ $(state_of lab/halts) == stopped ]]; }
-check "one machine is stopped" until_true 5 stopped
+check "one machine is stopped" until_true 30 stopped
 n create waits --memory 64M --nic network=nutshell0 >/dev/null
 book_before=$(book)
 

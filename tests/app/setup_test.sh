@@ -91,7 +91,7 @@ serial=$(echo "$scratch"/alice/run/*/serial)
 { echo 'ip addr add 192.168.77.2/24 dev eth0; ip link set eth0 up'; sleep 0.5; } | socat -u - "UNIX-CONNECT:$serial"
 ip link set br0 up
 ip addr add 192.168.77.1/24 dev br0
-check "and its packets arrive" until_true 15 ping -q -c 1 -W 1 192.168.77.2 >/dev/null
+check "and its packets arrive" until_true 30 ping -q -c 1 -W 1 192.168.77.2 >/dev/null
 check "path finds its tap, too" matches "$(as_alice path hers)" 'tap[0-9]* +tap +up, forwarding'
 as_alice --quiet rm hers --force
 after=$(world)
@@ -220,7 +220,7 @@ say "-- what is in use when it is to be taken back"
 n setup --bridge br0 >/dev/null
 setpriv --reuid nutshell-qemu --regid nutshell-qemu --clear-groups sleep 100 &
 sleeper=$!
-check "its process runs" until_true 5 grep -q sleep "/proc/$sleeper/comm"
+check "its process runs" until_true 30 grep -q sleep "/proc/$sleeper/comm"
 echo 1 >/sys/module/kvm_amd/refcnt
 said=$(nutshell setup --undo)
 check "that is left behind" equal $? 5

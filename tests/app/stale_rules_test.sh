@@ -16,7 +16,7 @@ checks_of() { json doctor | jq -r --arg key "$1" '[.checks[] | select(.name == "
 stale() {
   local cure
   say "-- $1"
-  check "gets in by em1" until_true 5 gets_in
+  check "gets in by em1" until_true 30 gets_in
   check "and is named by nobody" equal "$(checks_of detail)" ''
   check "em1 is adopted" adopted
   check "nobody gets in" shut_out
@@ -25,7 +25,7 @@ stale() {
   said=$(bash -c "$cure" 2>&1)
   check "its cure can be run: $cure" test $? -eq 0
   [[ -z $said ]] || say "$said"
-  check "one gets in" until_true 5 gets_in
+  check "one gets in" until_true 30 gets_in
   check "doctor says no more of it" equal "$(checks_of detail)" ''
   n bridge release br9 >/dev/null
 }

@@ -6,7 +6,7 @@
 # One line of the file for each word that the service manager is told.
 perl -MIO::Socket::UNIX -e '$| = 1; my $s = IO::Socket::UNIX->new(Local => shift, Type => SOCK_DGRAM) or die; print "$_\n" while defined recv $s, $_, 4096, 0' \
   "$scratch/notify" >"$scratch/told" & told=$!
-until_true 5 test -S "$scratch/notify"
+until_true 30 test -S "$scratch/notify"
 export NOTIFY_SOCKET=$scratch/notify
 heard() { grep -c "$1" "$scratch/told"; }
 heard_times() { [[ $(heard "$1") -eq $2 ]]; }
@@ -45,7 +45,7 @@ until_true 20 heard_times '^READY=1' 3
 qemu=$(pid_of s)
 kill -9 "$qemu"
 check "on-crash: it is started again" until_true 20 heard_times '^READY=1' 4
-check "with another process" until_true 5 new_pid "$qemu"
+check "with another process" until_true 30 new_pid "$qemu"
 n wait s 'serial=nutshell-guest# ' --timeout 120
 type_to s 'poweroff -f'
 wait "$pid"

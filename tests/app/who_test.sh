@@ -51,9 +51,9 @@ socat -u UDP4-RECV:5353 - >/dev/null 2>&1 &
 udp=$!
 trap 'kill "$tcp" "$udp" 2>/dev/null; cleanup' EXIT
 listening() { [[ $(stranger "$1") == *"pid $2"* ]]; }
-check "a TCP port" until_true 5 listening 7070/tcp "$tcp"
-check "a UDP port" until_true 5 listening 5353/udp "$udp"
-check "a port by its number alone" until_true 5 listening :7070 "$tcp"
+check "a TCP port" until_true 30 listening 7070/tcp "$tcp"
+check "a UDP port" until_true 30 listening 5353/udp "$udp"
+check "a port by its number alone" until_true 30 listening :7070 "$tcp"
 check "a process" equal "$(stranger "$tcp")" "process: socat (pid $tcp)"
 check "a bridge" matches "$(stranger br0)" 'link: a bridge of this host'
 ip addr add 10.44.0.1/24 dev br0

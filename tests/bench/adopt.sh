@@ -9,14 +9,14 @@ trap 'end_dead_men; drop_uplink; cleanup' EXIT
 rounds=${1:-10}
 
 make_uplink
-until_true 10 ip_is_ready || fail "IPv6 is not ready"
+until_true 30 ip_is_ready || fail "IPv6 is not ready"
 n bridge ls 2>/dev/null
 
 # silence COMMAND...: the longest silence in milliseconds that the peer sees while the command runs; `quiet` none.
 silence() {
   rm -f "$scratch/ready"
   perl "$here/stream.pl" send 10.9.0.2 5004 >"$scratch/ready" 2>&1 &
-  until_true 10 grep -qs ready "$scratch/ready"
+  until_true 30 grep -qs ready "$scratch/ready"
   in_peer perl "$here/stream.pl" receive 10.9.0.2 5004 1 >"$scratch/stream" 2>&1 &
   local stream=$!
   sleep 0.4

@@ -12,7 +12,7 @@ export ASAN_OPTIONS=${ASAN_OPTIONS:-}:verify_asan_link_order=0
 trap 'end_dead_men; drop_uplink; cleanup' EXIT
 
 make_rich_uplink
-check "IPv6 is ready" until_true 10 ip_is_ready
+check "IPv6 is ready" until_true 30 ip_is_ready
 in_peer ping -q -c 2 -i 0.2 10.9.0.2 >/dev/null
 ping -6 -q -c 2 -i 0.2 2001:db8:9::1 >/dev/null
 sleep 1

@@ -19,7 +19,7 @@ down=$!
 check 'down has errands' until_true 60 has_errand "$down" stop
 errand=$(errand_of "$down" stop)
 kill -STOP "$errand"
-check 'one of them is stopped in the middle' until_true 10 stands "$errand"
+check 'one of them is stopped in the middle' until_true 30 stands "$errand"
 kill -9 "$down" 2>/dev/null
 wait "$down" 2>/dev/null
 nutshell up "$file" >"$scratch/up.out" 2>"$scratch/up.err" &

@@ -86,6 +86,6 @@ scene() {
   check "doctor prints the same cure" equal "$(in_doctor "$doctor" | sort -u)" "$cure"
   check "looking has changed nothing of theirs" equal "$(rules)" "$before"
   check "the cure can be run: $cure" bash -c "{ $cure; } >/dev/null"
-  check "something arrives" until_true 10 "$traffic"
-  check "path finds nothing" until_true 5 whole_path "$nic"
+  check "something arrives" until_true 30 "$traffic"
+  check "path finds nothing" until_true 30 whole_path "$nic"
 }

@@ -65,7 +65,7 @@ must "and is answered" ask ciab/box "$told" 'cloud: asks no more' 200
 must "it installs, and the cloud comes up until it is ready" n wait ciab/box 'serial=cloud: (ready|failed|not installed)' --timeout 900
 follow_no_more
 note 'is ready'
-must "the cloud is ready" until_true 5 said '^cloud: ready '
+must "the cloud is ready" until_true 30 said '^cloud: ready '
 check "installed once, from the CD" equal "$(serial_of ciab/box | grep -ac '^cloud: installed')" 1
 check "and up from the disk" said '^cloud: up from=disk '
 check "nobody took the CD out" said '^cloud: kvm_amd nested=1 cds=1'

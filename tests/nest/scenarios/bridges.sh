@@ -21,7 +21,7 @@ put_away() {
   ip netns del nest-desk
   ip addr flush dev "$em"
   ip link set "$em" nomaster down
-  until_true 10 test -e "/sys/class/net/$far" # it comes back from the namespace a little later
+  until_true 30 test -e "/sys/class/net/$far" # it comes back from the namespace a little later
   ip link set "$far" down
   modprobe -r bonding macvlan 8021q 2>/dev/null
 }
@@ -62,7 +62,7 @@ gap() {
   { while printf 'x\n'; do sleep 0.03; done; } 2>/dev/null | socat -u - TCP-LISTEN:5004,bind=10.9.0.2,reuseaddr,nodelay 2>/dev/null & sender=$!
   # shellcheck disable=SC2016  # the inner shell's own words
   desk bash -c 'socat -u TCP:10.9.0.2:5004,retry=50,interval=0.1 - | while read -r _; do echo "$EPOCHREALTIME"; done' >"$scratch/times" 2>/dev/null & receiver=$!
-  until_true 10 test -s "$scratch/times" || return 1
+  until_true 30 test -s "$scratch/times" || return 1
   sleep 1
   "$@" >&2 || status=$?
   local lines=0
@@ -101,7 +101,7 @@ for delay in 0 0.1 0.2 0.4 0.8; do
   read -r man <"$root/state/adoptions/br9.deadman"
   kill -9 "$command" "$man" 2>/dev/null
   { wait "$command"; } 2>/dev/null
-  check "after $delay s: nobody is left" until_true 5 no_dead_man
+  check "after $delay s: nobody is left" until_true 30 no_dead_man
   check "after $delay s: it is under way" state_is 'begun|waiting'
   "$NUTSHELL_BIN" --quiet --root "$root" bridge ls >/dev/null 2>&1
   check "after $delay s: the unit's command puts it back" state_is restored
@@ -115,7 +115,7 @@ check "the gateway goes" n bridge adopt br9 --uplink "$em" --timeout 300
 desk ip link set "$far" down
 check "put back when it is silent" until_true 40 state_is restored
 desk ip link set "$far" up
-check "all is as before" until_true 10 as_before
+check "all is as before" until_true 30 as_before
 check "the note is cleared" n bridge release br9
 refuse 1 'neither systemd-networkd nor ifupdown nor NetworkManager' n bridge adopt br9 --uplink "$em" --persist
 

@@ -113,7 +113,7 @@ advert() { echo "333300000001${1}86dd6000000000203aff${2}ff020000000000000000000
 what() {
   desk "$raw" listen em1 8 >"$scratch/heard" &
   local listener=$! sent
-  until_true 5 grep -q listening "$scratch/heard"
+  until_true 30 grep -q listening "$scratch/heard"
   sent=$(guest "$alien" "raw_frame send eth0 $1")
   until_true 1 grep -qi "$1" "$scratch/heard" || true
   kill "$listener" 2>/dev/null

@@ -57,7 +57,7 @@ mkdir -p /run/dbus
 dbus-uuidgen --ensure
 dbus-daemon --system --nofork --nopidfile 2>/dev/null &
 started=("$!" "${started[@]}")
-until_true 10 test -S /run/dbus/system_bus_socket
+until_true 30 test -S /run/dbus/system_bus_socket
 firewalld --nofork --nopid >/dev/null 2>"$scratch/firewalld" &
 started=("$!" "${started[@]}")
 firewalld_runs() { firewall-cmd --state >/dev/null 2>&1 && nft list chain inet firewalld filter_FORWARD >/dev/null 2>&1; }

@@ -98,7 +98,7 @@ on_exit losetup -d "$loop"
 vgextend -qq -y "$vg" "$loop" 2>/dev/null || { pvcreate -qq -y "$loop"; vgextend -qq "$vg" "$loop"; }
 check "a machine" create half --disk "32M,vg=$vg"
 losetup -d "$loop"
-until_true 5 not losetup "$loop" 2>/dev/null
+until_true 30 not losetup "$loop" 2>/dev/null
 refuse 4 "lacks a physical volume" n start half
 refuse 4 "lacks a physical volume" create other --disk "32M,vg=$vg"
 check "doctor says it" bash -c "$(declare -f n nutshell); root=$root; n doctor | grep -q 'bad.*lacks a physical volume'"

@@ -48,7 +48,7 @@ check "inactive" equal "$(lvs_of lv_name,lv_active | grep '^vm' | grep -c ' acti
 check "start" n start ciab
 check "active again" is_active vm.default.ciab.1
 kill -9 "$(pid_of ciab)"
-until_true 10 equal "$(state_of ciab)" crashed
+until_true 30 equal "$(state_of ciab)" crashed
 check "crashed, and collected by the next who looks" equal "$(lvs_of lv_name,lv_active | grep '^vm' | grep -c ' active$')" 0
 vgchange -qq -ay "$vg"
 check "a host that activates everything leaves them alone" equal "$(lvs_of lv_name,lv_active | grep '^vm' | grep -c ' active$')" 0

@@ -74,7 +74,7 @@ check "the module is the same" equal "$(loaded)" "$was"
 check "nesting is off" equal "$(nested)" off
 check "the machine runs on" equal "$(state_of m)" running
 n rm m --force
-until_true 10 grep -qx 0 /sys/module/kvm_amd/refcnt
+until_true 30 grep -qx 0 /sys/module/kvm_amd/refcnt
 check "the line that was said" matches "$(n setup)" 'load kvm_amd anew'
 check "switches it on" equal "$(nested)" on
 
@@ -87,7 +87,7 @@ check "the option is gone" not test -e "$conf"
 check "the module is left alone" equal "$(loaded)" "$was"
 check "the machine runs on" equal "$(state_of m)" running
 n rm m --force
-until_true 10 grep -qx 0 /sys/module/kvm_amd/refcnt
+until_true 30 grep -qx 0 /sys/module/kvm_amd/refcnt
 check "a second undo takes back the rest" n setup --undo
 check "switches it off" equal "$(nested)" off
 chgrp kvm /dev/kvm && chmod 0660 /dev/kvm # as udev would
