@@ -140,18 +140,21 @@ void note_standing(FirewallNote& note, const GroupRow& group) {
 }
 
 std::vector<std::string> unguarded_machines(House& house) {
-  std::vector<std::string> names;
+  std::vector<MachineSummary> steady = house.registry().runs();
+  std::erase_if(steady, [&](const MachineSummary& row) {
+    return !row.run || row.run->guests.empty() || is_at_work_on(house, row.uuid) ||
+           !is_alive(house, row.uuid);
+  });
+  if (steady.empty()) return {};
+  // Only now: what a start has ended before is in the note and in the tables.
   const FirewallNote note = read_firewall_note(house);
+  const Groups groups = groups_of(house.registry().groups());
   std::string bridge, inet;
-  bool listed = false;
-  for (const MachineSummary& row : house.registry().runs()) {
-    if (!row.run || row.run->guests.empty() || !is_alive(house, row.uuid)) continue;
-    if (!std::exchange(listed, true)) {
-      if (!note.bridge_table.empty()) bridge = host::list_table(note.bridge_table, "bridge");
-      if (!note.table.empty()) inet = host::list_table(note.table, "inet");
-    }
+  if (!note.bridge_table.empty()) bridge = host::list_table(note.bridge_table, "bridge");
+  if (!note.table.empty()) inet = host::list_table(note.table, "inet");
+  std::vector<std::string> names;
+  for (const MachineSummary& row : steady) {
     const auto nics = guests_from_json(row.run->guests);
-    const Groups groups = groups_of(house.registry().groups());
     const bool lacking = std::any_of(nics.begin(), nics.end(), [&](const GuestNic& nic) {
       return lacks(bridge, render_guests({"b", ""}, {nic}, groups), nic) ||
              lacks(inet, render_guests({"", "i"}, {nic}, groups), nic);

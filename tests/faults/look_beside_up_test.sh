@@ -74,5 +74,31 @@ say "$(wc -l <"$scratch/starts") rounds"
 check 'they started and were stopped' test "$(wc -l <"$scratch/starts")" -ge 2
 check 'and nobody hindered it' equal "$(<"$scratch/starter.err")" ''
 check 'no look took a machine for one that crashed' equal "$(head -20 "$scratch/strange")" ''
+
+say '-- a start that ends while gc lists the rules'
+n down lab --force --timeout 1 >/dev/null 2>&1
+n start lab/m1 >/dev/null || fail 'start lab/m1'
+nft=$(command -v nft)
+mkdir "$scratch/slow"
+cat >"$scratch/slow/nft" <<EOF
+#!/bin/bash
+# A list is shown late, and rules come late: each when its file is there.
+late() { touch "$scratch/\$1.waits"; for ((i = 0; i < 300; i++)); do [[ -e $scratch/\$1.goes ]] && break; sleep 0.1; done; }
+[[ \$1 == list ]] && { shown=\$("$nft" "\$@"); code=\$?; late list; printf '%s\\n' "\$shown"; exit "\$code"; }
+[[ -n \$rules_late && \$1 == -f ]] && late rules
+exec "$nft" "\$@"
+EOF
+chmod +x "$scratch/slow/nft"
+rules_late=1 PATH=$scratch/slow:$PATH n start lab/m2 >/dev/null 2>"$scratch/start.err" &
+starter=$!
+check 'a start is at its rules' until_true 30 test -e "$scratch/rules.waits"
+PATH=$scratch/slow:$PATH n gc >"$scratch/gc" 2>&1 &
+collector=$!
+check 'gc is at its list' until_true 30 test -e "$scratch/list.waits"
+touch "$scratch/rules.goes"
+check 'it ends' wait "$starter"
+touch "$scratch/list.goes"
+check 'gc, too' wait "$collector"
+check 'and has put nothing back' equal "$(<"$scratch/gc")" 'nothing was left behind'
 n down lab --purge --force --timeout 1 >/dev/null
 finish
