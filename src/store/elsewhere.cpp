@@ -58,9 +58,11 @@ void LeaseBook::drop_stale(Known& known) {
 
 LeaseBook::Taker LeaseBook::taker_of(const Pool& pool, const Facts& facts, const Uuid& holder,
                                      Lifetime lifetime) {
-  // The addresses of a network of ours are out of its subnet, which is nobody else's.
-  if (!facts.seen || !pool.of_addresses() || pool.source == "network") return {};
-  Taker taker{true, facts.cloud, lifetime == Lifetime::cloud};
+  // The addresses of a network of ours are out of its subnet, which is nobody else's but for NICs
+  // on bridges of the same cloud.
+  if (!facts.seen || !pool.of_addresses() || pool.source == "network")
+    return {false, "", false, holder};
+  Taker taker{true, facts.cloud, lifetime == Lifetime::cloud, holder};
   if (holder.text.starts_with(of_cloud)) {
     taker.cloud = holder.text.substr(of_cloud.size());
   } else if (!holder.text.empty()) {
@@ -78,6 +80,11 @@ std::optional<Foreign::Holding> LeaseBook::other_in(const Known& known, const In
 std::optional<LeaseRow> LeaseBook::row_in_way(const Known& known, const Pool& pool,
                                               const Interval& values) {
   const auto is_own = [&](const LeaseRow& row) {
+    // A NIC that moves between a bridge and a network keeps its address.
+    if (!row.lease.holder.text.empty() && row.lease.holder == known.taker.holder &&
+        known.pool.source != pool.source &&
+        (known.pool.source == "network" || pool.source == "network"))
+      return true;
     if (row.lease.cloud.empty() || row.lease.cloud != known.taker.cloud) return false;
     const bool on_bridge = known.pool.of_bridges();
     // A cloud's machines stand in its ranges, whichever came first.
@@ -97,14 +104,22 @@ std::optional<LeaseRow> LeaseBook::row_in_way(const Known& known, const Pool& po
 }
 
 std::optional<Foreign::Holding> LeaseBook::elsewhere(const Known& known, const Interval& values) {
-  if (!known.taker.sees) return std::nullopt;
+  const bool of_network = known.pool.source == "network";
+  if (!known.taker.sees && !of_network) return std::nullopt;
   if (of_addresses_.empty()) of_addresses_ = pools_.of_addresses();
-  for (const Pool& pool : of_addresses_) {
-    if (pool.id == known.pool.id) continue;
+  const auto in_way = [&](const Pool& pool) -> std::optional<Foreign::Holding> {
     if (const auto row = row_in_way(known, pool, values))
       return Foreign::Holding{row->values, holder_of(*row)};
+    return std::nullopt;
+  };
+  for (const Pool& pool : of_addresses_) {
+    if (pool.id == known.pool.id || (of_network && !pool.of_bridges())) continue;
+    if (auto held = in_way(pool)) return held;
   }
   if (!known.pool.of_bridges()) return std::nullopt;
+  // A cloud's network may be one of its ranges, where its machines on bridges stand, too.
+  for (const Pool& pool : pools_.of_networks(values))
+    if (auto held = in_way(pool)) return held;
   // Those that lead to machines are the host's own, of whichever pool they are.
   Statement row = db_.use(sql::address_between, values.low, values.high);
   while (row.step()) {

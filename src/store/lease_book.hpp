@@ -62,6 +62,7 @@ class LeaseBook : public Allocator {
     bool sees = false;    ///< other pools, too
     std::string cloud;    ///< empty: no cloud's
     bool ranges = false;  ///< takes whole ranges, in which a cloud's machines may be
+    Uuid holder;
   };
   /// A pool as this transaction knows it, with what the facts show in it once that was asked for.
   struct Known {

@@ -21,6 +21,9 @@ constexpr const char* pool_list =
 constexpr const char* pool_of_addresses =
     "SELECT id, name, kind, low, high, prefix, excluded, source FROM pool "
     "WHERE source = 'config' AND kind IN ('ipv4', 'subnet') OR name = 'ipv4:bridge'";
+constexpr const char* pool_of_networks =
+    "SELECT id, name, kind, low, high, prefix, excluded, source FROM pool "
+    "WHERE source = 'network' AND low <= ?2 AND high >= ?1";
 constexpr const char* pool_add =
     "INSERT INTO pool (name, kind, low, high, prefix, excluded, source) "
     "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
@@ -118,6 +121,13 @@ std::vector<Pool> PoolBook::all() {
 std::vector<Pool> PoolBook::of_addresses() {
   std::vector<Pool> pools;
   Statement row = db_.use(pool_of_addresses);
+  while (row.step()) pools.push_back(read(row));
+  return pools;
+}
+
+std::vector<Pool> PoolBook::of_networks(const Interval& around) {
+  std::vector<Pool> pools;
+  Statement row = db_.use(pool_of_networks, around.low, around.high);
   while (row.step()) pools.push_back(read(row));
   return pools;
 }

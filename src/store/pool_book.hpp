@@ -18,6 +18,8 @@ class PoolBook {
   /// Those that give addresses or subnets of this host's: of nutshell.toml, also of what it said
   /// once, and of NICs on bridges. What networks and clouds give lies inside of these.
   [[nodiscard]] std::vector<Pool> of_addresses();
+  /// Those of managed networks that have any of these addresses.
+  [[nodiscard]] std::vector<Pool> of_networks(const Interval& around);
   /// The pool of that name. Throws NotFound that lists what there is.
   [[nodiscard]] Pool named(const std::string& name);
   [[nodiscard]] Pool numbered(std::int64_t id);

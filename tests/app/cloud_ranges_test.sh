@@ -27,6 +27,26 @@ check 'nobody was stopped for it' equal "$(states one)" 'm=running'
 check 'purge' down one --purge
 check 'takes both' equal "$(networks) $(json lease ls | jq '[.leases[] | select(.foreign == null)] | length')" ' 0'
 
+say '-- a NIC on a bridge in the subnet of a network'
+ip link add br7 type bridge
+ip link set br7 up
+file=$clouds/both.toml
+machines() { printf 'name = "both"\n[private]\nprefix = 28\n[[network]]\nname = "in"\nrange = "private"\n'; idle_machine node "nics = [\"$1\"]"; [[ $# -lt 2 ]] || idle_machine third "nics = [\"$2\"]"; }
+machines network=in >"$file"
+up
+at=$(ip_of both/node)
+machines bridge=br7,ip="$at" >"$file"
+check 'its NIC moves to the bridge' up --restart --timeout 1
+check 'with its address' equal "$(json show both/node | jq -r '.nics[0] | "\(.bridge) \(.ip)"')" "br7 $at"
+given=$(for i in 1 2 3 4 5 6 7 8 9 10 11; do n create t$i --cloud both --memory 64M --nic network=both-in >/dev/null && ip_of both/t$i; done)
+check 'nobody else is given its address' equal "$(wc -l <<<"$given") $(grep -cxF "$at" <<<"$given")" '11 0'
+refuse 4 'held by the machine both/t1' nutshell create other --cloud both --memory 64M --nic "bridge=br7,ip=$(ip_of both/t1)"
+for i in 1 2 3 4 5 6 7 8 9 10 11; do n rm both/t$i --force; done
+machines bridge=br7,ip="$at" network=in,ip="$at" >"$file"
+for words in plan up; do refuse 4 "$at" nutshell $words "$file"; done
+down both --purge
+
+file=$clouds/one.toml
 say '-- a range that is a network'
 printf 'name = "odd"\n[public]\ncount = 1\n' >"$clouds/odd.toml"
 n up "$clouds/odd.toml" >/dev/null

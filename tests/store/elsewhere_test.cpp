@@ -84,6 +84,27 @@ TEST_CASE("a machine's address on a bridge is its own, and a cloud's range may h
         "the machine a/m");
 }
 
+TEST_CASE("a network in a cloud's range and NICs on bridges there never have one address twice") {
+  Room room;
+  Registry registry = Registry::open(overlaid(room));
+  Transaction t = registry.begin();
+  MachineRow machine = row(1, "m");
+  machine.name.cloud = machine.spec.name.cloud = "a";
+  t.add_machine(machine);
+  Allocator& allocator = t.allocator();
+  allocator.take(cloud_a, {certain("subnet", "10.75.0.0/24", 0, Lifetime::cloud)}, seen());
+  t.add_network({"a-in", "a-in", parse_ipv4_net("10.75.0.1/29").value(), Mac{2}, {}});
+  allocator.take(machine.uuid, {certain("ipv4:bridge", "10.75.0.2")}, seen());
+  CHECK(allocator.take(uuid(2), {any("ipv4:a-in")}, seen()).leases[0].value == "10.75.0.3");
+  CHECK(allocator.obstacle(uuid(2), certain("ipv4:a-in", "10.75.0.2"), seen()) ==
+        "the machine a/m");
+  CHECK(allocator.obstacle(machine.uuid, certain("ipv4:bridge", "10.75.0.3"), seen()) ==
+        "the machine 00000002-1111-4111-8111-111111111111");
+  CHECK_FALSE(allocator.obstacle(machine.uuid, certain("ipv4:bridge", "10.75.0.4"), seen()));
+  // Its own it may take along to another NIC.
+  CHECK_FALSE(allocator.obstacle(machine.uuid, certain("ipv4:a-in", "10.75.0.2"), seen()));
+}
+
 TEST_CASE("a part of a range goes back where its pool was made smaller") {
   Room room;
   {
