@@ -58,6 +58,7 @@ std::string parse_source(std::string_view text, const std::string& where, Proble
     return complain(
         fmt::format("{} is an address in a network; the network is {}/{}", given, first, prefix));
   };
+  if (const auto address = parse_ipv4(text)) return to_string(*address) + "/32";
   if (const auto net = parse_ipv4_net(text)) {
     if (net->first() != net->address)
       return inside(to_string(*net), to_string(net->first()), net->prefix);
