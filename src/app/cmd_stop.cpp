@@ -9,6 +9,7 @@
 
 #include "app/cmd.hpp"
 #include "app/execute.hpp"
+#include "app/guard.hpp"
 #include "app/interrupt.hpp"
 #include "app/lvm_access.hpp"
 #include "app/machine_options.hpp"
@@ -158,6 +159,7 @@ Exit run_restart(const Parsed& args, House& house) {
   const std::optional<BootOrder> boot = parse_boot_option(args);
   const MachineRow row = find_settled(house, args);
   if (said_dry(house, row, "press the power button, wait, and start again", {})) return Exit::done;
+  refuse_older_rules(house, row.spec);
   if (runs(house, row)) stop_machine(house, row, args);
   start_machine(house, row, boot);
   report_running(house, row.uuid);

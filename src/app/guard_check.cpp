@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "app/firewall_kept.hpp"
 #include "app/guard.hpp"
 #include "host/listen.hpp"
 #include "host/nft.hpp"
@@ -120,6 +121,10 @@ std::vector<GuestNic> guests_of(House& house, const MachineSpec& spec,
   return nics;
 }
 
+void refuse_older_rules(House& house, const MachineSpec& spec) {
+  if (!spec.groups.empty() || !publics_of(house, spec.uuid).empty()) refuse_later_firewall(house);
+}
+
 void check_guard(House& house, const MachineSpec& spec) {
   const std::string who = to_string(spec.name);
   const bool asked = !spec.groups.empty() || !spec.publish.empty() ||
@@ -132,6 +137,7 @@ void check_guard(House& house, const MachineSpec& spec) {
                     "of the host's firewall, which need root; run this with sudo",
                     who));
   if (!house.root) return;
+  refuse_older_rules(house, spec);
   if (!has_nft() &&
       (asked || std::any_of(spec.nics.begin(), spec.nics.end(), [&](const NicSpec& nic) {
          return nic.kind != NicKind::user && is_asked_for(spec, nic);

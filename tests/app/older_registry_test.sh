@@ -84,6 +84,7 @@ for words in 'group authorize web --cloud o --protocol tcp --port 23' 'group rev
   # shellcheck disable=SC2086  # words
   refuse 4 'firewall.json is of a later day than the registry, .* run .nutshell recover. first' nutshell $words
 done
+for verb in start restart; do refuse 4 'firewall.json is of a later day than the registry' nutshell $verb o/m2; done
 check 'what waits for no group comes up' says 'nothing was to be done' nutshell up "$file" --no-start
 cp "$file" "$scratch/o.toml"
 printf '[[group]]\nname = "db"\n' >>"$file"
