@@ -10,6 +10,7 @@
 
 #include "app/change.hpp"
 #include "app/cloud_seed.hpp"
+#include "app/cloud_trial.hpp"
 #include "app/execute.hpp"
 #include "app/firewall_kept.hpp"
 #include "app/guard.hpp"
@@ -37,21 +38,18 @@ std::vector<std::string> names_where(const CloudWork& work,
 
 bool goes(const MachineWork& machine) { return machine.action == Action::remove; }
 
-/// What stops or removes machines is tried first, on a transaction that is rolled back: an edit
-/// that cannot be is refused while they still run.
+/// What stops, removes or makes machines is tried first, on a transaction that is rolled back: an
+/// edit that cannot be is refused while they still run, and before any is made that cannot start.
 void rehearse(House& house, const CloudWork& work, const CloudSpec& wanted) {
   const bool costs =
-      std::any_of(work.machines.begin(), work.machines.end(),
-                  [](const MachineWork& each) { return goes(each) || each.restarts; });
+      std::any_of(work.machines.begin(), work.machines.end(), [](const MachineWork& each) {
+        return goes(each) || each.restarts || (each.action == Action::create && each.starts);
+      });
   if (!costs) return;
   Transaction transaction = house.registry().begin();
   CloudWork copy = work;
   reserve_all(house, transaction, copy, wanted);
-}
-
-void throw_all(const std::string& cloud, const std::vector<ErrandResult>& results,
-               const std::string& what) {
-  throw_failures(cloud, results, what);
+  try_starts(house, transaction, copy);
 }
 
 void stop_and_remove(House& house, const CloudWork& work, unsigned patience) {
@@ -59,17 +57,18 @@ void stop_and_remove(House& house, const CloudWork& work, unsigned patience) {
   if (going.empty()) return;
   const auto alive = names_where(work, [](const auto& each) { return goes(each) && each.alive; });
   if (!alive.empty())
-    throw_all(work.cloud, stop_machines(house, work.before, alive, Stopping::insist, patience),
-              "did not stop");
-  throw_all(work.cloud, remove_machines(house, work.cloud, going), "could not be removed");
+    throw_failures(work.cloud, stop_machines(house, work.before, alive, Stopping::insist, patience),
+                   "did not stop");
+  throw_failures(work.cloud, remove_machines(house, work.cloud, going), "could not be removed");
   for (const std::string& name : going) drop_seed(house, {work.cloud, name});
 }
 
 void stop_for_changes(House& house, CloudWork& work, unsigned patience) {
   const auto stopping = names_where(work, [](const auto& each) { return each.restarts; });
   if (stopping.empty()) return;
-  throw_all(work.cloud, stop_machines(house, work.before, stopping, Stopping::insist, patience),
-            "did not stop");
+  throw_failures(work.cloud,
+                 stop_machines(house, work.before, stopping, Stopping::insist, patience),
+                 "did not stop");
   for (MachineWork& machine : work.machines)
     if (machine.restarts) {
       machine.alive = false;

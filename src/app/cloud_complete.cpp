@@ -68,7 +68,7 @@ class Completer {
  public:
   Completer(House& house, CloudWork& work) : house_(house), work_(work) {
     for (const NetworkWork& network : work.networks)
-      if (network.wanted) {
+      if (network.wanted && network.action != NetworkWork::Action::waits) {
         NetworkRow row;
         row.name = network.name;
         row.mode = network.wanted->mode;
@@ -83,6 +83,7 @@ class Completer {
     for (MachineWork& machine : work_.machines) {
       if (machine.action == MachineWork::Action::create) complete_new(machine);
       if (machine.is_changed()) complete_changed(machine);
+      if (machine.restarts && !machine.is_changed()) check_unchanged_spec(machine);
     }
     if (!problems_.empty()) throw ConfigError(problems_);
   }
@@ -212,6 +213,15 @@ class Completer {
                           machine.meanwhile ? *machine.meanwhile : *machine.wanted);
     require_vnc_password(machine.spec.vnc);
     complete(machine, machine.spec, &machine.row->spec);
+  }
+
+  /// What it is on may change.
+  void check_unchanged_spec(const MachineWork& machine) {
+    MachineWork copy = machine;
+    copy.spec = machine.row->spec;
+    const std::size_t said = work_.warnings.size();
+    complete(copy, copy.spec, &machine.row->spec);
+    work_.warnings.resize(said);
   }
 };
 

@@ -8,7 +8,7 @@
 #include "app/cloud_facts.hpp"
 #include "app/cloud_quota.hpp"
 #include "app/cloud_seed.hpp"
-#include "app/cloud_words.hpp"
+#include "app/cloud_trial.hpp"
 #include "app/lost.hpp"
 #include "app/network.hpp"
 #include "app/public_address.hpp"
@@ -169,28 +169,6 @@ DiskSpec seed_disk(const House& house, const MachineName& name) {
   return disk;
 }
 
-/// FILE:LINE of what a machine asks for.
-std::string line_of(const MachineWork& machine) {
-  const Origins& origins = machine.wanted->wish.origins;
-  auto at = origins.find("nic.0");
-  if (at == origins.end()) at = origins.find("name");
-  return at == origins.end() ? to_string(machine.spec.name) : at->second;
-}
-
-/// Does `work` for that machine; what refuses it says the line.
-template <class Work>
-void at_its_line(const MachineWork& machine, Work work) {
-  try {
-    work();
-  } catch (const ConfigError& error) {
-    throw ConfigError(line_of(machine), error.what());
-  } catch (const Conflict& error) {
-    throw Conflict(fmt::format("{}: {}", line_of(machine), error.what()));
-  } catch (const Exhausted& error) {
-    throw Exhausted(fmt::format("{}: {}", line_of(machine), error.what()));
-  }
-}
-
 /// The networks of new machines. All addresses that lie outside of theirs are said at once.
 void find_networks(House& house, Transaction& transaction, CloudWork& work) {
   Problems problems;
@@ -200,7 +178,7 @@ void find_networks(House& house, Transaction& transaction, CloudWork& work) {
           if (nic.kind == NicKind::network)
             put_on_network(house, transaction, machine.spec.name, nic, work.facts);
         } catch (const ConfigError& error) {
-          problems.push_back({line_of(machine), error.what()});
+          problems.push_back({line_of(machine, error.what()), error.what()});
         }
   if (!problems.empty()) throw ConfigError(problems);
 }

@@ -196,36 +196,4 @@ std::vector<ChangeWords> words_of_work(House& house, const CloudWork& work, cons
   return Teller(house, work, file).tell();
 }
 
-void forget_display(Facts& facts, const RunRecord& run) {
-  if (!run.display) return;
-  std::erase_if(facts.ports,
-                [&](const PortFact& fact) { return fact.port == 5900U + *run.display; });
-}
-
-std::vector<MachineLine> lines_of_work(House& house, Transaction& transaction,
-                                       const CloudWork& work) {
-  std::vector<MachineLine> lines;
-  Facts facts = work.facts;
-  if (!facts.qemu) throw Failed(facts.qemu_trouble);
-  for (const MachineWork& machine : work.machines) {
-    if (!machine.starts) continue;
-    const bool is_as_is = machine.action == Action::nothing;
-    MachineRow row;
-    if (machine.row) row = *machine.row;
-    MachineSpec spec = is_as_is ? machine.row->spec : machine.spec;
-    row.spec = spec;
-    spec = spec_of_next_run(row);
-    if (machine.row && machine.row->run) {
-      transaction.end_run(spec.uuid, "stopped");
-      forget_display(facts, *machine.row->run);
-    }
-    const Decision decision = decide(spec, facts);
-    RunReservation reservation =
-        reserve_run(house, transaction, spec, row.boots + 1, facts, decision.kvm);
-    lines.push_back(
-        {machine.name, prepare_start(house, spec, decision, facts, reservation).start.line.argv()});
-  }
-  return lines;
-}
-
 }  // namespace nutshell

@@ -19,15 +19,4 @@ struct ChangeWords {
 /// After reserve_cloud(), in its transaction: what is new has its values.
 std::vector<ChangeWords> words_of_work(House& house, const CloudWork& work, const CloudFile& file);
 
-/// What a run has that is over by then is nobody's.
-void forget_display(Facts& facts, const RunRecord& run);
-/// The QEMU line of each machine that is to be started, from the leases of a transaction that is
-/// rolled back.
-struct MachineLine {
-  std::string name;
-  std::vector<std::string> argv;
-};
-std::vector<MachineLine> lines_of_work(House& house, Transaction& transaction,
-                                       const CloudWork& work);
-
 }  // namespace nutshell

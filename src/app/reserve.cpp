@@ -144,7 +144,7 @@ void reserve_display(House& house, Transaction& transaction, const MachineSpec& 
     const auto display = static_cast<unsigned>(std::stoul(value.substr(1)));
     reservation.run.display = display;
     reservation.run.vnc_listen = spec.vnc.listen;
-    if (house.dry()) return;
+    if (house.dry()) return host::check_listen_address(spec.vnc.listen);
     host::DisplaySocket socket = host::listen_display(spec.vnc.listen, display);
     if (socket.socket) {
       reservation.vnc_socket = std::move(socket.socket);

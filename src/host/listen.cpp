@@ -87,6 +87,14 @@ std::string port_holder(std::uint16_t port) {
   return "";
 }
 
+void check_listen_address(const std::string& address) {
+  Fd socket;
+  if (try_bind(socket, make_address(address, 0), Reuse::no) == EADDRNOTAVAIL)
+    throw ConfigError(
+        "--vnc-listen",
+        fmt::format("{} is no address of this host; `ip address` shows those it has", address));
+}
+
 std::string port_taken_by(const std::string& address, std::uint16_t port, bool udp) {
   const Address wanted = make_address(address.empty() ? "0.0.0.0" : address, port);
   const Fd socket(::socket(AF_INET, (udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0));

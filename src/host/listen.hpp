@@ -17,6 +17,9 @@ Fd listen_unix(const std::string& path);
 /// (before Linux 6.8 it does not list what is bound and not listening).
 std::string port_holder(std::uint16_t port);
 
+/// Throws ConfigError when a numeric address is not this host's.
+void check_listen_address(const std::string& address);
+
 /// Who holds a port against a new listener on `address` (empty: on all of them), in words; empty:
 /// nobody. Throws ConfigError when the address is not this host's.
 std::string port_taken_by(const std::string& address, std::uint16_t port, bool udp);
