@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "app/cloud_answers.hpp"
@@ -19,6 +20,15 @@ constexpr Bytes largest_seed = 4 * mebi;
 
 std::string seed_path(const House& house, const MachineName& name) {
   return fmt::format("{}/{}.seed.iso", cloud_folder(house, name.cloud), name.name);
+}
+
+bool is_unmade_seed(const House& house, const MachineName& name, const DiskSpec& disk) {
+  return !disk.ours() && disk.path == seed_path(house, name) && !host::file_exists(disk.path);
+}
+
+bool lacks_seed(const House& house, const MachineSpec& spec) {
+  return std::any_of(spec.disks.begin(), spec.disks.end(),
+                     [&](const DiskSpec& disk) { return is_unmade_seed(house, spec.name, disk); });
 }
 
 bool write_seed(House& house, const CloudSpec& spec, const MachineRow& row) {

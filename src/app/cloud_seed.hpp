@@ -11,6 +11,10 @@ namespace nutshell {
 
 /// Where a machine's seed lies: clouds/CLOUD/MACHINE.seed.iso below the state folder.
 std::string seed_path(const House& house, const MachineName& name);
+/// True of the machine's own seed while its file is not there: `up` makes it before a start.
+bool is_unmade_seed(const House& house, const MachineName& name, const DiskSpec& disk);
+/// True when the machine has its seed as a disk, and the file of it is not there.
+bool lacks_seed(const House& house, const MachineSpec& spec);
 /// Makes the seed what it should be; true when it was not (in a dry run nothing is written). Of a
 /// gateway or name server that cannot be known now the present seed keeps what it has. Throws as
 /// read_ssh_keys(), and SystemError.

@@ -162,6 +162,8 @@ class Teller {
   }
 
   void tell(const MachineWork& machine) {
+    if (machine.seed_lacks)
+      say("+", "seed", machine.name, "create", "its file was not there; it is made anew");
     if (machine.failed) return;
     const std::string changes = words_of_changes(machine);
     const bool starts = machine.starts && !machine.is_down;

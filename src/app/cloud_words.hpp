@@ -11,7 +11,7 @@ namespace nutshell {
 /// One change, for people and for programs.
 struct ChangeWords {
   std::string sign;    ///< "+", "~", "-" or, of what waits, "!"
-  std::string what;    ///< "machine", "network", "group", "public", "private", "cloud"
+  std::string what;    ///< "machine", "network", "group", "public", "private", "seed", "cloud"
   std::string name;    ///< of the machine, network or group; empty: the cloud's own
   std::string action;  ///< "create", "change", "start", "restart", "remove", "wait"
   std::string detail;  ///< in words

@@ -10,6 +10,7 @@
 
 #include "app/bridge_checks.hpp"
 #include "app/cloud_answers.hpp"
+#include "app/cloud_seed.hpp"
 #include "app/cloud_unit.hpp"
 #include "app/lost.hpp"
 #include "app/machine_state.hpp"
@@ -62,10 +63,11 @@ void decide_meanwhile(MachineWork& machine) {
   if (differs) machine.meanwhile = std::move(now);
 }
 
-void decide_present(MachineWork& machine, const UpOptions& options) {
+void decide_present(const House& house, MachineWork& machine, const UpOptions& options) {
   machine.changes = changes_of(*machine.before, *machine.wanted, machine.row->spec);
   machine.seed_comes = machine.wanted->seed && !machine.before->seed;
   machine.seed_goes = !machine.wanted->seed && machine.before->seed;
+  machine.seed_lacks = machine.wanted->seed && lacks_seed(house, machine.row->spec);
   const auto takes = [&](FieldChange::Takes what) {
     return std::any_of(machine.changes.begin(), machine.changes.end(),
                        [&](const FieldChange& change) { return change.takes == what; });
@@ -164,7 +166,7 @@ void plan_machines(House& house, CloudWork& work, const CloudSpec& wanted,
       machine.action = MachineWork::Action::create;
       machine.seed_comes = one.seed;
     } else {
-      decide_present(machine, options);
+      decide_present(house, machine, options);
     }
     const bool is_meant = options.start && (!options.autostart || at_boot.contains(machine.name));
     machine.starts = machine.restarts || (is_meant && !machine.alive);
@@ -224,7 +226,10 @@ bool CloudWork::has_work() const {
       [](const NetworkWork& network) { return network.action != NetworkWork::Action::waits; });
   return is_new() || networks_work || !groups.empty() || !repairs.empty() ||
          (ranges_change && !ranges_wait) || answers_change || quota_change || autostart_change ||
-         file_moves || std::any_of(machines.begin(), machines.end(), is_touched);
+         file_moves ||
+         std::any_of(machines.begin(), machines.end(), [](const MachineWork& machine) {
+           return is_touched(machine) || machine.seed_lacks;
+         });
 }
 
 CloudWork plan_work(House& house, const CloudFile& file, const UpOptions& options) {

@@ -37,6 +37,7 @@ struct MachineWork {
   bool failed = false;   ///< it could not be made or changed, and is as it was
   bool is_down = false;  ///< it was to be started, and did not come up
   bool seed_comes = false, seed_goes = false;
+  bool seed_lacks = false;  ///< it has one, and the file of it is not there
   /// It was made once, and is made again.
   [[nodiscard]] bool is_missing() const { return action == Action::create && before; }
   /// Its spec changes in this `up`.

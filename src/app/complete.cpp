@@ -9,6 +9,7 @@
 
 #include <cerrno>
 
+#include "app/cloud_seed.hpp"
 #include "app/guard.hpp"
 #include "app/lost.hpp"
 #include "app/network.hpp"
@@ -132,6 +133,7 @@ void complete_disk(const House& house, MachineSpec& spec, std::size_t index, Pro
         warnings.push_back(*warning);
       return;
     }
+    if (is_unmade_seed(house, spec.name, disk)) return;  // `up` makes it before a start
     const host::ImageFacts image = host::look_at_image(disk.path, disk.format);
     if (image.qcow2 && disk.format == DiskFormat::raw && !disk.format_named)
       problems.push_back(
@@ -245,6 +247,11 @@ void check_before_start(House& house, const Facts& facts, const MachineSpec& spe
                                  link ? "is no bridge any more" : "does not exist any more"));
   }
   for (const DiskSpec& disk : spec.disks) {
+    if (is_unmade_seed(house, spec.name, disk))
+      throw NotFound(
+          fmt::format("{}: its seed {} is not there; `nutshell up` with the file of its "
+                      "cloud makes it",
+                      to_string(spec.name), printable(disk.path)));
     refuse_holder(spec, "disk " + printable(disk.path),
                   host::disk_holder(disk.path, disk.read_only,
                                     disk.ours() ? host::Search::quick : host::Search::thorough));

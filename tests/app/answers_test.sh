@@ -214,6 +214,29 @@ check "with one again" n up "$file" --restart --timeout 1
 check "it is there" test -s "$seed"
 check "down" n down ciab --force --timeout 1
 
+say "-- a seed that is not there, as after an up that was cut short"
+rm "$seed"
+refuse 6 "its seed $seed is not there; .nutshell up. with the file of its cloud makes it" nutshell start ciab/front
+check "plan tells that it comes" matches "$(n plan "$file" --no-start)" '^\+ seed front: '
+check "up makes it, also when there is nothing else" matches "$(n up "$file" --no-start)" '^\+ seed front: its file was not there; it is made anew$'
+check "it is there" test -s "$seed"
+check "and no more is to be done" matches "$(n plan "$file" --no-start)" 'nothing is to be done'
+rm "$seed"
+sed -i 's/256M/272M/' "$file"
+check "plan of an edited file does not ask for it" matches "$(n plan "$file")" '^~ machine front: memory 256M to 272M; it is started$'
+check "nor does up" n up "$file"
+check "which makes it first" bash -c "test -s '$seed' && [[ $(state_of ciab/front) == running ]]"
+rm "$seed"
+sed -i 's/272M/256M/' "$file"
+check "nor where the edit waits for a restart" matches "$(n up "$file")" '^\+ seed front'
+rm "$seed"
+check "and is done with one" n up "$file" --restart --timeout 1
+check "it is there" test -s "$seed"
+rm "$seed"
+check "by hand a machine without it can be changed, too" bash -c "$(printf '%q ' "$nutshell_bin" --root "$root" kill ciab/front) && $(printf '%q ' "$nutshell_bin" --root "$root" set ciab/front --cpus 2)"
+check "up" n up "$file"
+check "down" n down ciab --force --timeout 1
+
 sed -i 's/^count = 16/count = 24/' "$file"
 check "up with more public addresses" n up "$file" --no-start
 check "they are two leases" equal "$(json lease ls --pool public | jq '.leases | length')" 2
