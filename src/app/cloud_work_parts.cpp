@@ -119,6 +119,21 @@ void refuse_other_clouds(House& house, const std::string& name, const std::strin
   }
 }
 
+/// A group that goes leaves no rule behind that names it: what was made by hand is taken back
+/// first.
+void refuse_naming_rule(const std::string& file, const std::string& group, const GroupRow& other) {
+  for (const GroupRule& rule : other.rules) {
+    if (rule.from_group != group) continue;
+    std::string port = rule.low ? fmt::format(" --port {}", rule.low) : "";
+    if (rule.high > rule.low) port += fmt::format("-{}", rule.high);
+    throw Conflict(
+        fmt::format("{0}: the group {1} is not in the file any more, but a rule of the group {2} "
+                    "names it; take that back first with `nutshell group revoke {2} --protocol "
+                    "{3}{4} --from-group {1} --cloud {5}`, or put the group back",
+                    printable(file), group, other.name, rule.protocol, port, other.cloud));
+  }
+}
+
 }  // namespace
 
 const CloudNetwork* network_in(const CloudSpec& spec, const std::string& name) {
@@ -224,9 +239,17 @@ void plan_groups(House& house, CloudWork& work, const CloudSpec& wanted) {
       work.groups.push_back({GroupWork::Action::put, group.name, &group,
                              row == rows.end() ? std::nullopt : std::optional(*row)});
   }
-  for (const CloudGroup& group : work.before.groups)
-    if (!named(wanted, group.name) && row_of(group.name) != rows.end())
-      work.groups.push_back({GroupWork::Action::remove, group.name, nullptr, std::nullopt});
+  for (const CloudGroup& group : work.before.groups) {
+    if (named(wanted, group.name) || row_of(group.name) == rows.end()) continue;
+    for (const GroupRow& other : rows) {
+      const bool changes =
+          std::any_of(work.groups.begin(), work.groups.end(),
+                      [&](const GroupWork& each) { return each.name == other.name; }) ||
+          (named(work.before, other.name) && !named(wanted, other.name));
+      if (other.cloud == work.cloud && !changes) refuse_naming_rule(wanted.file, group.name, other);
+    }
+    work.groups.push_back({GroupWork::Action::remove, group.name, nullptr, std::nullopt});
+  }
   if (!work.groups.empty()) refuse_later_firewall(house);
 }
 
