@@ -138,9 +138,7 @@ class Comparer {
 
   void disks(bool new_image) {
     const auto &old = before_.wish.disks, &now = after_.wish.disks;
-    std::vector<Pair> pairs = paired(old, now);
-    if (present_) locate(pairs, old, present_->disks);
-    for (const Pair& pair : pairs) {
+    for (const Pair& pair : paired_disks(old, now, present_)) {
       if (pair.equal) continue;
       const std::string field = field_of("disks", pair);
       if (!pair.before)
@@ -156,9 +154,21 @@ class Comparer {
   void removed(const std::string& field, const DiskSpec& disk, const Pair& pair) {
     if (present_ && !pair.present) return add(field, disk_words(disk), "", Takes::nothing);
     add(field, disk_words(disk),
-        fmt::format("nothing: `nutshell set {} --drop-disk {}` drops it", to_string(name()),
-                    pair.present.value_or(*pair.before)),
+        "nothing: " + way(pair, fmt::format("`nutshell set {} --drop-disk {}` drops it",
+                                            to_string(name()), number(pair))),
         Takes::new_machine);
+  }
+
+  /// Where it may be the one or the other, a person has to look which it is: what is on a disk is
+  /// lost with it.
+  [[nodiscard]] std::string way(const Pair& pair, const std::string& words) const {
+    if (!present_ || pair.sure) return words;
+    return fmt::format("some were dropped by hand, so see in `nutshell show {}` which N it is; {}",
+                       to_string(name()), words);
+  }
+  [[nodiscard]] std::string number(const Pair& pair) const {
+    if (!present_) return std::to_string(*pair.before);
+    return pair.sure ? std::to_string(*pair.present) : "N";
   }
 
   void changed(const std::string& field, const DiskSpec& old, const DiskSpec& now,
@@ -168,24 +178,29 @@ class Comparer {
     if (present_ && pair.present && is_made_as(present_->disks[*pair.present], now))
       same.vg = now.vg, same.thin = now.thin, same.file = now.file;
     if (same == now) return;
-    const DiskSpec like = same;
+    const bool grown = present_ && pair.present && present_->disks[*pair.present].size == now.size;
+    DiskSpec like = same;
     same.size = now.size;
-    if (same == now && old.size) {
-      const bool grown =
-          present_ && pair.present && present_->disks[*pair.present].size == now.size;
-      if (grown) return add(field, disk_words(old), disk_words(now), Takes::nothing);
-      const std::string way =
-          *now.size > *old.size
-              ? fmt::format("`nutshell volume resize {}:{} {}` grows it", to_string(name()),
-                            pair.present.value_or(*pair.before), format_size(*now.size))
-              : "no disk shrinks";
-      return add(field, disk_words(old), disk_words(now) + ": " + way, Takes::new_machine);
-    }
+    if (same == now && old.size && grown)
+      return add(field, disk_words(old), disk_words(now), Takes::nothing);
+    if (same == now && old.size)
+      return add(field, disk_words(old), disk_words(now) + ": " + way_to_size(old, now, pair),
+                 Takes::new_machine);
+    if (grown) like.size = now.size;
     same = now;
     same.bus = old.bus, same.cache = old.cache, same.aio = old.aio;
     same.discard = old.discard, same.read_only = old.read_only;
     add(field, disk_words(old), disk_words(now),
         same == like ? Takes::restart : Takes::new_machine);
+  }
+
+  [[nodiscard]] std::string way_to_size(const DiskSpec& old, const DiskSpec& now,
+                                        const Pair& pair) const {
+    if (present_ && !pair.present)
+      return "it was dropped by hand; take it out of the file for one `up`, and put it back then";
+    if (*now.size < *old.size) return "no disk shrinks";
+    return way(pair, fmt::format("`nutshell volume resize {}:{} {}` grows it", to_string(name()),
+                                 number(pair), format_size(*now.size)));
   }
 
   void nics() {

@@ -1,5 +1,5 @@
 // Two versions of a list of disks or NICs, laid beside one another and beside what the machine has
-// now. The file's own come first in a machine; what was added by hand comes behind.
+// now. The file's own come first in a machine, in its order; what was added by hand comes behind.
 #pragma once
 #include <algorithm>
 #include <optional>
@@ -15,6 +15,7 @@ struct Pair {
   std::optional<std::size_t> before, after;
   bool equal = false;
   std::optional<std::size_t> present;  ///< where the machine has what was before
+  bool sure = true;                    ///< of a disk: it cannot be another one of the machine's
 };
 
 inline constexpr int alike = 1, exactly_alike = 2;
@@ -26,6 +27,12 @@ int likeness(const NicSpec& wish, const NicSpec& present);
 std::vector<NicSpec> nics_of(const CloudMachine& machine);
 /// Nothing is said about NICs, so that the host's default decides.
 bool leaves_nics_open(const CloudMachine& machine);
+
+/// The disks, with where the machine has them. A disk of the file may have been grown by hand, and
+/// then is what a file means that says its size now. Only in their order, which no edit changes;
+/// what was put in by hand is none of the file's. nullptr: there is no machine.
+std::vector<Pair> paired_disks(const std::vector<DiskSpec>& before,
+                               const std::vector<DiskSpec>& after, const MachineSpec* present);
 
 /// What is equal at both ends is paired first, then the rest by its position.
 template <class Item>
@@ -47,9 +54,9 @@ std::vector<Pair> paired(const std::vector<Item>& before, const std::vector<Item
   return pairs;
 }
 
-/// Finds what was before among what the machine has: first what is as it was, then what may have
-/// been grown by hand, and of each what stays chooses first. Each is found once, and what was taken
-/// away by hand is not found.
+/// Finds what was before among what the machine has: first what is as it was, then what is like it,
+/// and of each what stays chooses first. Each is found once, and what was taken away by hand is not
+/// found.
 template <class Item>
 void locate(std::vector<Pair>& pairs, const std::vector<Item>& before,
             const std::vector<Item>& present) {

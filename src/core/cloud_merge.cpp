@@ -125,8 +125,7 @@ class Merger {
 
   void disks() {
     const auto &old = before_.wish.disks, &now = after_.wish.disks;
-    std::vector<Pair> pairs = paired(old, now);
-    locate(pairs, old, present_.disks);
+    const std::vector<Pair> pairs = paired_disks(old, now, &present_);
     // That a format was named is no change of its own, so it may have come in an edit before.
     for (const Pair& pair : pairs)
       if (pair.present && pair.after)
