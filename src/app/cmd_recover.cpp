@@ -5,6 +5,7 @@
 
 #include <cstdio>
 
+#include "app/cloud_file.hpp"
 #include "app/cloud_recover.hpp"
 #include "app/cmd.hpp"
 #include "app/firewall_kept.hpp"
@@ -16,6 +17,7 @@
 #include "host/files.hpp"
 #include "host/lock.hpp"
 #include "host/observe.hpp"
+#include "nutshell/registry_check.hpp"
 
 namespace nutshell {
 namespace {
@@ -28,19 +30,37 @@ host::Lock lock_recovery(const House& house) {
                                "the recovery of the registry");
 }
 
-// A registry that cannot be opened is put aside, never deleted.
+/// Throws when any of it is damaged, also what no query of this command would meet.
+void open_whole(House& house) {
+  Registry& registry = house.registry();
+  check_registry(house.paths.registry());
+  // What only we can read.
+  static_cast<void>(registry.machines());
+  static_cast<void>(registry.unfinished());
+  for (const CloudRow& row : registry.clouds()) static_cast<void>(spec_of(row));
+}
+
+/// A name beside the registry that nothing has, also when two were broken in one second.
+std::string name_aside(const House& house) {
+  const std::string first = fmt::format("{}.broken-{}", house.paths.registry(), now_utc());
+  std::string aside = first;
+  for (int i = 2; host::file_exists(aside); ++i) aside = fmt::format("{}.{}", first, i);
+  return aside;
+}
+
+// A registry that cannot be opened, or not be read, is put aside, never deleted.
 std::string open_or_put_aside(House& house) {
   house.access = Access::change;
   try {
-    house.registry();
+    open_whole(house);
     return "";
-  } catch (const Conflict&) {
-    throw;  // locked, or of a newer version: it is not broken
   } catch (const Interrupted&) {
     throw;
   } catch (const Error& error) {
+    if (error.exit() == Exit::conflict) throw;  // locked, or of a newer version: it is not broken
     if (house.dry() || !host::read_file(house.paths.registry(), ~Bytes{0} >> 1)) throw;
-    const std::string aside = fmt::format("{}.broken-{}", house.paths.registry(), now_utc());
+    house.look_anew();
+    const std::string aside = name_aside(house);
     for (const char* suffix : {"", "-wal", "-shm"})
       std::rename((house.paths.registry() + suffix).c_str(), (aside + suffix).c_str());
     house.registry();

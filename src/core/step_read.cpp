@@ -138,8 +138,10 @@ Step step_from_json(const Json& json) {
   if (kind == "stop_qemu") return StopQemu{uuid(json)};
   if (kind == "continue") return Continue{uuid(json)};
   if (auto step = volume_step(kind, json)) return *std::move(step);
-  throw Failed("the journal has a step \"" + printable(kind) +
-               "\" that this version does not know; finish it with the version that wrote it");
+  // As a registry of a newer version: nothing that could be mended by making it anew.
+  throw Error(Exit::conflict, "the journal has a step \"" + printable(kind) +
+                                  "\" that this version does not know; finish it with the version "
+                                  "that wrote it");
 }
 
 Plan plan_from_json(const Json& json) {

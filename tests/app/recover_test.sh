@@ -13,6 +13,9 @@ lose() { rm -f "$root"/state/registry.db*; }
 # The log goes first: it could repair the file.
 corrupt() { rm -f "$root"/state/registry.db-*; head -c 5000 /dev/urandom | dd of="$root/state/registry.db" conv=notrunc status=none; }
 
+# journal UUID STEPS: the plan of an `rm` whose command is gone.
+journal() { sqlite3 "$root/state/registry.db" "INSERT INTO journal (plan, steps, owner_pid, owner_start, boot_id, since) VALUES ('{\"verb\":\"rm\",\"machine\":\"$1\",\"on_failure\":\"keep_going\",\"steps\":$2}', 1, 1, 1, 'gone', '')"; }
+
 n launch runs --memory 64M --nested off --accel tcg --disk 16M --nic network=nutshell0 --nic user >/dev/null
 n launch halts --memory 64M --nested off --accel tcg --disk 16M,format=qcow2 --cloud lab >/dev/null
 n qmp lab/halts quit >/dev/null
@@ -32,6 +35,39 @@ refuse 1 'nutshell recover' n ls
 check "recover, after damage" n recover
 check "all is as it was" same_book
 check "the broken registry is kept" test -n "$(find "$root/state" -name 'registry.db.broken-*' -size +0)"
+
+say '-- one that opens, and cannot be read'
+registry=$root/state/registry.db version=$(sqlite3 "$root/state/registry.db" 'PRAGMA user_version')
+set_aside() { find "$root/state" -name 'registry.db.broken-*' ! -name '*-wal' ! -name '*-shm' | wc -l; }
+for at in 4 8 12 16 20 24 28; do
+  sqlite3 "$registry" 'PRAGMA wal_checkpoint(TRUNCATE)' >/dev/null
+  rm -f "$registry"-* "$registry".broken-*
+  dd if=/dev/urandom of="$registry" bs=4096 seek="$at" count=3 conv=notrunc status=none
+  kept=$(md5sum <"$registry")
+  check "damage at page $at: a dry run says so" matches "$(nutshell --dry-run recover 2>&1)" 'is damaged .*run .nutshell recover. to rebuild it'
+  check "recover, twice" equal "$(n recover | grep -c 'the old registry .* is kept as')$(n recover)" '1the registry knows every machine that has its spec beside its disks'
+  check "the broken one is kept as it was" equal "$(set_aside) $(md5sum <"$(find "$root/state" -name 'registry.db.broken-*Z')")" "1 $kept"
+  check "all is as it was" same_book
+  check "and nothing of it is damaged" equal "$(sqlite3 "$registry" 'PRAGMA integrity_check')" ok
+done
+for change in "machine SET spec = substr(spec, 9) WHERE name = 'halts'" "journal SET plan = 'x'"; do
+  rm -f "$registry".broken-*
+  journal "$(uuid_of waits)" '[]'
+  sqlite3 "$registry" "UPDATE $change"
+  refuse 1 'cannot be read .*nutshell recover' n rm lab/halts
+  check "what only we can read: recover" n recover
+  check "the old one is kept, with its log" test "$(set_aside)" -eq 1 -a -e "$(find "$root/state" -name 'registry.db.broken-*-wal')"
+  check "all is as it was" same_book
+done
+rm -f "$registry".broken-*
+journal "$(uuid_of waits)" '[{"step":"teleport"}]'
+refuse 4 'teleport.* finish it with the version that wrote it' n recover
+sqlite3 "$registry" 'DELETE FROM journal'
+sqlite3 "$registry" 'PRAGMA user_version = 999'
+refuse 4 'written by a newer nutshell' n recover
+sqlite3 "$registry" "PRAGMA user_version = $version"
+check "one of a newer version is not broken" equal "$(set_aside)" 0
+check "all is as it was" same_book
 
 n launch new --memory 64M --nested off --accel tcg >/dev/null
 check "a new machine is given nothing that the recovered ones have" equal \

@@ -10,11 +10,13 @@
 #include <random>
 
 #include "child.hpp"
+#include "nutshell/registry_check.hpp"
 #include "room.hpp"
 #include "store/sqlite.hpp"
 
 using namespace store_test;
 using nutshell::store::Connection;
+using nutshell::store::Statement;
 
 namespace {
 void fill(const Room& room, int machines = 60) {
@@ -112,6 +114,7 @@ TEST_CASE("a network of an earlier version is a NAT network that was made on dem
     CHECK(network->dns);
     CHECK_FALSE(network->by_hand);
   }
+  CHECK_NOTHROW(check_registry(room.file()));  // older is not damaged
 }
 
 TEST_CASE("what is free in a registry of an earlier version is found by its size, too") {
@@ -243,6 +246,45 @@ TEST_CASE("a damaged registry is never misread in silence, and the sentence says
         resize_file(r.file(), 0);
       },
       true);
+}
+
+TEST_CASE("damage that nobody has met yet is found by whoever reads all") {
+  Room room;
+  fill(room);
+  CHECK_NOTHROW(check_registry(room.file()));
+  settle(room);
+  CHECK_NOTHROW(check_registry(room.file()));
+  std::int64_t page = 0;
+  {
+    Connection db = raw(room);
+    Statement row = db.use("SELECT rootpage FROM sqlite_schema WHERE name = 'machine_name'");
+    REQUIRE(row.step());
+    page = row.integer(0);
+  }
+  overwrite(room.file(), static_cast<std::uintmax_t>(page - 1) * 4096, noise(7, 300));
+  const auto before = content(room.file());
+  CHECK(Registry::open(options(room)).machines().size() == 60);
+  const auto sentence = error_of<Failed>([&] { check_registry(room.file()); });
+  CAPTURE(sentence);
+  CHECK(has(sentence, "registry " + room.file() + " is damaged ("));
+  CHECK(has(sentence, "run `nutshell recover` to rebuild it"));
+  CHECK_FALSE(has(sentence, "\n"));
+  CHECK(content(room.file()) == before);
+}
+
+TEST_CASE("a registry that somebody writes can be read all the same") {
+  Room room;
+  fill(room);
+  Child holder([&](const std::function<void()>& pause) {
+    Connection db = raw(room);
+    db.execute("BEGIN IMMEDIATE");
+    pause();
+    db.execute("COMMIT");
+    return std::string("done");
+  });
+  holder.paused();
+  CHECK_NOTHROW(check_registry(room.file()));
+  CHECK(holder.answer() == "done");
 }
 
 TEST_CASE("a lock is waited for, said once, and given up in the end") {
