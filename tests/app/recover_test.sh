@@ -107,6 +107,22 @@ for name in old other; do check "$name: rm" n rm "$name" --force; done
 rm -f "$root"/state/registry.db.broken-*
 check "nothing of them is left" equal "$(traces | grep -v /state/registry)" "link lo"
 
+say '-- copied and put back as nutshell(1) says'
+n create one --memory 64M --nic user >/dev/null
+check "a copy, beside a command" equal "$(sqlite3 "$registry" ".backup $scratch/copy.db"; sqlite3 "$scratch/copy.db" 'SELECT name FROM machine; PRAGMA integrity_check' | xargs)" 'one ok'
+check "all files" back_up
+n create two --memory 64M --nic user >/dev/null
+sqlite3 "$registry" 'SELECT 1' >/dev/null # it folds the log in
+n create three --memory 64M --nic user >/dev/null
+rm -f "$registry"-wal "$registry"-shm
+cp "$scratch/copy.db" "$registry"
+check "the copy is read" equal "$(json ls | jq -r '.machines[].name' | xargs)" one
+check "recover finds what came later" matches "$(n recover | sort | xargs)" 'found again: three found again: two'
+check "with nothing broken" equal "$(set_aside) $(json ls | jq -r '.machines[].name' | xargs)" '0 one three two'
+put_back
+check "so it does beside all files" matches "$(n recover | sort | xargs)" 'found again: three found again: two'
+for name in one two three; do n rm $name; done
+
 # A stranger with our naming and without our mark.
 tag=$(n launch own --memory 64M --nested off --accel tcg >/dev/null && json show own | jq -r '.nics[0].tap')
 n kill own
