@@ -198,7 +198,8 @@ Exit run_rm(const Parsed& args, House& house) {
     });
   }
   std::vector<Step> kill, removal = steps_to_remove(spec, house.paths, volumes);
-  if (alive) kill = steps_to_kill(row.spec, house.paths, "stopped: removed", parts_of(row.run));
+  if (alive)
+    kill = steps_to_kill(row.spec, house.paths, "stopped: killed by rm", parts_of(row.run));
   if (volumes == Volumes::wipe) {
     // Wiping may be ended, and then the machine stays; so it is a plan of its own, that undoes.
     if (house.dry()) {

@@ -126,10 +126,12 @@ MachineRow settled_machine(House& house, const MachineRow& found) {
 }
 
 MachineRow settled_row(House& house, const MachineRow& found) {
-  settle(house, found.uuid);
+  const Settled settled = settle(house, found.uuid);
   if (auto row = house.registry().machine(found.uuid)) return *std::move(row);
-  throw NotFound(fmt::format("{} is gone: its launch had been cut short, and is undone now",
-                             to_string(found.name)));
+  throw NotFound(fmt::format(
+      "{} is gone: {}; `nutshell ls` lists what is there", to_string(found.name),
+      settled.done.empty() ? "another command has removed it, or undone its launch, just now"
+                           : settled.done.front()));
 }
 
 bool owner_lives(const House& house, const Unfinished& unfinished) {

@@ -70,4 +70,21 @@ check "it starts again" n start lan
 check "and runs" equal "$(state_of lan)" running
 umount /proc/sys/kernel/random/boot_id
 n rm lan --force
+
+# Who is removed while somebody looks is not said to have been launched in vain.
+looks() { for _ in $(seq 200); do n show gone || break; done; }
+for round in 1 2 3 4; do
+  idle gone >/dev/null
+  pids=()
+  for i in 1 2 3; do looks >"$scratch/gone.$round.$i" 2>&1 & pids+=($!); done
+  until_true 20 grep -qs '^state' "$scratch/gone.$round.1"
+  n rm gone --force
+  for pid in "${pids[@]}"; do wait "$pid"; done
+done
+check "what is said of its end is true" equal "$(cat "$scratch"/gone.* | grep -E '^nutshell: |^state.*stopped' | grep -Evx 'nutshell: (there is no machine gone;.*|gone is gone: another command has removed it, .*)|state +stopped: killed by rm.*')" ''
+# The same when the command that removes it was killed, and whoever looks brings it to its end.
+n create gone --memory 64M --nic user >/dev/null
+uuid=$(uuid_of gone)
+sqlite3 "$root/state/registry.db" "INSERT INTO journal (plan, steps, owner_pid, owner_start, boot_id, since) VALUES ('{\"verb\":\"rm\",\"machine\":\"$uuid\",\"on_failure\":\"keep_going\",\"steps\":[{\"step\":\"forget_machine\",\"uuid\":\"$uuid\",\"name\":\"default/gone\"}]}', 1, 1, 1, 'gone', '')"
+refuse 6 'gone is gone: a .rm. that was cut short is finished; .nutshell ls. lists what is there$' n show gone
 finish
