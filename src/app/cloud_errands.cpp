@@ -52,7 +52,10 @@ class Crew {
     return number;
   }
 
-  std::vector<ErrandResult> run(const std::string& doing, std::size_t most = most_at_once()) {
+  /// `cut` says what is true of them after Ctrl-C.
+  std::vector<ErrandResult> run(const std::string& doing,
+                                const std::string& cut = "what had been begun is undone",
+                                std::size_t most = most_at_once()) {
     const auto ended = [&](std::size_t i, const host::ErrandEnd& end) {
       note(i, end);
       if (!errands_[i].idle && end.how != host::ErrandEnd::How::never_begun)
@@ -60,7 +63,7 @@ class Crew {
     };
     host::run_errands(errands_, most, ended, interrupted);
     house_.reporter.steps_over();
-    check_interrupt_of(doing);
+    check_interrupt_of(doing, cut);
     return std::move(results_);
   }
 
@@ -77,12 +80,12 @@ class Crew {
     return static_cast<std::size_t>(std::count_if(errands_.begin(), errands_.end(),
                                                   [](const auto& each) { return !each.idle; }));
   }
-  void check_interrupt_of(const std::string& doing) const {
+  void check_interrupt_of(const std::string& doing, const std::string& cut) const {
     if (interrupted())
-      throw Interrupted(fmt::format(
-          "interrupted while {} was {}; what had been begun is undone, and `nutshell status {}` "
-          "shows what runs",
-          cloud_, doing, cloud_));
+      throw Interrupted(
+          fmt::format("interrupted while {} was {}; {}; see `nutshell status {}`, the same command "
+                      "again goes on",
+                      cloud_, doing, cut, cloud_));
   }
 
   /// What a command says on stderr comes as a JSON object on each line; with --verbose as it would
@@ -241,14 +244,15 @@ std::vector<ErrandResult> stop_machines(House& house, const CloudSpec& cloud,
     left = std::move(later);
     if (!any) break;
   }
-  return crew.run("being stopped", most_stops);
+  return crew.run("being stopped", "what has stopped stays so", most_stops);
 }
 
 std::vector<ErrandResult> remove_machines(House& house, const std::string& cloud,
                                           const std::vector<std::string>& names) {
   Crew crew(house, cloud);
   for (const std::string& name : names) crew.add(name, {"rm", cloud + "/" + name, "--force"}, {});
-  std::vector<ErrandResult> results = crew.run("being removed");
+  std::vector<ErrandResult> results =
+      crew.run("being removed", "what is removed is gone, the rest is there");
   // Gone already, by somebody who undid what was cut short, is gone.
   for (ErrandResult& result : results)
     if (result.exit == static_cast<int>(Exit::not_found)) result.error.clear();

@@ -100,6 +100,21 @@ check 'a file that was moved is followed when that is said' n up "$clouds/copy.t
 check 'by its place it is found' equal "$(json status "$clouds/copy.toml" | jq -r .name)" small
 check 'and goes' down "$clouds/copy.toml" --purge
 
+many=$clouds/many.toml
+{ printf 'name = "many"\n'; idle_machine m 'count = 16' 'nics = ["user"]' 'disks = ["8M"]'; } >"$many"
+check 'sixteen' n up "$many" --no-start
+"$nutshell_bin" --root "$root" down many --purge 2>"$scratch/interrupted" & one=$!
+for ((i = 0; i < 3000; ++i)); do grep -q 'being removed' "$scratch/interrupted" && break; sleep 0.003; done
+kill -INT "$one"
+wait "$one"
+check 'Ctrl-C while they are removed' equal $? 130
+check 'is said as it is' matches "$(tail -1 "$scratch/interrupted")" '^nutshell: interrupted while many was being removed; what is removed is gone, the rest is there; see .nutshell status many., the same command again goes on$'
+left=$(json status many | jq '.machines | length')
+check "some are gone ($left are left)" test "$left" -lt 16
+check 'with their disks' equal "$(find "$root/state/machines" -name 'disk*' | wc -l)" "$left"
+check 'the same command again goes on' n down many --purge
+check 'to the end' equal "$(json status | jq -r '[.clouds[].name] | index("many")') $(find "$root/state/machines" -mindepth 1)" 'null '
+
 for delay in 0.02 0.1 0.2 0.4; do
   interrupt_after "$delay" up "$small" >/dev/null 2>"$scratch/interrupted"
   code=$?
