@@ -163,7 +163,7 @@ TEST_CASE("kept specs and journals") {
                   {},
                   OnFailure::undo,
                   {MakeDirectory{"/d"}, MakeVolume{"/v", 1, DiskFormat::raw, {}}}};
-  feed<Failed>({to_json(plan).dump()},
+  feed<Error>({to_json(plan).dump()},
                [](const std::string& text) { plan_from_json(Json::parse(text)); });
 }
 
