@@ -164,7 +164,7 @@ TEST_CASE("kept specs and journals") {
                   OnFailure::undo,
                   {MakeDirectory{"/d"}, MakeVolume{"/v", 1, DiskFormat::raw, {}}}};
   feed<Error>({to_json(plan).dump()},
-               [](const std::string& text) { plan_from_json(Json::parse(text)); });
+              [](const std::string& text) { plan_from_json(Json::parse(text)); });
 }
 
 TEST_CASE("config files and machines") {
