@@ -48,6 +48,15 @@ std::string name_aside(const House& house) {
   return aside;
 }
 
+/// With its log. What is in the way goes; where there is nothing to move, nothing is done.
+void move_registry(const std::string& from, const std::string& to) {
+  if (!host::file_exists(from)) return;
+  for (const char* suffix : {"", "-wal", "-shm"}) {
+    std::remove((to + suffix).c_str());
+    std::rename((from + suffix).c_str(), (to + suffix).c_str());
+  }
+}
+
 // A registry that cannot be opened, or not be read, is put aside, never deleted.
 std::string open_or_put_aside(House& house) {
   house.access = Access::change;
@@ -61,9 +70,14 @@ std::string open_or_put_aside(House& house) {
     if (house.dry() || !host::read_file(house.paths.registry(), ~Bytes{0} >> 1)) throw;
     house.look_anew();
     const std::string aside = name_aside(house);
-    for (const char* suffix : {"", "-wal", "-shm"})
-      std::rename((house.paths.registry() + suffix).c_str(), (aside + suffix).c_str());
-    house.registry();
+    move_registry(house.paths.registry(), aside);
+    try {
+      house.registry();
+    } catch (...) {  // a full disk, say: it may be that which the old one suffered from
+      house.look_anew();
+      move_registry(aside, house.paths.registry());
+      throw;
+    }
     return fmt::format("the old registry ({}) is kept as {}\n", error.what(), aside);
   }
 }

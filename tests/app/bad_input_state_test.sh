@@ -44,7 +44,15 @@ bad 1 'No space left|disk is full' create x "${machine[@]}" --disk 1M
 bad 1 'No space left|disk is full' start first
 check "ls works" matches "$(n ls 2>&1)" 'first'
 check "what is there can be removed from a full disk" n rm first
-rm "$scratch/full/rest"
+check "recover puts no healthy registry aside" equal "$(find "$root/state" -name '*broken*')$(nutshell recover)" 'the registry knows every machine that has its spec beside its disks'
+for file in "$root"/state/registry.db{,-wal,-shm}; do [[ ! -e $file ]] || cp "$file" "$scratch/"; done
+rm -f "$root"/state/registry.db-*
+head -c 4096 /dev/urandom | dd of="$root/state/registry.db" conv=notrunc status=none
+broken=$(md5sum <"$root/state/registry.db")
+fill
+check "nor is a broken one gone where there is no room for another" equal "$(nutshell recover 2>&1 | grep -Ec 'full|No space') $(md5sum <"$root/state/registry.db")" "1 $broken"
+rm -f "$root"/state/registry.db* "$scratch/full/rest"
+mv "$scratch"/registry.db* "$root/state/"
 before=$(traces)
 # What is left is enough for the registry, and then for nothing more: the command fails in its middle, at each place in turn.
 for left in 16 64 $(seq 128 8 200) 256 600; do
