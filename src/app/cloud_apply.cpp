@@ -49,7 +49,7 @@ void rehearse(House& house, const CloudWork& work, const CloudSpec& wanted) {
   Transaction transaction = house.registry().begin();
   CloudWork copy = work;
   reserve_all(house, transaction, copy, wanted);
-  try_starts(house, transaction, copy);
+  try_starts(house, transaction, copy, Tried::touched);
 }
 
 void stop_and_remove(House& house, const CloudWork& work, unsigned patience) {

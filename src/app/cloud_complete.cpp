@@ -85,6 +85,8 @@ class Completer {
       if (machine.is_changed()) complete_changed(machine);
       if (machine.restarts && !machine.is_changed()) check_unchanged_spec(machine);
     }
+    for (const NetworkWork& network : work_.networks)
+      if (network.action == NetworkWork::Action::change) check_others_on(network);
     if (!problems_.empty()) throw ConfigError(problems_);
   }
 
@@ -178,7 +180,7 @@ class Completer {
                           "nics, or leave publish out"});
   }
 
-  void complete(MachineWork& machine, MachineSpec& spec, const MachineSpec* before) {
+  void complete(const MachineWork& machine, MachineSpec& spec, const MachineSpec* before) {
     Problems problems;
     std::vector<std::string> warnings;
     check_files(spec, problems);
@@ -215,13 +217,38 @@ class Completer {
     complete(machine, machine.spec, &machine.row->spec);
   }
 
-  /// What it is on may change.
+  /// Those that are not in the file are not restarted, and have to go on as they are.
+  void check_others_on(const NetworkWork& network) {
+    for (const MachineRow& row : house_.registry().machines()) {
+      if (std::any_of(work_.machines.begin(), work_.machines.end(), [&](const MachineWork& each) {
+            return each.row && each.row->uuid == row.uuid;
+          }))
+        continue;
+      const auto complain_of = [&](const std::string& what) {
+        problems_.push_back(
+            {network.wanted->origin, fmt::format("{}, which is not in the file, {}; change it with "
+                                                 "`nutshell set` first",
+                                                 to_string(row.name), what)});
+      };
+      bool is_on = false;
+      for (const NicSpec& nic : row.spec.nics) {
+        if (nic.kind != NicKind::network || nic.network != network.name) continue;
+        is_on = true;
+        if (nic.mtu > network.wanted->mtu)
+          complain_of(fmt::format("has a NIC there with an MTU of {}", nic.mtu));
+      }
+      if (is_on && !row.spec.publish.empty() &&
+          std::none_of(row.spec.nics.begin(), row.spec.nics.end(),
+                       [&](const NicSpec& nic) { return leads_out(nic); }))
+        complain_of("publishes ports by it, and could not");
+    }
+  }
+
   void check_unchanged_spec(const MachineWork& machine) {
-    MachineWork copy = machine;
-    copy.spec = machine.row->spec;
-    const std::size_t said = work_.warnings.size();
-    complete(copy, copy.spec, &machine.row->spec);
-    work_.warnings.resize(said);
+    MachineSpec spec = machine.row->spec;
+    const auto said = work_.warnings;
+    complete(machine, spec, &machine.row->spec);
+    work_.warnings = said;
   }
 };
 

@@ -29,6 +29,10 @@ class Looking {
   bool was_;
 };
 
+bool is_touched(const MachineWork& machine) {
+  return machine.restarts || machine.action != MachineWork::Action::nothing;
+}
+
 MachineSpec spec_to_start(const MachineWork& machine) {
   MachineRow row;
   if (machine.row) row = *machine.row;
@@ -75,19 +79,20 @@ void forget_display(Facts& facts, const RunRecord& run) {
                 [&](const PortFact& fact) { return fact.port == 5900U + *run.display; });
 }
 
-std::vector<MachineLine> try_starts(House& house, Transaction& transaction, const CloudWork& work) {
+std::vector<MachineLine> try_starts(House& house, Transaction& transaction, const CloudWork& work,
+                                    Tried tried) {
   std::vector<MachineLine> lines;
   Facts facts = work.facts;
   if (!facts.qemu) throw Failed(facts.qemu_trouble);
   if (!house.dry()) facts.ports = observe_parts(house, host::part::ports).ports;
   const Looking looking(house);
-  for (const MachineWork& machine : work.machines)
-    if (machine.starts && machine.row && machine.row->run) {
-      transaction.end_run(machine.row->uuid, "stopped");
-      forget_display(facts, *machine.row->run);
-    }
   for (const MachineWork& machine : work.machines) {
-    if (!machine.starts) continue;
+    if (!machine.row || !machine.row->run) continue;
+    if (machine.starts) transaction.end_run(machine.row->uuid, "stopped");
+    if (machine.starts || !machine.wanted) forget_display(facts, *machine.row->run);
+  }
+  for (const MachineWork& machine : work.machines) {
+    if (!machine.starts || (tried == Tried::touched && !is_touched(machine))) continue;
     at_its_line(machine, [&] {
       const MachineSpec spec = spec_to_start(machine);
       if (!spec.groups.empty() || !spec.publish.empty()) check_guard(house, spec);

@@ -21,9 +21,13 @@ struct MachineLine {
   std::string name;
   std::vector<std::string> argv;
 };
-/// Those of all that are to be started, from the leases of a transaction that is rolled back and
-/// has what reserve_all() takes. Throws what a start would throw, but for what QEMU alone can tell
-/// (a CPU that it does not know, a word in `args`).
-std::vector<MachineLine> try_starts(House& house, Transaction& transaction, const CloudWork& work);
+/// Of all that start, or of those that are made, changed or restarted: what a stopped machine lacks
+/// holds up no edit of the others.
+enum class Tried { all, touched };
+/// Those that are to be started, from the leases of a transaction that is rolled back and has what
+/// reserve_all() takes. Throws what a start would throw, but for what QEMU alone can tell (a CPU
+/// that it does not know, a word in `args`).
+std::vector<MachineLine> try_starts(House& house, Transaction& transaction, const CloudWork& work,
+                                    Tried tried);
 
 }  // namespace nutshell

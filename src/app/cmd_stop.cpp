@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "app/cmd.hpp"
+#include "app/complete.hpp"
 #include "app/execute.hpp"
 #include "app/guard.hpp"
 #include "app/interrupt.hpp"
@@ -155,12 +156,26 @@ Exit run_kill(const Parsed& args, House& house) {
   return Exit::done;
 }
 
+namespace {
+
+/// What its start would refuse is refused while it still runs.
+void check_start_again(House& house, const MachineRow& row) {
+  check_needs(house, row.spec);
+  Transaction trial = house.registry().begin();  // rolled back
+  trial.end_run(row.uuid, "stopped");
+  reserve_ports(trial, row.spec, Facts{});
+}
+
+}  // namespace
+
 Exit run_restart(const Parsed& args, House& house) {
   const std::optional<BootOrder> boot = parse_boot_option(args);
   const MachineRow row = find_settled(house, args);
   if (said_dry(house, row, "press the power button, wait, and start again", {})) return Exit::done;
-  refuse_older_rules(house, row.spec);
-  if (runs(house, row)) stop_machine(house, row, args);
+  if (runs(house, row)) {
+    check_start_again(house, row);
+    stop_machine(house, row, args);
+  }
   start_machine(house, row, boot);
   report_running(house, row.uuid);
   return Exit::done;

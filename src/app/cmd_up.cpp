@@ -70,7 +70,7 @@ void try_what_waits(House& house, const CloudWork& work, const CloudFile& file, 
   complete_work(house, later);
   Transaction transaction = house.registry().begin();  // rolled back
   reserve_all(house, transaction, later, file.spec);
-  try_starts(house, transaction, later);
+  try_starts(house, transaction, later, Tried::touched);
 }
 
 Exit look_and_show(House& house, const CloudFile& file, const UpOptions& options) {
@@ -83,7 +83,7 @@ Exit look_and_show(House& house, const CloudFile& file, const UpOptions& options
   Transaction transaction = house.registry().begin();  // rolled back
   reserve_all(house, transaction, work, file.spec);
   const std::vector<ChangeWords> words = words_of_work(house, work, file);
-  const std::vector<MachineLine> lines = try_starts(house, transaction, work);
+  const std::vector<MachineLine> lines = try_starts(house, transaction, work, Tried::all);
   std::string text = head_of(work, file) + "\n" + text_of(words);
   if (words.empty()) text += "nothing is to be done\n";
   if (work.autostart_change && file.spec.autostart)

@@ -232,10 +232,20 @@ void complete_spec(House& house, const Facts& facts, MachineSpec& spec, Problems
   if (problems.empty()) check_files(spec);
 }
 
-void check_before_start(House& house, const Facts& facts, const MachineSpec& spec) {
-  refuse_beside_unknown(house);
+void check_needs(House& house, const MachineSpec& spec) {
   check_files(spec);
   check_guard(house, spec);
+  for (const DiskSpec& disk : spec.disks)
+    if (is_unmade_seed(house, spec.name, disk))
+      throw NotFound(
+          fmt::format("{}: its seed {} is not there; `nutshell up` with the file of its "
+                      "cloud makes it",
+                      to_string(spec.name), printable(disk.path)));
+}
+
+void check_before_start(House& house, const Facts& facts, const MachineSpec& spec) {
+  refuse_beside_unknown(house);
+  check_needs(house, spec);
   for (const NicSpec& nic : spec.nics) {
     for (const std::string& fault : {vlan_fault(nic, facts), macvtap_fault(nic, facts)})
       if (!fault.empty()) throw Conflict(fmt::format("{}: {}", to_string(spec.name), fault));
@@ -247,11 +257,6 @@ void check_before_start(House& house, const Facts& facts, const MachineSpec& spe
                                  link ? "is no bridge any more" : "does not exist any more"));
   }
   for (const DiskSpec& disk : spec.disks) {
-    if (is_unmade_seed(house, spec.name, disk))
-      throw NotFound(
-          fmt::format("{}: its seed {} is not there; `nutshell up` with the file of its "
-                      "cloud makes it",
-                      to_string(spec.name), printable(disk.path)));
     refuse_holder(spec, "disk " + printable(disk.path),
                   host::disk_holder(disk.path, disk.read_only,
                                     disk.ours() ? host::Search::quick : host::Search::thorough));

@@ -15,6 +15,9 @@ namespace nutshell {
 /// memory than is free now). `coming` are networks that will be there before the machine is.
 void complete_spec(House& house, const Facts& facts, MachineSpec& spec, Problems& problems,
                    std::vector<std::string>& warnings, const std::vector<NetworkRow>& coming = {});
+/// What a machine needs for a start, and has not of itself while it runs: files that must be
+/// readable, its seed, groups. Throws the first fault.
+void check_needs(House& house, const MachineSpec& spec);
 /// What only a look at the host shows before a start: files that must be readable, disks in use,
 /// bridges, groups. Throws the first fault.
 void check_before_start(House& house, const Facts& facts, const MachineSpec& spec);

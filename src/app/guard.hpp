@@ -16,11 +16,9 @@ namespace nutshell {
 std::vector<GuestNic> guests_of(House& house, const MachineSpec& spec,
                                 const std::vector<std::string>& taps);
 /// Throws where the spec asks for what cannot be here: ConfigError for what the spec says itself,
-/// NotFound for a group that there is not, Failed without root, nft, or connection tracking.
+/// NotFound for a group that there is not, Failed without root, nft, or connection tracking,
+/// Conflict where what is kept of its groups and addresses is of a later day than the registry.
 void check_guard(House& house, const MachineSpec& spec);
-/// Throws Conflict where what is kept of groups and public addresses is of a later day than the
-/// registry, and the machine has any: what has been taken back since is not to come again.
-void refuse_older_rules(House& house, const MachineSpec& spec);
 /// Takes the published ports for the run. Throws Conflict, naming who has one.
 void reserve_ports(Transaction& transaction, const MachineSpec& spec, const Facts& facts);
 /// What the firewall is to have of all machines that run, but one.

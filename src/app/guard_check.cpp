@@ -77,6 +77,11 @@ void check_groups(House& house, const MachineSpec& spec) {
                     who));
 }
 
+/// What has been taken back on a later day is not to come again by an older registry's word.
+void refuse_older_rules(House& house, const MachineSpec& spec) {
+  if (!spec.groups.empty() || !publics_of(house, spec.uuid).empty()) refuse_later_firewall(house);
+}
+
 /// True when one of the host's addresses would be published twice.
 bool clash(const PublishedPort& one, const PublishedPort& other) {
   return one.port == other.port && one.udp == other.udp &&
@@ -119,10 +124,6 @@ std::vector<GuestNic> guests_of(House& house, const MachineSpec& spec,
       nics.push_back(std::move(nic));
   }
   return nics;
-}
-
-void refuse_older_rules(House& house, const MachineSpec& spec) {
-  if (!spec.groups.empty() || !publics_of(house, spec.uuid).empty()) refuse_later_firewall(house);
 }
 
 void check_guard(House& house, const MachineSpec& spec) {

@@ -118,8 +118,16 @@ std::optional<Foreign::Holding> LeaseBook::elsewhere(const Known& known, const I
   }
   if (!known.pool.of_bridges()) return std::nullopt;
   // A cloud's network may be one of its ranges, where its machines on bridges stand, too.
-  for (const Pool& pool : pools_.of_networks(values))
+  for (const Pool& pool : pools_.of_networks({values.low - 1, values.high + 1})) {
     if (auto held = in_way(pool)) return held;
+    // Its bridge's address, and those of the net itself, are no machine's.
+    const bool is_its_own =
+        !pool.range.contains(values) ||
+        std::any_of(pool.excluded.begin(), pool.excluded.end(),
+                    [&](const Interval& hole) { return hole.overlaps(values); });
+    if (is_its_own && !known.taker.ranges)
+      return Foreign::Holding{values, "the network " + pool.name.substr(pool.name.find(':') + 1)};
+  }
   // Those that lead to machines are the host's own, of whichever pool they are.
   Statement row = db_.use(sql::address_between, values.low, values.high);
   while (row.step()) {

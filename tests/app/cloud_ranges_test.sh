@@ -42,6 +42,7 @@ given=$(for i in 1 2 3 4 5 6 7 8 9 10 11; do n create t$i --cloud both --memory 
 check 'nobody else is given its address' equal "$(wc -l <<<"$given") $(grep -cxF "$at" <<<"$given")" '11 0'
 refuse 4 'held by the machine both/t1' nutshell create other --cloud both --memory 64M --nic "bridge=br7,ip=$(ip_of both/t1)"
 for i in 1 2 3 4 5 6 7 8 9 10 11; do n rm both/t$i --force; done
+for last in 0 1 15; do refuse 4 'held by .*both-in' nutshell set both/node --nic "bridge=br7,ip=${at%.*}.$last"; done
 machines bridge=br7,ip="$at" network=in,ip="$at" >"$file"
 for words in plan up; do refuse 4 "$at" nutshell $words "$file"; done
 down both --purge

@@ -68,6 +68,38 @@ for words in plan up 'plan --restart' 'up --restart --timeout 1'; do
 done
 check 'each has what the other had' equal "$(json status lab | jq -c '[.machines[] | .vnc.display, .publish]')" "$(printf '%s' '[8,["7002:1"],7,["7001:1"]]')"
 
+say '-- who holds something up, and who does not'
+n stop lab/a --timeout 1 --force >/dev/null
+hold 0.0.0.0 7002
+lab $'publish = ["7002:1"]\nvnc = "8"' $'publish = ["7001:1"]\nvnc = "7"\ntags = { is = "new" }'
+refuse 4 'lab/a: port 7002/tcp is held by python3' nutshell up "$file"
+check 'a stopped machine does not hold up the edit of another' equal "$(json show lab/b | jq -r '.tags.is')" new
+sed -i '/name = "b"/,$s/"64M"/"80M"/' "$file"
+refuse 4 'lab/a: port 7002/tcp is held by python3' nutshell up "$file" --restart --timeout 1
+check 'nor one with --restart' equal "$(json show lab/b | jq -r '"\(.state) \(.memory)"')" "running $((80 << 20))"
+run=$(pids)
+n set lab/b --publish 7002:1 >/dev/null
+refuse 4 'lab/b: port 7002/tcp is held by python3' nutshell restart lab/b --timeout 1 --force
+check 'what could not start again is not stopped for it' equal "$(pids)" "$run"
+down lab --purge
+lab ''
+n up "$file" --no-start >/dev/null
+net=isolated mtu=1400 lab ''
+idle other --nic network=lab-in,mtu=1450 --publish 7010:80 >/dev/null
+for words in plan 'up --restart'; do
+  # shellcheck disable=SC2086  # words
+  refuse 3 'lab.toml:2: other, which is not in the file, has a NIC there with an MTU of 1450' nutshell $words "$file"
+  refuse 3 'lab.toml:2: other, which is not in the file, publishes ports by it' nutshell $words "$file"
+done
+n rm other --force >/dev/null
+
+say '-- a display that goes from one to the other'
+lab 'vnc = "8"' 'vnc = "7"'
+n up "$file" --restart --timeout 1 >/dev/null
+sed -i 's/name = "b"/name = "c"/' "$file"
+check 'a machine that takes the place of another' quiet n up "$file" --timeout 1
+check 'has its display' equal "$(json show lab/c | jq -c '[.state, .vnc.display]')" '["running",7]'
+
 say '-- a new cloud'
 sed 's/"lab"/"two"/; s/vnc = "8"/vnc = "9"/; s/vnc = "7"/vnc = "off"/; /^publish/d' "$file" >"$clouds/two.toml"
 for words in plan up; do refuse 4 'two.toml:[0-9]+: .*display :9 is held by python3' nutshell $words "$clouds/two.toml"; done

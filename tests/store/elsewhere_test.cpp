@@ -101,6 +101,10 @@ TEST_CASE("a network in a cloud's range and NICs on bridges there never have one
   CHECK(allocator.obstacle(machine.uuid, certain("ipv4:bridge", "10.75.0.3"), seen()) ==
         "the machine 00000002-1111-4111-8111-111111111111");
   CHECK_FALSE(allocator.obstacle(machine.uuid, certain("ipv4:bridge", "10.75.0.4"), seen()));
+  for (const char* own : {"10.75.0.0", "10.75.0.1", "10.75.0.7"})
+    CHECK(allocator.obstacle(machine.uuid, certain("ipv4:bridge", own), seen()) ==
+          "the network a-in");
+  CHECK_FALSE(allocator.obstacle(machine.uuid, certain("ipv4:bridge", "10.75.0.8"), seen()));
   // Its own it may take along to another NIC.
   CHECK_FALSE(allocator.obstacle(machine.uuid, certain("ipv4:a-in", "10.75.0.2"), seen()));
 }
