@@ -43,7 +43,8 @@ bool goes(const MachineWork& machine) { return machine.action == Action::remove;
 void rehearse(House& house, const CloudWork& work, const CloudSpec& wanted) {
   const bool costs =
       std::any_of(work.machines.begin(), work.machines.end(), [](const MachineWork& each) {
-        return goes(each) || each.restarts || (each.action == Action::create && each.starts);
+        return goes(each) || each.restarts ||
+               (each.action == Action::create && each.starts && asks_of_host(each.spec));
       });
   if (!costs) return;
   Transaction transaction = house.registry().begin();

@@ -79,12 +79,21 @@ void forget_display(Facts& facts, const RunRecord& run) {
                 [&](const PortFact& fact) { return fact.port == 5900U + *run.display; });
 }
 
+bool asks_of_host(const MachineSpec& spec) {
+  return !spec.publish.empty() || !spec.groups.empty() || spec.vnc.mode == VncMode::fixed ||
+         spec.vnc.password || spec.accel == Accel::kvm || spec.nested == Nested::on;
+}
+
 std::vector<MachineLine> try_starts(House& house, Transaction& transaction, const CloudWork& work,
                                     Tried tried) {
   std::vector<MachineLine> lines;
   Facts facts = work.facts;
   if (!facts.qemu) throw Failed(facts.qemu_trouble);
-  if (!house.dry()) facts.ports = observe_parts(house, host::part::ports).ports;
+  const bool names_display =
+      std::any_of(work.machines.begin(), work.machines.end(), [](const MachineWork& machine) {
+        return machine.starts && machine.spec.vnc.mode == VncMode::fixed;
+      });
+  if (!house.dry() && names_display) facts.ports = observe_parts(house, host::part::ports).ports;
   const Looking looking(house);
   for (const MachineWork& machine : work.machines) {
     if (!machine.row || !machine.row->run) continue;

@@ -21,6 +21,8 @@ struct MachineLine {
   std::string name;
   std::vector<std::string> argv;
 };
+/// True when the machine asks for what the host may not have to give, or somebody else may have.
+bool asks_of_host(const MachineSpec& spec);
 /// Of all that start, or of those that are made, changed or restarted: what a stopped machine lacks
 /// holds up no edit of the others.
 enum class Tried { all, touched };
