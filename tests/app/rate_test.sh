@@ -26,11 +26,11 @@ gateway=$(ip_of slow)
 gateway=${gateway%.*}.1
 # A million bits a second, four seconds (on a busy host some more), and a burst of 128 KiB: well below a million bytes.
 # What is not held is bounded by this host alone, which may be busy: so it is seen beside the other, and tried again.
-most=1500000 slow_out=$(sent slow) slow_in=$(got slow)
+most=1400000 slow_out=$(sent slow) slow_in=$(got slow)
 check "what it sends is held ($slow_out bytes)" test "$slow_out" -lt "$most" -a "$slow_out" -gt 20000
 check "what it is sent, too ($slow_in bytes)" test "$slow_in" -lt "$most" -a "$slow_in" -gt 20000
-check "the other's is not" exceeds "$most" sent fast
-check "nor what that is sent" exceeds "$most" got fast
+check "the other's is not" exceeds 2500000 sent fast
+check "nor what that is sent" exceeds 2500000 got fast
 check "the chain is there" matches "$(nft list table bridge nutshell)" 'limit rate over 125000 bytes/second'
 for name in slow fast; do n rm "$name" --force; done
 check "and gone with the machine" equal "$(nft list tables)" ''

@@ -31,6 +31,13 @@ Facts seen() {
 Want piece(const std::string& pool, const std::string& value) {
   return certain(pool, value, 1, Lifetime::cloud);
 }
+
+Uuid add_machine_of_a(Transaction& t) {
+  MachineRow machine = row(1, "m");
+  machine.name.cloud = machine.spec.name.cloud = "a";
+  t.add_machine(machine);
+  return machine.uuid;
+}
 }  // namespace
 
 TEST_CASE("a value of one pool is refused and passed over in another") {
@@ -70,11 +77,9 @@ TEST_CASE("a machine's address on a bridge is its own, and a cloud's range may h
   Room room;
   Registry registry = Registry::open(overlaid(room));
   Transaction t = registry.begin();
-  MachineRow machine = row(1, "m");
-  machine.name.cloud = machine.spec.name.cloud = "a";
-  t.add_machine(machine);
+  const Uuid machine = add_machine_of_a(t);
   Allocator& allocator = t.allocator();
-  allocator.take(machine.uuid, {certain("ipv4:bridge", "10.0.0.9")}, seen());
+  allocator.take(machine, {certain("ipv4:bridge", "10.0.0.9")}, seen());
   CHECK(allocator.obstacle(cloud_b, piece("lan", "10.0.0.8-10.0.0.11"), seen()) ==
         "the machine a/m");
   CHECK_FALSE(allocator.obstacle(cloud_a, piece("lan", "10.0.0.8-10.0.0.11"), seen()));
@@ -88,25 +93,22 @@ TEST_CASE("a network in a cloud's range and NICs on bridges there never have one
   Room room;
   Registry registry = Registry::open(overlaid(room));
   Transaction t = registry.begin();
-  MachineRow machine = row(1, "m");
-  machine.name.cloud = machine.spec.name.cloud = "a";
-  t.add_machine(machine);
+  const Uuid machine = add_machine_of_a(t);
   Allocator& allocator = t.allocator();
   allocator.take(cloud_a, {certain("subnet", "10.75.0.0/24", 0, Lifetime::cloud)}, seen());
   t.add_network({"a-in", "a-in", parse_ipv4_net("10.75.0.1/29").value(), Mac{2}, {}});
-  allocator.take(machine.uuid, {certain("ipv4:bridge", "10.75.0.2")}, seen());
+  allocator.take(machine, {certain("ipv4:bridge", "10.75.0.2")}, seen());
   CHECK(allocator.take(uuid(2), {any("ipv4:a-in")}, seen()).leases[0].value == "10.75.0.3");
   CHECK(allocator.obstacle(uuid(2), certain("ipv4:a-in", "10.75.0.2"), seen()) ==
         "the machine a/m");
-  CHECK(allocator.obstacle(machine.uuid, certain("ipv4:bridge", "10.75.0.3"), seen()) ==
+  CHECK(allocator.obstacle(machine, certain("ipv4:bridge", "10.75.0.3"), seen()) ==
         "the machine 00000002-1111-4111-8111-111111111111");
-  CHECK_FALSE(allocator.obstacle(machine.uuid, certain("ipv4:bridge", "10.75.0.4"), seen()));
+  CHECK_FALSE(allocator.obstacle(machine, certain("ipv4:bridge", "10.75.0.4"), seen()));
   for (const char* own : {"10.75.0.0", "10.75.0.1", "10.75.0.7"})
-    CHECK(allocator.obstacle(machine.uuid, certain("ipv4:bridge", own), seen()) ==
-          "the network a-in");
-  CHECK_FALSE(allocator.obstacle(machine.uuid, certain("ipv4:bridge", "10.75.0.8"), seen()));
+    CHECK(allocator.obstacle(machine, certain("ipv4:bridge", own), seen()) == "the network a-in");
+  CHECK_FALSE(allocator.obstacle(machine, certain("ipv4:bridge", "10.75.0.8"), seen()));
   // Its own it may take along to another NIC.
-  CHECK_FALSE(allocator.obstacle(machine.uuid, certain("ipv4:a-in", "10.75.0.2"), seen()));
+  CHECK_FALSE(allocator.obstacle(machine, certain("ipv4:a-in", "10.75.0.2"), seen()));
 }
 
 TEST_CASE("a part of a range goes back where its pool was made smaller") {
